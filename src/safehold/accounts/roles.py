@@ -1,0 +1,78 @@
+"""Who may do what. Roles are fixed sets of permissions in code; a person may hold several.
+
+Nobody grants what they lack: `may_grant` is the one test, used for roles of people and scopes of API keys alike.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """One thing somebody may do in the console."""
+
+    READ_DECISIONS = "decisions.read"
+    READ_CONTENT = "content.read"  # what people wrote: each such read is logged
+    REVIEW = "tasks.review"
+    HEAR_APPEALS = "appeals.hear"
+    SUSPEND = "actions.suspend"
+    TERMINATE = "actions.terminate"
+    MANAGE_TASKS = "tasks.manage"  # release somebody else's claim, change a priority
+    READ_POLICIES = "policies.read"
+    WRITE_POLICIES = "policies.write"
+    READ_LEDGER = "ledger.read"
+    READ_AUDIT = "audit.read"
+    READ_WEBHOOKS = "webhooks.read"
+    MANAGE_WEBHOOKS = "webhooks.manage"
+    READ_PEOPLE = "people.read"
+    MANAGE_PEOPLE = "people.manage"
+    MANAGE_KEYS = "keys.manage"
+
+
+class Role(StrEnum):
+    """A named set of permissions."""
+
+    ADMIN = "admin"
+    POLICY_AUTHOR = "policy_author"
+    MODERATOR = "moderator"
+    SENIOR_MODERATOR = "senior_moderator"
+    AUDITOR = "auditor"
+    READ_ONLY = "read_only"
+
+    @property
+    def title(self) -> str:
+        return self.value.replace("_", " ").capitalize()
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        return PERMISSIONS[self]
+
+
+_LOOK = frozenset({Permission.READ_DECISIONS, Permission.READ_POLICIES, Permission.READ_LEDGER})
+_MODERATE = _LOOK | {Permission.READ_CONTENT, Permission.REVIEW, Permission.HEAR_APPEALS, Permission.SUSPEND}
+
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.ADMIN: frozenset(Permission),
+    Role.POLICY_AUTHOR: _LOOK | {Permission.READ_CONTENT, Permission.WRITE_POLICIES},
+    Role.MODERATOR: _MODERATE,
+    Role.SENIOR_MODERATOR: _MODERATE | {Permission.TERMINATE, Permission.MANAGE_TASKS},
+    Role.AUDITOR: _LOOK
+    | {Permission.READ_CONTENT, Permission.READ_AUDIT, Permission.READ_WEBHOOKS, Permission.READ_PEOPLE},
+    Role.READ_ONLY: _LOOK,
+}
+
+
+def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
+    """All that these roles permit together."""
+    return frozenset().union(*(PERMISSIONS[Role(role)] for role in roles))
+
+
+class Scope(StrEnum):
+    """What an API key may do at the gateway."""
+
+    WRITE_EVENTS = "events:write"
+    READ_DECISIONS = "decisions:read"
+
+
+def may_grant(granter: Iterable[Permission], wanted: Iterable[Permission]) -> bool:
+    """True if everything wanted is the granter's own."""
+    return set(wanted) <= set(granter)

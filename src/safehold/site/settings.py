@@ -1,0 +1,230 @@
+"""Settings, read from the environment. `make up` and `safehold` run with the defaults: SQLite and files under `var/`.
+
+Every variable starts with SAFEHOLD_; docs/reference/settings.md lists them.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from csp.constants import NONCE, NONE, SELF
+
+from safehold.site.log import configure_logging
+
+
+def env(name: str, default: str = "") -> str:
+    return os.environ.get(f"SAFEHOLD_{name}", default)
+
+
+def env_list(name: str, default: str = "") -> list[str]:
+    return [part.strip() for part in env(name, default).split(",") if part.strip()]
+
+
+def env_flag(name: str, default: bool = False) -> bool:
+    return env(name, "1" if default else "").lower() in {"1", "true", "yes", "on"}
+
+
+#: Everything this installation writes: database, keys, files.
+VAR = Path(env("VAR", "var")).resolve()
+
+
+def secret_key() -> str:
+    """The secret from SAFEHOLD_SECRET_KEY, or one made at the first start and kept in `var/keys/`."""
+    if given := env("SECRET_KEY"):
+        return given
+    path = VAR / "keys" / "django-secret"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(50))
+    return path.read_text()
+
+
+def database(url: str) -> dict[str, object]:
+    """Django's settings for `sqlite:///path` or `postgresql://user:password@host:port/name?host=/socket/dir`."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": unquote(parts.path[1:]),
+            "OPTIONS": {
+                # A writer takes the lock when it begins, so two writers queue instead of failing half-way.
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536;",
+            },
+            # Threads of one process must see one database in tests too, so it is a file there as well.
+            "TEST": {"NAME": str(VAR / f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}.sqlite3")},
+        }
+    if parts.scheme in {"postgres", "postgresql"}:
+        query = dict(pair.partition("=")[::2] for pair in parts.query.split("&") if pair)
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(parts.path[1:]),
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            "HOST": unquote(query.get("host", "")) or parts.hostname or "",
+            "PORT": str(parts.port or ""),
+            "CONN_MAX_AGE": 60,
+        }
+    raise ValueError(f"SAFEHOLD_DATABASE_URL: {parts.scheme!r} is no database; use sqlite:///FILE or postgresql://...")
+
+
+DEBUG = env_flag("DEBUG")
+SECRET_KEY = secret_key()
+PUBLIC_URL = env("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+_public = urlsplit(PUBLIC_URL)
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", f"{_public.hostname},localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "django_htmx",
+    "lucide",
+    "csp",
+    "safehold.web",  # before allauth, whose templates it dresses
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "safehold.record",
+    "safehold.accounts",
+    "safehold.desk.entities",
+    "safehold.desk.reports",
+    "safehold.desk.decisions",
+    "safehold.desk.review",
+    "safehold.desk.appeals",
+    "safehold.desk.transparency",
+    "safehold.desk.portal",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "safehold.site.middleware.request_log",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "safehold.site.urls"
+ASGI_APPLICATION = "safehold.site.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ]
+        },
+    }
+]
+
+DATABASES = {"default": database(env("DATABASE_URL", f"sqlite:///{VAR / 'safehold.sqlite3'}"))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# People sign in with an e-mail address and a password, a second factor, or an OpenID Connect provider.
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_ADAPTER = "safehold.accounts.adapters.InvitedOnly"
+SOCIALACCOUNT_ADAPTER = "safehold.accounts.adapters.KnownPeopleOnly"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+SOCIALACCOUNT_PROVIDERS = (
+    {
+        "openid_connect": {
+            "APPS": [
+                {
+                    "provider_id": "oidc",
+                    "name": env("OIDC_NAME", "Single sign-on"),
+                    "client_id": env("OIDC_CLIENT_ID"),
+                    "secret": env("OIDC_SECRET"),
+                    "settings": {"server_url": env("OIDC_SERVER_URL")},
+                }
+            ]
+        }
+    }
+    if env("OIDC_SERVER_URL")
+    else {}
+)
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = "Safehold"
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+
+# Pages load nothing from anywhere else and run nothing written into them.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF, *env_list("FORM_ACTIONS")],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "manifest-src": [SELF],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public.scheme == "https"
+SESSION_COOKIE_HTTPONLY = True
+SECURE_HSTS_SECONDS = 31_536_000 if _public.scheme == "https" else 0
+if env_flag("BEHIND_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": VAR / "files"}},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True
+FORM_RENDERER = "safehold.web.forms.SafeholdRenderer"
+
+LANGUAGE_CODE = "en"
+USE_TZ = True
+TIME_ZONE = "UTC"
+EMAIL_BACKEND = env("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+DEFAULT_FROM_EMAIL = env("MAIL_FROM", "safehold@localhost")
+LOGGING_CONFIG = None
+configure_logging(env("LOG_LEVEL", "INFO"), json=env_flag("LOG_JSON"))
+
+#: Where policies, event types and lists are read from.
+SAFEHOLD_POLICIES = Path(env("POLICIES", "policies")).resolve()
+#: The service this installation decides for; the DSA reports are per service.
+SAFEHOLD_SERVICE = env("SERVICE", "plaza")
+#: The transparency log's name (C2SP: a schema-less URL) and its Ed25519 key, made at the first start.
+SAFEHOLD_ORIGIN = env("ORIGIN", f"{_public.netloc}/ledger")
+SAFEHOLD_LEDGER_KEY_FILE = VAR / "keys" / "ledger-ed25519"
+#: Hosts on private networks that webhooks may reach all the same (the demo's platform runs on this machine).
+SAFEHOLD_WEBHOOK_PRIVATE_HOSTS = env_list("WEBHOOK_PRIVATE_HOSTS")

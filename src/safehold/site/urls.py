@@ -1,0 +1,8 @@
+"""Every address of the product's pages, room by room. The gateway's `/v1` is not here: asgi.py routes it before Django."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("safehold.record.urls")),
+    path("account/", include("allauth.urls")),
+]
