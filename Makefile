@@ -1,0 +1,65 @@
+# The one list of what a developer can do. Needs Python 3.11, 3.12 or 3.13; everything else is installed into .venv.
+
+PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell command -v python$(v) >/dev/null 2>&1 && python$(v) -c '' 2>/dev/null && echo python$(v))) python3)
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help up test lint types fmt bench docs lock clean
+
+help:  ## list what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  \033[1mmake %-6s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: .venv/run  ## install, migrate, load the starter policies and the demo, serve on http://127.0.0.1:8000
+	@$(BIN)/safehold up
+
+test: .venv/dev .venv/browser lint types  ## everything CI runs: linters, types, doors, tests on SQLite, PostgreSQL and in the browser
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+lint: .venv/dev  ## style, dead code, and the doors between the rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: .venv/dev  ## mypy
+	$(BIN)/mypy
+
+fmt: .venv/dev  ## put the code in the one style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/dev  ## every benchmark, side by side with its peers
+	$(BIN)/python -m benchmarks all
+
+docs: .venv/dev  ## the documentation, into docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+lock: .venv/dev  ## pin what pyproject.toml asks for, for every platform and Python it supports
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra postgres -o requirements/run.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra postgres --group dev -c requirements/run.txt -o requirements/dev.txt
+
+clean:  ## remove what can be made again; var/ stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis docs/_build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else "Safehold needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0] + ". Try: make PYTHON=/path/to/python3.11")'
+	@echo "Making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv
+
+.venv/run: .venv/bin/python requirements/run.txt pyproject.toml
+	@echo "Installing Safehold and what it needs into .venv (once)"
+	@$(BIN)/pip install --progress-bar on --quiet --require-hashes -r requirements/run.txt
+	@$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+.venv/dev: .venv/run requirements/dev.txt
+	@echo "Installing what the tests need into .venv (once)"
+	@$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The browser tests need a Chromium; Debian's is installed where that is allowed, else this says what to do.
+.venv/browser: .venv/dev
+	@tests/e2e/install-browser
+	@touch $@
