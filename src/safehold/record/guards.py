@@ -16,7 +16,7 @@ GUARDS: dict[str, str] = {}
 
 
 def _install(name: str, table: str, event: str, refuse_when: str, message: str) -> migrations.RunPython:
-    """A trigger `name` that aborts `event` on `table` with `message` where `refuse_when` is true (OLD and NEW are rows)."""
+    """A trigger `name` that aborts `event` on `table` with `message` where `refuse_when` is true of OLD and NEW."""
     GUARDS[name] = table
     quoted = message.replace("'", "''")
 

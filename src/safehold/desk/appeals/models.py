@@ -9,6 +9,7 @@ from safehold.desk.appeals.states import APPEAL
 from safehold.desk.decisions.models import Decision
 from safehold.desk.review.models import Task
 from safehold.ids import new_id
+from safehold.record.registry import recorded
 
 
 def new_appeal_id() -> str:
@@ -20,6 +21,7 @@ class Complainant(models.TextChoices):
     NOTIFIER = "notifier", "The person who reported it"
 
 
+@recorded("appeal", at="filed_at", public=("role",))
 class Appeal(models.Model):
     """One complaint about one decision. A database trigger keeps everybody in the decision's chain from hearing it."""
 

@@ -12,6 +12,7 @@ from safehold.desk.entities.models import Event, Service
 from safehold.desk.reports.models import Notice
 from safehold.engine.verdict import ACTIONS
 from safehold.ids import new_id
+from safehold.record.registry import recorded
 
 ACTION_CHOICES = [(action, action.capitalize()) for action in ACTIONS]
 
@@ -66,6 +67,7 @@ class PolicyVersion(models.Model):
         return self.title
 
 
+@recorded("decision", at="decided_at", public=("action", "rule", "automation", "detection_automated", "bundle"))
 class Decision(models.Model):
     """What was decided about an entity as it stood in an event, by whom, on which ground, and why."""
 

@@ -4,6 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from safehold.ids import new_id
+from safehold.record.registry import recorded
 
 
 def new_event_id() -> str:
@@ -29,6 +30,7 @@ class Service(models.Model):
         return self.name
 
 
+@recorded("event", at="received_at", public=("type",))
 class Event(models.Model):
     """One CloudEvent, as it came. Append-only; `position` is its place in the record, assigned once."""
 

@@ -7,12 +7,14 @@ from django.utils import timezone
 from safehold.desk.decisions.models import Decision
 from safehold.desk.transparency.states import STATEMENT
 from safehold.ids import new_id
+from safehold.record.registry import recorded
 
 
 def new_statement_id() -> str:
     return new_id("sor")
 
 
+@recorded("statement", at="issued_at", public=("excluded_reason",))
 class StatementOfReasons(models.Model):
     """What the affected person is told, per language, and the fields for the EU's database. Its text never changes."""
 
