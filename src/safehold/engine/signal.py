@@ -1,0 +1,53 @@
+"""The one door between the engine and everything that detects: what a signal is.
+
+A signal looks at one event and measures something about it (its links, its language, how near it is to a known
+hash). It never decides. `safehold.signals` and plug-ins implement this protocol and register themselves under the
+entry point group `safehold.signals`; a policy reads `signals.<name>.<field>`, and a signal that no rule reads for
+an event is never run.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+from safehold.engine.event import Event
+
+
+class SignalFailed(Exception):
+    """The signal could not measure: its fields are *unknown* for this event, and the verdict says so.
+
+    The message is read by moderators and auditors: say what failed and, where possible, what to do.
+    """
+
+
+@runtime_checkable
+class Signal(Protocol):
+    """One detector. It is constructed once, and `run` may be called from several threads.
+
+    `name` is what policies write: `signals.<name>.<field>`; a plain identifier such as `links`.
+    `version` changes whenever the same event could be measured differently: it is part of a bundle's hash.
+    `cost` is the expected time of one run in microseconds; rules that need only cheap signals are tried first.
+    `fields` gives each field's CEL type: `bool`, `int`, `uint`, `double`, `string`, `bytes`, `duration`, `timestamp`,
+    `list(T)`, `map(string, T)` or `dyn`.
+    `reads` lists the paths of the event that it looks at (`text`, `context.ip`, `data.urls`): a policy on an event
+    type that has none of them cannot use the signal, and `safehold policy check` says so.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def cost(self) -> float: ...
+    @property
+    def fields(self) -> Mapping[str, str]: ...
+    @property
+    def reads(self) -> tuple[str, ...]: ...
+
+    def run(self, event: Event) -> Mapping[str, object]:
+        """Return a value for each field that could be measured; a field left out is *unknown*.
+
+        Values are what the declared type reads from JSON: `int`, `float`, `str`, `bool`, `bytes`, lists, dicts,
+        `datetime` for `timestamp`, `timedelta` for `duration`. `event.text` holds the text of the event's subject.
+        Raises SignalFailed when the measurement as a whole failed.
+        """
+        ...
