@@ -43,6 +43,7 @@ class User(AbstractBaseUser):
     name = models.CharField(max_length=120)
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
+    invited_at = models.DateTimeField(null=True)  # of the newest set-password link: an older one stops working
 
     objects = People()
     USERNAME_FIELD = "email"
@@ -75,6 +76,7 @@ class RoleGrant(models.Model):
     role = models.CharField(max_length=20, choices=[(role.value, role.title) for role in Role])
     granted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")  # None: made at installation
     granted_at = models.DateTimeField(default=timezone.now)
+    revoked_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -83,6 +85,8 @@ class RoleGrant(models.Model):
                 fields=["user", "role"], condition=Q(revoked_at=None), name="one_open_grant_of_a_role"
             ),
             models.CheckConstraint(condition=~Q(granted_by=models.F("user")), name="nobody_grants_themselves"),
+            models.CheckConstraint(condition=~Q(revoked_by=models.F("user")), name="nobody_revokes_their_own"),
+            models.CheckConstraint(condition=Q(role__in=list(Role)), name="granted_role_is_known"),
         )
 
     def __str__(self) -> str:
@@ -102,10 +106,16 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True)
+    revoked_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     revoked_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.start}…)"
+
+    @property
+    def usable(self) -> bool:
+        """True while the gateway takes it: neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
 
     @staticmethod
     def new_secret() -> str:

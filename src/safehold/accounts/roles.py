@@ -26,6 +26,37 @@ class Permission(StrEnum):
     READ_PEOPLE = "people.read"
     MANAGE_PEOPLE = "people.manage"
     MANAGE_KEYS = "keys.manage"
+    SEND_EVENTS = "events.send"  # nothing in the console needs it: it is there to be given to a key
+
+    @property
+    def title(self) -> str:
+        """What it lets somebody do, for pages that say what is lacking."""
+        return TITLES[self]
+
+
+TITLES: dict[Permission, str] = {
+    Permission.READ_DECISIONS: "see decisions, reports and statements",
+    Permission.READ_CONTENT: "read what people wrote",
+    Permission.REVIEW: "work the queues",
+    Permission.HEAR_APPEALS: "hear appeals",
+    Permission.SUSPEND: "suspend accounts",
+    Permission.TERMINATE: "terminate accounts",
+    Permission.MANAGE_TASKS: "release and reprioritise other people's tasks",
+    Permission.READ_POLICIES: "see policies",
+    Permission.WRITE_POLICIES: "change policies",
+    Permission.READ_LEDGER: "see the ledger",
+    Permission.READ_AUDIT: "see who did what",
+    Permission.READ_WEBHOOKS: "see webhooks",
+    Permission.MANAGE_WEBHOOKS: "manage webhooks",
+    Permission.READ_PEOPLE: "see people and their roles",
+    Permission.MANAGE_PEOPLE: "add people and give them roles",
+    Permission.MANAGE_KEYS: "manage API keys",
+    Permission.SEND_EVENTS: "send events",
+}
+
+#: Whoever holds one of these can give others access, or send what people wrote elsewhere: they need a second factor
+#: where SAFEHOLD_REQUIRE_MFA is on.
+POWERFUL = frozenset({Permission.MANAGE_PEOPLE, Permission.MANAGE_KEYS, Permission.MANAGE_WEBHOOKS})
 
 
 class Role(StrEnum):
@@ -71,6 +102,21 @@ class Scope(StrEnum):
 
     WRITE_EVENTS = "events:write"
     READ_DECISIONS = "decisions:read"
+
+    @property
+    def permission(self) -> Permission:
+        """What somebody must hold themselves to give it to a key."""
+        return SCOPE_PERMISSIONS[self]
+
+    @property
+    def title(self) -> str:
+        return self.permission.title.capitalize()
+
+
+SCOPE_PERMISSIONS: dict[Scope, Permission] = {
+    Scope.WRITE_EVENTS: Permission.SEND_EVENTS,
+    Scope.READ_DECISIONS: Permission.READ_DECISIONS,
+}
 
 
 def may_grant(granter: Iterable[Permission], wanted: Iterable[Permission]) -> bool:

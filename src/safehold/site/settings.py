@@ -92,6 +92,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "safehold.record",
@@ -103,6 +104,7 @@ INSTALLED_APPS = [
     "safehold.desk.appeals",
     "safehold.desk.transparency",
     "safehold.desk.portal",
+    "safehold.console",
 ]
 
 MIDDLEWARE = [
@@ -155,7 +157,11 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "safehold.accounts.adapters.InvitedOnly"
 SOCIALACCOUNT_ADAPTER = "safehold.accounts.adapters.KnownPeopleOnly"
-SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+# By a code, not a link: it works on the device that asked, and mail scanners can't use it up.
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+# Sign-in is limited by address and by client; the client's address is the proxy's word only where there is one.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env_flag("BEHIND_PROXY") else 0
 SOCIALACCOUNT_PROVIDERS = (
     {
         "openid_connect": {
@@ -175,10 +181,13 @@ SOCIALACCOUNT_PROVIDERS = (
 )
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_ISSUER = "Safehold"
+#: People who can give others access need a second factor (or a sign-in by the provider, which asks for one itself).
+SAFEHOLD_REQUIRE_MFA = env_flag("REQUIRE_MFA")
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 
 # Pages load nothing from anywhere else and run nothing written into them.
+_provider = ["{0.scheme}://{0.netloc}".format(urlsplit(env("OIDC_SERVER_URL")))] if env("OIDC_SERVER_URL") else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -187,7 +196,8 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF, *env_list("FORM_ACTIONS")],
+        # A browser checks where the sign-in form is redirected to as well, so the provider has to be named here.
+        "form-action": [SELF, *_provider, *env_list("FORM_ACTIONS")],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
         "manifest-src": [SELF],

@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=120)),
                 ("is_active", models.BooleanField(default=True)),
                 ("joined_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("invited_at", models.DateTimeField(null=True)),
             ],
             options={
                 "abstract": False,
@@ -65,6 +66,15 @@ class Migration(migrations.Migration):
                 ("expires_at", models.DateTimeField(blank=True, null=True)),
                 ("last_used_at", models.DateTimeField(null=True)),
                 ("revoked_at", models.DateTimeField(null=True)),
+                (
+                    "revoked_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
                 (
                     "created_by",
                     models.ForeignKey(
@@ -106,6 +116,15 @@ class Migration(migrations.Migration):
                 ("granted_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("revoked_at", models.DateTimeField(null=True)),
                 (
+                    "revoked_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
                     "granted_by",
                     models.ForeignKey(
                         null=True,
@@ -131,6 +150,19 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("granted_by", models.F("user")), _negated=True),
                         name="nobody_grants_themselves",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("revoked_by", models.F("user")), _negated=True),
+                        name="nobody_revokes_their_own",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "role__in",
+                                ["admin", "policy_author", "moderator", "senior_moderator", "auditor", "read_only"],
+                            )
+                        ),
+                        name="granted_role_is_known",
                     ),
                 ],
             },
