@@ -1,7 +1,6 @@
 """All that a platform needs to talk to Safehold: send what happens as CloudEvents, do what the signed webhooks say."""
 
-import datetime
-import uuid
+import time
 from typing import Any
 
 import httpx
@@ -38,34 +37,14 @@ class Safehold:
         data = message["data"]
         if message["type"] == "action.apply":
             target = data["target"]
-            store.restrict(data["action_id"], target["kind"], target["id"], data["type"], data["params"], data["ends_at"])
+            store.restrict(
+                data["action_id"], target["kind"], target["id"], data["type"], data["params"], data["ends_at"]
+            )
         elif message["type"] in {"action.reverse", "action.expired"}:
             store.lift(data["action_id"])
         elif message["type"] in {"statement.issued", "appeal.decided"} and data.get("account_id"):
             store.run(
                 "INSERT OR IGNORE INTO letter VALUES (?, ?, ?, ?, ?)", headers["webhook-id"], data["account_id"],
-                data.get("summary", ""), data.get("statement_url", ""), now().timestamp(),
+                data.get("summary", ""), data.get("statement_url", ""), time.time(),
             )  # fmt: skip
         store.run("INSERT OR IGNORE INTO seen VALUES (?)", headers["webhook-id"])
-
-
-def now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
-
-
-def iso(at: float) -> str:
-    return datetime.datetime.fromtimestamp(at, datetime.UTC).isoformat()
-
-
-def event(type: str, actor: Any, at: float, subject: str = "", **data: Any) -> dict[str, Any]:
-    """A CloudEvent as Plaza sends it: `actor` is who did it."""
-    who = {"id": actor["id"], "name": actor["name"], "created_at": iso(actor["created_at"])}
-    return {
-        "specversion": "1.0",
-        "id": str(uuid.uuid4()),
-        "source": "https://plaza.example/forum",
-        "type": type,
-        "time": iso(at),
-        **({"subject": subject} if subject else {}),
-        "data": {"actor": who, **data},
-    }

@@ -53,9 +53,17 @@ class Store:
         )  # fmt: skip
         return id
 
-    def restrict(self, id: str, kind: str, target: str, type: str, params: dict[str, object], ends_at: str | None) -> None:
+    def restrict(
+        self, id: str, kind: str, target: str, type: str, params: dict[str, object], ends_at: str | None
+    ) -> None:
         self.run(
-            "INSERT OR REPLACE INTO restriction VALUES (?, ?, ?, ?, ?, ?)", id, kind, target, type, json.dumps(params), ends_at
+            "INSERT OR REPLACE INTO restriction VALUES (?, ?, ?, ?, ?, ?)",
+            id,
+            kind,
+            target,
+            type,
+            json.dumps(params),
+            ends_at,
         )
         self._derive(kind, target)
 
@@ -65,7 +73,9 @@ class Store:
             self._derive(row["kind"], row["target"])
 
     def _derive(self, kind: str, target: str) -> None:
-        types = {row["type"] for row in self.run("SELECT type FROM restriction WHERE kind = ? AND target = ?", kind, target)}
+        types = {
+            row["type"] for row in self.run("SELECT type FROM restriction WHERE kind = ? AND target = ?", kind, target)
+        }
         standing = next((word for type, word in STANDINGS.items() if type in types), "ok")
         table = "account" if kind == "account" else "item"
         self.run(f"UPDATE {table} SET standing = ? WHERE id = ?", standing, target)  # noqa: S608 - one of two names
