@@ -7,12 +7,12 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from safehold.desk.decisions.states import ACTION, DELIVERY
+from safehold.desk.decisions.states import ACTION, DELIVERY, UNDER_WAY
 from safehold.desk.entities.models import Event, Service
 from safehold.desk.reports.models import Notice
 from safehold.engine.verdict import ACTIONS
 from safehold.ids import new_id
-from safehold.record.registry import recorded
+from safehold.record.registry import recorded, salt_field, stateful
 
 ACTION_CHOICES = [(action, action.capitalize()) for action in ACTIONS]
 
@@ -51,9 +51,8 @@ class PolicyVersion(models.Model):
     digest = models.CharField(max_length=64)  # SHA-256 of all that can change a verdict or a text
     title = models.CharField(max_length=200)
     severity = models.CharField(max_length=10)
-    spec = (
-        models.JSONField()
-    )  # guidance, notices by language, dsa, appeal, strikes, rules with hash and source, examples
+    # guidance, notices by language, dsa, appeal, strikes, rules with hash and source, examples
+    spec = models.JSONField()
     effective_from = models.DateTimeField(default=timezone.now)
     effective_to = models.DateTimeField(null=True)
 
@@ -67,7 +66,14 @@ class PolicyVersion(models.Model):
         return self.title
 
 
-@recorded("decision", at="decided_at", public=("action", "rule", "automation", "detection_automated", "bundle"))
+#: What the ledger says of a decision in clear: how it came about and what it does, never about whom.
+PUBLIC = (
+    "service_id", "subject_kind", "action", "policy_id", "rule", "bundle", "detection_automated", "automation",
+    "override_of_id", "on_appeal",
+)  # fmt: skip
+
+
+@recorded("decision", at="decided_at", public=PUBLIC)
 class Decision(models.Model):
     """What was decided about an entity as it stood in an event, by whom, on which ground, and why."""
 
@@ -98,7 +104,7 @@ class Decision(models.Model):
     strike_expires_at = models.DateTimeField(null=True)
     params = models.JSONField(default=dict)  # of the action: {"seconds": 86400}, {"labels": [{"name":..,"on":..}]}
     decided_at = models.DateTimeField(default=timezone.now)
-    salt = models.CharField(max_length=64)
+    salt = salt_field()
 
     RECORDED = (
         "id", "service_id", "event_id", "subject_kind", "subject_id", "account_id", "action", "policy_id", "rule",
@@ -152,6 +158,7 @@ class DecisionNotice(models.Model):
         return f"{self.decision_id} answers {self.notice_id}"
 
 
+@stateful("action", initial=ACTION.initial)
 class Action(models.Model):
     """One thing a decision does to one target, and how far the platform has got with it."""
 
@@ -175,7 +182,7 @@ class Action(models.Model):
         )
         indexes = (
             models.Index(fields=["target_kind", "target_id", "state"], name="action_on_target"),
-            models.Index(fields=["ends_at"], condition=Q(state="active"), name="action_to_expire"),
+            models.Index(fields=["ends_at"], condition=Q(state__in=UNDER_WAY), name="action_to_expire"),
         )
 
     def __str__(self) -> str:
@@ -241,13 +248,17 @@ class Outbox(models.Model):
 
 
 class Endpoint(models.Model):
-    """A URL at the platform that receives webhooks (Standard Webhooks). The secret is kept encrypted."""
+    """A URL at the platform that receives webhooks (Standard Webhooks). Secrets are kept sealed (see sealing.py);
+    after a rotation both sign until `previous_until`, so that the platform can change over without losing a message.
+    """
 
     id = models.CharField(primary_key=True, max_length=40, default=new_endpoint_id, editable=False)
     service = models.ForeignKey(Service, models.PROTECT, related_name="+")
     url = models.URLField(max_length=500)
     description = models.CharField(max_length=200, blank=True)
     secret = models.TextField()
+    previous_secret = models.TextField(blank=True)
+    previous_until = models.DateTimeField(null=True)
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -255,6 +266,7 @@ class Endpoint(models.Model):
         return self.url
 
 
+@stateful("delivery", initial=DELIVERY.initial)
 class Delivery(models.Model):
     """One message to one endpoint. `id` is the Standard Webhooks message id, so a receiver can ignore a repeat."""
 
@@ -262,10 +274,12 @@ class Delivery(models.Model):
     endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="deliveries")
     type = models.CharField(max_length=60)  # action.apply, action.reverse, statement.issued, appeal.decided, ...
     action = models.ForeignKey(Action, models.PROTECT, null=True, related_name="deliveries")
+    about = models.CharField(max_length=40)  # id of the action, statement, notice or appeal it tells of
     payload = models.TextField()  # the exact bytes that are signed and sent
     state = models.CharField(max_length=20, default=DELIVERY.initial, choices=DELIVERY.choices)
     attempts = models.PositiveIntegerField(default=0)
     next_at = models.DateTimeField(default=timezone.now)
+    leased_until = models.DateTimeField(null=True)  # a sender is at it; if it dies, another goes on from then
     created_at = models.DateTimeField(default=timezone.now)
     delivered_at = models.DateTimeField(null=True)
 
@@ -274,6 +288,7 @@ class Delivery(models.Model):
         indexes = (
             models.Index(fields=["next_at"], condition=Q(state__in=["pending", "retrying"]), name="delivery_to_send"),
             models.Index(fields=["state", "-created_at"], name="delivery_by_state"),
+            models.Index(fields=["about"], name="delivery_about"),
         )
 
     def __str__(self) -> str:

@@ -6,6 +6,9 @@ overrides it.
 
 from safehold.states import Machine
 
+#: The states of an action that holds: from its start, whether or not the platform has answered, to its end.
+UNDER_WAY = ("pending", "dispatched", "acknowledged", "failed", "dead_letter", "active")
+
 ACTION = Machine(
     "action",
     "pending",
@@ -16,11 +19,9 @@ ACTION = Machine(
         "dead_lettered": {"dispatched": "dead_letter", "failed": "dead_letter"},
         "retried": {"dead_letter": "pending"},
         "activated": {"acknowledged": "active"},
-        "expired": {"active": "expired"},
-        # Reversible at every moment before its end, also while the platform has not answered yet.
-        "reversal_requested": dict.fromkeys(
-            ("pending", "dispatched", "acknowledged", "failed", "dead_letter", "active"), "reversal_pending"
-        ),
+        # Both at every moment, also while the platform has not answered yet: an end is an end.
+        "expired": dict.fromkeys(UNDER_WAY, "expired"),
+        "reversal_requested": dict.fromkeys(UNDER_WAY, "reversal_pending"),
         "reversed": {"reversal_pending": "reversed"},
     },
 )

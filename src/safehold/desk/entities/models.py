@@ -4,7 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from safehold.ids import new_id
-from safehold.record.registry import recorded
+from safehold.record.registry import recorded, salt_field
 
 
 def new_event_id() -> str:
@@ -30,7 +30,7 @@ class Service(models.Model):
         return self.name
 
 
-@recorded("event", at="received_at", public=("type",))
+@recorded("event", at="received_at", public=("service_id", "type"))
 class Event(models.Model):
     """One CloudEvent, as it came. Append-only; `position` is its place in the record, assigned once."""
 
@@ -47,7 +47,7 @@ class Event(models.Model):
     account_id = models.CharField(max_length=256, blank=True)  # the platform's id of who did it
     thread_id = models.CharField(max_length=256, blank=True)
     body = models.TextField()  # the CloudEvent, byte for byte
-    salt = models.CharField(max_length=64)
+    salt = salt_field()
 
     RECORDED = ("id", "service_id", "source", "source_id", "type", "occurred_at", "received_at", "body")
 

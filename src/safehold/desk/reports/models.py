@@ -6,6 +6,7 @@ from django.utils import timezone
 from safehold.desk.entities.models import Entity, Event, Service
 from safehold.desk.reports.states import NOTICE
 from safehold.ids import new_id
+from safehold.record.registry import recorded, salt_field, stateful
 
 
 def new_notice_id() -> str:
@@ -22,6 +23,8 @@ class NoticeKind(models.TextChoices):
     PROACTIVE = "proactive", "Own initiative"
 
 
+@recorded("notice", at="received_at", public=("service_id", "good_faith"))
+@stateful("notice", initial=NOTICE.initial)
 class Notice(models.Model):
     """Somebody says that something is wrong with an entity."""
 
@@ -41,6 +44,12 @@ class Notice(models.Model):
     received_at = models.DateTimeField(default=timezone.now)
     receipt_sent_at = models.DateTimeField(null=True)
     decision_notified_at = models.DateTimeField(null=True)
+    salt = salt_field()
+
+    RECORDED = (
+        "id", "service_id", "kind", "event_id", "entity_id", "reason", "explanation", "locators",
+        "notifier_account_id", "notifier_contact", "good_faith", "language", "received_at",
+    )  # fmt: skip
 
     class Meta:
         constraints = (

@@ -9,8 +9,9 @@ NOTICE = Machine(
     "received",
     {
         "acknowledged": {"received": "acknowledged"},
-        "linked": {"acknowledged": "linked"},
-        **{outcome: {"acknowledged": outcome, "linked": outcome} for outcome in _RESOLVED},
+        # A slow receipt holds nothing up: the notice can be worked on, and resolved, before the notifier has it.
+        "linked": {"received": "linked", "acknowledged": "linked"},
+        **{outcome: dict.fromkeys(("received", "acknowledged", "linked"), outcome) for outcome in _RESOLVED},
         "notified": dict.fromkeys(_RESOLVED, "notified"),
         "reopened": dict.fromkeys((*_RESOLVED, "notified"), "linked"),
     },

@@ -7,14 +7,15 @@ from django.utils import timezone
 from safehold.desk.decisions.models import Decision
 from safehold.desk.transparency.states import STATEMENT
 from safehold.ids import new_id
-from safehold.record.registry import recorded
+from safehold.record.registry import recorded, salt_field, stateful
 
 
 def new_statement_id() -> str:
     return new_id("sor")
 
 
-@recorded("statement", at="issued_at", public=("excluded_reason",))
+@recorded("statement", at="issued_at", public=("decision_id", "excluded_reason"))
+@stateful("statement", initial=STATEMENT.initial)
 class StatementOfReasons(models.Model):
     """What the affected person is told, per language, and the fields for the EU's database. Its text never changes."""
 
@@ -26,7 +27,7 @@ class StatementOfReasons(models.Model):
     issued_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)  # the restriction was lifted on an overturned decision
     state = models.CharField(max_length=18, default=STATEMENT.initial, choices=STATEMENT.choices)
-    salt = models.CharField(max_length=64)
+    salt = salt_field()
 
     RECORDED = ("id", "decision_id", "texts", "dsa", "excluded_reason", "issued_at")
 

@@ -18,7 +18,10 @@ class Migration(migrations.Migration):
         *append_only("decisions_decisionnotice"),
         *append_only("decisions_labelchange"),
         *append_only("decisions_deliveryattempt"),
-        *immutable("decisions_action", ["id", "decision_id", "type", "target_kind", "target_id"]),
+        *immutable(
+            "decisions_action", ["id", "decision_id", "type", "target_kind", "target_id", "params", "starts_at"]
+        ),
+        *immutable("decisions_delivery", ["id", "endpoint_id", "type", "about", "payload", "created_at"]),
         *immutable("decisions_policyversion", ["id", "key", "digest", "title", "severity"]),
         refuse(
             "decisions_chain_keeps_its_root",
