@@ -65,6 +65,11 @@ class Brands:
             own[name.replace(" ", "").lower()] = frozenset(domains.split())
         return cls(own)
 
+    @property
+    def names(self) -> list[tuple[str, list[str]]]:
+        """What is protected, sorted: the list's identity."""
+        return sorted((name, sorted(domains)) for name, domains in self._own.items())
+
     def resembles(self, host: str) -> Lookalike | None:
         """Whom a host (lower-case ASCII) pretends to be, if anybody."""
         site = registrable(host)

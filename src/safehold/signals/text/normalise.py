@@ -63,10 +63,7 @@ class Normal(NamedTuple):
 
 @lru_cache(maxsize=16)
 def normalise(text: str) -> Normal:
-    """`text` as it would be read aloud. The caller bounds its length (`reading.LIMIT`); cost is linear in it.
-
-    Lone surrogates become U+FFFD, so that whatever is made of the result can be written as UTF-8.
-    """
+    """`text` as it would be read aloud. The caller bounds its length (`reading.LIMIT`); cost is linear in it."""
     tricks: set[str] = set()
     if text.isascii():
         folded, origins = text.lower(), None
@@ -197,8 +194,6 @@ def _chunk(chunk: str, latin_text: bool, tricks: set[str]) -> list[tuple[int, st
     pieces: list[tuple[int, str]] = []
     for i, character in enumerate(chunk):
         piece = table.get(ord(character), character) if character > "\x7f" else character.lower()
-        if "\ud800" <= character <= "\udfff":
-            piece = "\ufffd"
         if piece == "":
             if 0 < i < len(chunk) - 1 and ord(character) not in HARMLESS_IGNORABLE:
                 tricks.add("invisible")

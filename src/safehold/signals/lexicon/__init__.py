@@ -1,0 +1,76 @@
+"""The lexicon signal: words and phrases of named lists, however they are disguised. It knows words, not meanings."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from safehold.engine.event import Event
+from safehold.signals.lexicon.lists import WordList, shipped
+from safehold.signals.lexicon.match import Match, Matcher
+from safehold.signals.reading import read
+from safehold.signals.text.normalise import normalise
+
+#: Matches of one event that are reported; `truncated` says when there were more.
+MOST = 100
+
+
+class Lexicon:
+    """`signals.lexicon`: the lists that come with Safehold, or `lists` under another `name` for a plug-in.
+
+    English lists and lists of phrases (`language: *`) are always looked for, a list in another language only in texts
+    that `data.language` or `context.locale` says are in it: a French insult is an English verb.
+    """
+
+    cost = 60.0
+    reads = ("text", "data.language", "context.locale")
+    fields: ClassVar[Mapping[str, str]] = {
+        "count": "int",
+        "categories": "list(string)",
+        "lists": "list(string)",
+        "severity": "int",
+        "terms": "list(map(string, dyn))",
+        "truncated": "bool",
+    }
+
+    def __init__(self, lists: Sequence[WordList] | None = None, name: str = "lexicon") -> None:
+        lists = shipped() if lists is None else lists
+        self.name = name
+        self.version = f"1.0.0+{hashlib.sha256(repr(lists).encode()).hexdigest()[:12]}"
+        self._matcher = Matcher(lists)
+
+    def run(self, event: Event) -> Mapping[str, object]:
+        """Find terms. `severity` is the highest found, 1 to 3, and 0 if there is none."""
+        text, truncated = read(event)
+        languages = {"*", "en", language_of(event)}
+        matches = [m for m in self._matcher.find(normalise(text)) if m.entry.language in languages]
+        return {
+            "count": len(matches),
+            "categories": sorted({m.entry.term.category for m in matches}),
+            "lists": sorted({m.entry.word_list for m in matches}),
+            "severity": max((m.entry.term.severity for m in matches), default=0),
+            "terms": [_describe(m) for m in matches[:MOST]],
+            "truncated": truncated or len(matches) > MOST,
+        }
+
+
+def language_of(event: Event) -> str | None:
+    """The primary language (BCP 47) that the event says the text is in: `data.language`, else `context.locale`."""
+    for said in (event.data.get("language"), event.context.get("locale")):
+        if isinstance(said, str) and said:
+            return said.replace("_", "-").split("-")[0].lower()
+    return None
+
+
+def _describe(match: Match) -> dict[str, object]:
+    term = match.entry.term
+    return {
+        "term": term.text,
+        "list": match.entry.word_list,
+        "category": term.category,
+        "severity": term.severity,
+        "start": match.start,
+        "end": match.end,
+    }
+
+
+__all__ = ["Lexicon", "WordList", "language_of"]
