@@ -1,14 +1,15 @@
 """Triggers for migrations: rows that may not change, and rows that may not lie, on SQLite and PostgreSQL alike.
 
 An operator with the file in hand can drop a trigger; then the ledger tells. `safehold ledger verify` also says which
-of the guards named by `guard_names` are missing. SQLite rebuilds a table when a migration alters it and loses its
+of these guards are missing. SQLite rebuilds a table when a migration alters it and loses its
 triggers on the way: such a migration repeats the operation.
 """
 
 from collections.abc import Sequence
 
-from django.db import migrations
+from django.db import connection, migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import StateApps
 
 #: Every guard that a migration of this installation has set, for verification: trigger name -> table.
@@ -69,3 +70,15 @@ def immutable(table: str, columns: Sequence[str]) -> list[migrations.RunPython]:
 def refuse(name: str, table: str, event: str, when: str, message: str) -> migrations.RunPython:
     """Abort `event` (`INSERT`, `UPDATE OF reviewer_id`) on `table` where `when` is true; it may use sub-queries."""
     return _install(name, table, event, when, message)
+
+
+def missing_guards() -> list[str]:
+    """`guard (table)` for each trigger that the applied migrations set and that is not in the database any more."""
+    MigrationLoader(connection)  # importing the migrations fills GUARDS
+    catalogue = "pg_trigger" if connection.vendor == "postgresql" else "sqlite_master"
+    column = "tgname" if connection.vendor == "postgresql" else "name"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {column} FROM {catalogue}")  # noqa: S608
+        there = {name for (name,) in cursor.fetchall()}
+        tables = set(connection.introspection.table_names(cursor))
+    return [f"{name} ({table})" for name, table in GUARDS.items() if name not in there and table in tables]
