@@ -1,0 +1,127 @@
+"""The gateway as an ASGI application: finds the route, answers, and turns whatever goes wrong into a problem document.
+
+`safehold.site.asgi` makes one, starts it when the server starts, and stops it when the server stops.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from safehold.gateway.answers import EventTypeView
+from safehold.gateway.cloudevents import CloudEvent
+from safehold.gateway.faults import described
+from safehold.gateway.keys import Keyring
+from safehold.gateway.limits import Limits
+from safehold.gateway.metrics import Metrics
+from safehold.gateway.openapi import description
+from safehold.gateway.problems import MEDIA_TYPE, Refusal
+from safehold.gateway.requests import Receive, Reply, Request, Scope, Send
+from safehold.gateway.routes import ROUTES, Parts, Route
+from safehold.gateway.store import Incoming, Minds, Store
+from safehold.gateway.writer import Writer
+from safehold.ids import new_id
+
+log = structlog.get_logger("safehold.gateway")
+
+_encode = msgspec.json.Encoder().encode
+
+#: Exact path -> method -> route; and the start of a path before its argument.
+_EXACT: dict[str, dict[str, Route]] = {}
+_PREFIX: dict[str, dict[str, Route]] = {}
+for _route in ROUTES:
+    _start, _brace, _ = _route.path.partition("{")
+    (_PREFIX if _brace else _EXACT).setdefault(_start, {})[_route.method] = _route
+
+
+def serves(path: str) -> bool:
+    """Whether a path is the gateway's; all others are Django's."""
+    return path.startswith("/v1/") or path in {"/v1", "/healthz", "/readyz", "/metrics"}
+
+
+class Gateway:
+    """The hot lane of one process."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        prepare: Callable[[str, CloudEvent, datetime], Incoming],
+        new_minds: Callable[[], Minds],
+        event_types: Sequence[EventTypeView],
+        limits: Limits,
+        base_url: str,
+        version: str,
+    ) -> None:
+        metrics = Metrics()
+        self._metrics = metrics
+        self._base_url = base_url
+        self._parts = Parts(
+            store=store,
+            keyring=Keyring(store, limits),
+            writer=Writer(store, new_minds, limits, metrics),
+            metrics=metrics,
+            limits=limits,
+            base_url=base_url,
+            prepare=prepare,
+            event_types=event_types,
+            readers=ThreadPoolExecutor(2, thread_name_prefix="gateway-read"),
+            openapi=description(ROUTES, base_url=base_url, version=version, limits=limits),
+        )
+        self._latency = {route.path: metrics.requests.labels(route.path) for route in ROUTES}
+
+    async def start(self) -> None:
+        """Begin to read keys and the record. Requests are answered at once, with 503 until both are there."""
+        self._parts.keyring.start()
+        self._parts.writer.start()
+
+    async def stop(self) -> None:
+        """Take nothing new, write and answer what waits, and end the threads."""
+        await self._parts.writer.stop()
+        self._parts.keyring.stop()
+        self._parts.readers.shutdown()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        started = time.perf_counter()
+        route: Route | None = None
+        try:
+            request = Request(scope, receive)
+            route = _find(request)
+            reply = await route.handle(self._parts, request)
+        except Refusal as refusal:
+            reply = self._refused(refusal)
+        except Exception as error:
+            # The only place where what nobody foresaw ends. The id joins the answer and the log line.
+            request_id = new_id("req")
+            log.error("request_failed", request_id=request_id, route=route and route.path, **described(error))
+            fault = Refusal(
+                "internal", "something failed here; try again", headers=((b"x-request-id", request_id.encode()),)
+            )
+            reply = self._refused(fault)
+        await reply.send(send)
+        if route is not None:
+            self._latency[route.path].observe(time.perf_counter() - started)
+
+    def _refused(self, refusal: Refusal) -> Reply:
+        self._metrics.problems.labels(refusal.kind).inc()
+        problem = refusal.problem(self._base_url)
+        return Reply(problem.status, _encode(problem), MEDIA_TYPE, refusal.headers)
+
+
+def _find(request: Request) -> Route:
+    methods: Mapping[str, Route] | None = _EXACT.get(request.path)
+    if methods is None:
+        start, slash, argument = request.path.rpartition("/")
+        methods = _PREFIX.get(start + slash) if argument else None
+        request.argument = argument
+    if methods is None:
+        raise Refusal("not-found", "there is no such address; /v1/openapi.json has them all")
+    route = methods.get("GET" if request.method == "HEAD" else request.method)
+    if route is None:
+        allowed = ", ".join(sorted({*methods, *(("HEAD",) if "GET" in methods else ())}))
+        raise Refusal("method-not-allowed", f"this address takes {allowed}", headers=((b"allow", allowed.encode()),))
+    return route

@@ -1,0 +1,96 @@
+"""What the gateway counts, for Prometheus. No label names a person, an account or a key: actions, rules, signals, routes.
+
+Counting is per commit where it can be, so that the cost is shared by the events in it.
+"""
+
+from collections import Counter as Tally
+from collections.abc import Callable, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from safehold.gateway.store import Conflict, Outcome, Written
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
+_LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The gateway's numbers, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        self.decisions = Counter("safehold_decisions", "Decisions by action.", ["action"], registry=registry)
+        self.events = Counter("safehold_events", "Events by what became of them.", ["outcome"], registry=registry)
+        self.problems = Counter("safehold_problems", "Refusals by kind of problem.", ["problem"], registry=registry)
+        self.undecided = Counter(
+            "safehold_undecided_rules", "Times that a rule could not decide.", ["rule", "cause"], registry=registry
+        )
+        self.signal_failures = Counter(
+            "safehold_signal_failures", "Times that a signal failed.", ["signal"], registry=registry
+        )
+        self.requests = Histogram(
+            "safehold_request_seconds",
+            "Time from a request's arrival to its answer.",
+            ["route"],
+            registry=registry,
+            buckets=_LATENCIES,
+        )
+        self.commits = Histogram(
+            "safehold_commit_seconds",
+            "Time to decide and commit a group of events.",
+            registry=registry,
+            buckets=_LATENCIES,
+        )
+        self.commit_events = Histogram(
+            "safehold_commit_events",
+            "Events in a commit.",
+            registry=registry,
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048),
+        )
+        self.commit_failures = Counter(
+            "safehold_commit_failures", "Commits that failed; nothing of them was answered.", registry=registry
+        )
+        self.rebuild_seconds = Gauge(
+            "safehold_rebuild_seconds", "How long the last rebuild of windows and labels took.", registry=registry
+        )
+        self._waiting = Gauge("safehold_waiting_events", "Events that wait for the writer.", registry=registry)
+
+    def watch_queue(self, depth: Callable[[], int]) -> None:
+        """Read the queue's depth from `depth` whenever somebody asks."""
+        self._waiting.set_function(depth)
+
+    def count(self, outcomes: Sequence[Outcome], seconds: float) -> None:
+        """Count one commit."""
+        self.commits.observe(seconds)
+        self.commit_events.observe(len(outcomes))
+        actions, kinds = Tally[str](), Tally[str]()
+        undecided, failures = Tally[tuple[str, str]](), Tally[str]()
+        for outcome in outcomes:
+            if not isinstance(outcome, Written):
+                kinds["conflict" if isinstance(outcome, Conflict) else "failed"] += 1
+                continue
+            kinds["duplicate" if outcome.duplicate else "decided"] += 1
+            if outcome.duplicate:
+                continue
+            verdict = outcome.verdict
+            actions[verdict.action] += 1
+            for rule in verdict.undecided:
+                undecided[f"{rule.policy}/{rule.rule}", rule.cause] += 1
+            for run in verdict.signals:
+                if run.error is not None:
+                    failures[run.signal] += 1
+        for action, times in actions.items():
+            self.decisions.labels(action).inc(times)
+        for outcome_name, times in kinds.items():
+            self.events.labels(outcome_name).inc(times)
+        for (rule_name, cause), times in undecided.items():
+            self.undecided.labels(rule_name, cause).inc(times)
+        for signal, times in failures.items():
+            self.signal_failures.labels(signal).inc(times)
+
+    def exposition(self) -> bytes:
+        """All of it in Prometheus' text format."""
+        return generate_latest(self.registry)

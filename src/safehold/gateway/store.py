@@ -1,0 +1,153 @@
+"""What the gateway asks of the database, and the shapes that pass between them. `safehold.desk.decisions.intake` answers.
+
+Every method may block and is called from the gateway's own threads, never from the event loop.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from safehold.engine.event import Event
+from safehold.engine.verdict import Verdict
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """An API key that is not revoked. `digest` is the SHA-256 of its secret in hex; `service` is all it can touch."""
+
+    id: str
+    service: str
+    digest: str
+    scopes: frozenset[str]
+    expires_at: datetime | None
+
+
+class Incoming(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One event that passed every check and waits to be decided.
+
+    `body` is the CloudEvent as it came, JSON text. `subject_kind` and `subject_id` name the entity it is a snapshot of,
+    `account_id` who did it, `thread_id` where; empty where the event has none. `detected_by_person` is true when a
+    person, not a rule, drew attention to it (a report).
+    """
+
+    service: str
+    event: Event
+    body: str
+    received_at: datetime
+    subject_kind: str
+    subject_id: str
+    account_id: str
+    thread_id: str
+    detected_by_person: bool
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """An event's decision, committed. `duplicate`: the event had been taken before, and this is what was decided then."""
+
+    decision: str
+    event: str
+    verdict: Verdict
+    decided_at: datetime
+    duplicate: bool
+
+
+class Conflict(msgspec.Struct, frozen=True, kw_only=True):
+    """The same source and id came before with another content. `decision` is what was decided on that one."""
+
+    decision: str
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
+    """This one event could not be decided or written, a fault of ours; nothing of it is in the record."""
+
+
+Outcome = Written | Conflict | Failed
+
+
+class ActionView(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing a decision does at the platform, and how far the platform has got with it."""
+
+    action: str
+    type: str
+    target_kind: str
+    target_id: str
+    state: str
+    starts_at: datetime
+    ends_at: datetime | None
+
+
+class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision as `GET /v1/decisions/{id}` answers it, made by rules (`verdict` says how) or by a person."""
+
+    decision: str
+    event: str
+    source: str
+    source_id: str
+    type: str
+    subject_kind: str
+    subject_id: str
+    account_id: str
+    action: str
+    rule: str
+    policies: list[str]
+    reason: str
+    queue: str
+    automation: str
+    decided_at: datetime
+    on_appeal: bool
+    override_of: str | None
+    overridden_by: str | None
+    params: dict[str, Any]
+    verdict: Verdict | None
+    actions: list[ActionView]
+
+
+class Minds(Protocol):
+    """The engines' memory, as the store sees it: it is told what the record says and asked for verdicts.
+
+    `events_seen` and `labels_seen` are the positions up to which the record is known; 0 means nothing yet.
+    """
+
+    events_seen: int
+    labels_seen: int
+
+    def horizon(self, now: datetime) -> datetime:
+        """Events received before this moment can't matter to any window."""
+
+    def observe(self, service: str, body: str, occurred_at: datetime) -> None:
+        """An event of the record, in its order, that was decided elsewhere or before this process began."""
+
+    def label(
+        self, service: str, kind: str, external_id: str, name: str, expires_at: datetime | None, voided: bool
+    ) -> None:
+        """A label that was set or voided, in the order of the record."""
+
+    def decide(self, service: str, event: Event) -> Verdict:
+        """The verdict on the next event of the record. Applies the verdict's own labels."""
+
+
+class Store(Protocol):
+    """The database behind the gateway."""
+
+    def api_keys(self) -> list[Key]:
+        """Every key that is not revoked, expired ones included."""
+
+    def mark_used(self, used: Mapping[str, datetime]) -> None:
+        """Note when keys (by id) were last used."""
+
+    def catch_up(self, minds: Minds) -> int:
+        """Tell `minds` what the record has that they have not seen, and return how many events that was."""
+
+    def write_batch(self, batch: Sequence[Incoming], minds: Minds) -> list[Outcome]:
+        """Decide and write in one transaction, in order; one outcome an event, in the same order.
+
+        Returns after the commit is on disk. Raises if the commit failed: then nothing of the batch is in the record,
+        as far as can be known, and `minds` have seen what never happened.
+        """
+
+    def decision(self, service: str, decision_id: str) -> DecisionView | None:
+        """A decision of this service, or None."""
+
+    def close(self) -> None:
+        """Close the calling thread's connection."""

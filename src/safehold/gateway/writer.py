@@ -1,0 +1,195 @@
+"""The one thread of a process that decides and writes. Requests hand it tickets of events; it takes what waits, has the
+store decide and write it all in one transaction, and only after the commit are the tickets answered (group commit).
+
+The order of things is the guarantee: decided, written, on disk, answered. A process that dies at any moment has
+answered nothing that is not in the record. Who calls: `application.Gateway`.
+"""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from safehold.gateway.faults import described
+from safehold.gateway.limits import Limits
+from safehold.gateway.metrics import Metrics
+from safehold.gateway.problems import Refusal
+from safehold.gateway.store import Incoming, Minds, Outcome, Store
+
+log = structlog.get_logger("safehold.gateway")
+
+#: Seconds between tries to read the record at the start and after a failure.
+RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+_SOON = ((b"retry-after", b"1"),)
+
+
+class _Ticket:
+    """The events of one request and the future of their outcomes. A ticket is never split over two commits."""
+
+    __slots__ = ("events", "future", "outcomes")
+
+    def __init__(self, events: Sequence[Incoming], future: "asyncio.Future[list[Outcome]]") -> None:
+        self.events = events
+        self.future = future
+        self.outcomes: list[Outcome] | None = None
+
+
+class Writer:
+    """Group commit. `new_minds` makes engines that know nothing yet; the record then tells them."""
+
+    def __init__(self, store: Store, new_minds: Callable[[], Minds], limits: Limits, metrics: Metrics) -> None:
+        self._store, self._new_minds, self._limits, self._metrics = store, new_minds, limits, metrics
+        self._queue: queue.SimpleQueue[_Ticket | None] = queue.SimpleQueue()
+        self._waiting = 0  # events handed in and not answered; touched by the event loop only
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._minds: Minds | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gateway-writer", daemon=True)
+        metrics.watch_queue(lambda: self._waiting)
+
+    def start(self) -> None:
+        """Begin, from within the running event loop. Ready when the record has been read."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Take nothing more, write and answer what waits, end the thread."""
+        self._stopping.set()
+        self._queue.put(None)
+        while self._thread.is_alive():  # not a join: the loop has to answer the last tickets meanwhile
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the engines know the record and the thread lives."""
+        return self._minds is not None and self._thread.is_alive() and not self._stopping.is_set()
+
+    @property
+    def waiting(self) -> int:
+        """Events handed in and not answered yet."""
+        return self._waiting
+
+    def submit(self, events: Sequence[Incoming]) -> "asyncio.Future[list[Outcome]]":
+        """Hand in a request's events, all or none; the future gives one outcome an event, once they are on disk.
+
+        Raises Refusal 503 when starting, stopping or full; the future raises it when the record can't be written.
+        """
+        if not self.ready:
+            raise Refusal("not-ready", "the engine is not ready to decide; try again", headers=_SOON)
+        if self._waiting and self._waiting + len(events) > self._limits.waiting:
+            raise Refusal("busy", f"{self._waiting} events are waiting already", headers=_SOON)
+        assert self._loop is not None  # noqa: S101  ready says so
+        self._waiting += len(events)
+        ticket = _Ticket(events, self._loop.create_future())
+        self._queue.put(ticket)
+        return ticket.future
+
+    def _run(self) -> None:
+        try:
+            self._read_record()
+            while (tickets := self._take()) is not None:
+                self._write(tickets)
+        except Exception as error:
+            log.critical("writer_died", **described(error))  # /readyz says so; a supervisor restarts the process
+        finally:
+            self._minds = None
+            self._refuse_rest()
+            self._store.close()
+
+    def _take(self) -> list[_Ticket] | None:
+        """The tickets that wait, oldest first, up to a commit's worth; None when it is time to end."""
+        ticket = self._queue.get()
+        if ticket is None:
+            return None
+        tickets = [ticket]
+        events = len(ticket.events)
+        while events < self._limits.commit:
+            try:
+                ticket = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if ticket is None:
+                self._queue.put(None)  # end after this commit
+                break
+            tickets.append(ticket)
+            events += len(ticket.events)
+        return tickets
+
+    def _write(self, tickets: list[_Ticket]) -> None:
+        minds = self._read_record()
+        if minds is None:
+            self._answer(tickets)
+            return
+        started = time.perf_counter()
+        batch = [event for ticket in tickets for event in ticket.events]
+        try:
+            outcomes = self._store.write_batch(batch, minds)
+        except Exception as error:
+            # Whatever it was, the transaction is gone and the engines have seen what did not happen.
+            self._minds = None
+            self._metrics.commit_failures.inc()
+            log.error("commit_failed", events=len(batch), **described(error))
+            self._answer(tickets)
+            self._read_record()
+            return
+        first = 0
+        for ticket in tickets:
+            ticket.outcomes = outcomes[first : first + len(ticket.events)]
+            first += len(ticket.events)
+        self._answer(tickets)
+        self._metrics.count(outcomes, time.perf_counter() - started)
+
+    def _answer(self, tickets: list[_Ticket]) -> None:
+        assert self._loop is not None  # noqa: S101
+        self._loop.call_soon_threadsafe(self._resolve, tickets)
+
+    def _resolve(self, tickets: list[_Ticket]) -> None:
+        """On the loop: wake the requests. A ticket without outcomes was not written."""
+        for ticket in tickets:
+            self._waiting -= len(ticket.events)
+            if ticket.future.done():  # the client went away; its events are in the record all the same
+                continue
+            if ticket.outcomes is None:
+                ticket.future.set_exception(
+                    Refusal("not-written", "the events could not be written; send them again", headers=_SOON)
+                )
+            else:
+                ticket.future.set_result(ticket.outcomes)
+
+    def _read_record(self) -> Minds | None:
+        """The engines, told all that the record says; rebuilt if there are none. Tries until it works or the end comes."""
+        if self._minds is not None:
+            return self._minds
+        tries = 0
+        while True:
+            started = time.perf_counter()
+            try:
+                minds = self._new_minds()
+                events = self._store.catch_up(minds)
+            except Exception as error:
+                log.error("record_unreadable", **described(error))
+                if self._stopping.wait(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)]):
+                    return None
+                tries += 1
+                continue
+            seconds = time.perf_counter() - started
+            self._metrics.rebuild_seconds.set(seconds)
+            log.info("engine_ready", events_replayed=events, seconds=round(seconds, 3))
+            self._minds = minds
+            return minds
+
+    def _refuse_rest(self) -> None:
+        rest = []
+        while True:
+            try:
+                ticket = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if ticket is not None:
+                rest.append(ticket)
+        if rest and self._loop is not None and not self._loop.is_closed():
+            self._answer(rest)
