@@ -4,5 +4,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("safehold.record.urls")),
-    path("account/", include("allauth.urls")),
+    path("", include("safehold.accounts.urls")),
+    path("", include("safehold.console.urls")),
+    path("ui/", include("safehold.web.urls")),
 ]

@@ -1,0 +1,45 @@
+"""Data and text to look at: JSON with colours, and what changed between two texts. Used by the tags `json` and `diff`."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+_TOKEN = re.compile(
+    r'(?P<k>"(?:\\.|[^"\\])*")(?=\s*:)|(?P<s>"(?:\\.|[^"\\])*")|(?P<b>\b(?:true|false|null)\b)|(?P<n>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)'
+)
+
+
+def json_text(value: Any) -> str:
+    """Indented JSON; what JSON has no form for (a date, a Decimal) as its string."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def json_html(text: str) -> SafeString:
+    """JSON with each key, string, number and literal in a span of its kind; everything is escaped."""
+    out, end = [], 0
+    for match in _TOKEN.finditer(text):
+        out.append(escape(text[end : match.start()]))
+        out.append(f'<span class="{match.lastgroup}">{escape(match.group())}</span>')
+        end = match.end()
+    out.append(escape(text[end:]))
+    return mark_safe("".join(out))  # noqa: S308 (every part is escaped)
+
+
+def diff_lines(before: str, after: str, context: int = 3) -> Iterator[tuple[str, str]]:
+    """(op, line) with op `+`, `-`, ` `, or `…` where equal lines are left out."""
+    old, new = before.splitlines(), after.splitlines()
+    groups = list(difflib.SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(context))
+    for number, group in enumerate(groups):
+        if number or group[0][1]:
+            yield "…", f"line {group[0][3] + 1}"
+        for op, old_from, old_to, new_from, new_to in group:
+            if op == "equal":
+                yield from ((" ", line) for line in old[old_from:old_to])
+                continue
+            yield from (("-", line) for line in old[old_from:old_to])
+            yield from (("+", line) for line in new[new_from:new_to])
