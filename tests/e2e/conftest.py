@@ -1,0 +1,163 @@
+"""A running Safehold, as `safehold up` starts it, and a real browser to look at it with."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.conftest import use_database
+
+BROWSER_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PASSWORD = "correct-horse-battery"
+PEOPLE = {"admin": "admin", "mira": "moderator", "noor": "senior_moderator", "otto": "auditor", "rita": "read_only"}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, headless."""
+    names = [os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
+    path = next(filter(None, (shutil.which(name) for name in names if name)), None)
+    assert path, "no Chromium here: tests/e2e/install-browser installs it, or says how to"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(15_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(var: Path, *arguments: str, port: int, **environment: str) -> "subprocess.Popen[bytes]":
+    """`safehold up` on `port` with its data in `var`; returns when it answers."""
+    log = (var / "log.txt").open("ab")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "safehold.cli", "up", "--port", str(port), *arguments],
+        env={**os.environ, "SAFEHOLD_VAR": str(var), "SAFEHOLD_PUBLIC_URL": f"http://127.0.0.1:{port}", **environment},
+        stdout=log,
+        stderr=log,
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert process.poll() is None, (var / "log.txt").read_text()
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                return process
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError("not ready after two minutes:\n" + (var / "log.txt").read_text())
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: object) -> Iterator[SimpleNamespace]:
+    """A Safehold with an empty record: `.url`, `.var`, `.key` (events:write), `.send(event)`, `.sign_in(page, name)`.
+
+    In the test's own process Django's ORM looks at the same database. People: those of `PEOPLE`.
+    """
+    from django.db import connections
+
+    var = tmp_path_factory.mktemp("safehold")
+    port = free_port()
+    before = dict(connections.databases["default"])
+    with django_db_blocker.unblock():
+        use_database(f"sqlite:///{var / 'safehold.sqlite3'}")
+        process = None
+        try:
+            _prepare(port)
+            process = start(var, "--no-demo", port=port)
+            yield _live(var, port)
+        finally:
+            if process:
+                process.terminate()
+                process.wait(20)
+            use_settings(before)
+
+
+def use_settings(before: dict[str, object]) -> None:
+    from django.db import connections
+
+    connections["default"].close()
+    connections.databases["default"].clear()
+    connections.databases["default"].update(before)
+    del connections["default"]
+
+
+def _prepare(port: int) -> None:
+    from safehold.accounts.people import add_person
+    from safehold.accounts.roles import Role
+    from safehold.site import install
+
+    install.migrate()
+    install.ensure_service()
+    for name, role in PEOPLE.items():
+        user = add_person(None, f"{name}@plaza.example", name.capitalize(), [Role(role)])
+        user.set_password(PASSWORD)
+        user.save(update_fields=["password"])
+
+
+def _live(var: Path, port: int) -> SimpleNamespace:
+    from safehold.accounts.keys import create_key
+    from safehold.accounts.roles import Scope
+
+    url = f"http://127.0.0.1:{port}"
+    _, key = create_key(None, "tests", [Scope.WRITE_EVENTS, Scope.READ_DECISIONS], service="plaza")
+    http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
+
+    def send(event: dict[str, object]) -> dict[str, object]:
+        answer = http.post("/v1/events", json=event, headers={"Content-Type": "application/cloudevents+json"})
+        assert answer.status_code in {200, 201}, answer.text
+        return answer.json()
+
+    def sign_in(page: Page, name: str) -> Page:
+        page.goto(f"{url}/account/login/")
+        page.get_by_label("Email").fill(f"{name}@plaza.example")
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda to: "/login" not in to)
+        return page
+
+    return SimpleNamespace(url=url, var=var, key=key, http=http, send=send, sign_in=sign_in)
+
+
+@pytest.fixture
+def axe() -> object:
+    """`axe(page)`: fail, naming what is wrong and where, if the page has an accessibility violation."""
+
+    def check(page: Page) -> None:
+        results = Axe().run(page)
+        assert results.violations_count == 0, f"{page.url}\n{results.generate_report()}"
+
+    return check
