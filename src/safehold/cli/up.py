@@ -2,14 +2,17 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from safehold.site.install import SignIn
 
 console = Console(stderr=True)
 
@@ -73,7 +76,7 @@ def _prepare(port: int, demo: bool, replay: int) -> "subprocess.Popen[bytes] | N
 
 
 @contextmanager
-def _step(title: str) -> Iterator[object]:
+def _step(title: str) -> Iterator[Callable[[str], None]]:
     """A spinner while it runs, a line when it is done."""
     result: list[str] = []
     with console.status(f"{title} …"):
@@ -81,8 +84,8 @@ def _step(title: str) -> Iterator[object]:
     console.print(f"[green]✓[/green] {title}: {', '.join(result)}", highlight=False)
 
 
-def _show_sign_ins(made: list[object], port: int) -> None:
+def _show_sign_ins(made: "list[SignIn]", port: int) -> None:
     table = Table.grid(padding=(0, 2))
     for person in made:
-        table.add_row(person.email, f"[bold]{person.password}[/bold]", person.role)  # type: ignore[attr-defined]
+        table.add_row(person.email, f"[bold]{person.password}[/bold]", person.role)
     console.print(Panel(table, title=f"Sign in at http://127.0.0.1:{port} (shown only now)", expand=False))

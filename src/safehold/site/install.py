@@ -95,7 +95,7 @@ def start_plaza(safehold_url: str, credentials: dict[str, str], replay: int) -> 
         sys.executable, "-m", "plaza", "--safehold", safehold_url, "--key", credentials["key"],
         "--secret", credentials["secret"], "--port", credentials["port"], "--data", str(data), "--replay", str(replay),
     ]  # fmt: skip
-    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(EXAMPLES)})
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(EXAMPLES)})  # noqa: S603 - our own
 
 
 def _free_port(wanted: int) -> int:
