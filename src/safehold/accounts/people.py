@@ -172,6 +172,14 @@ def reactivate(by: User | None, user: User) -> None:
             _say(record, by, "person.reactivated", user)
 
 
+def sign_out(by: User | None, user: User) -> None:
+    """End somebody's sessions, wherever they are: a laptop was lost. Refused for people above you."""
+    _needs(by, Permission.MANAGE_PEOPLE)
+    _not_above(by, user)
+    with recording() as record:
+        _say(record, by, "person.signed_out", user, sessions=end_sessions(user))
+
+
 def end_sessions(user: User, *, but: str | None = None) -> int:
     """Sign somebody out everywhere, except in the session with key `but`; return how many sessions that ended."""
     sessions = UserSession.objects.filter(user=user).exclude(session_key=but)
@@ -212,7 +220,7 @@ def _forget(user: User) -> None:
         user.__dict__.pop(name, None)
 
 
-def _say(record: Record, by: User | None, verb: str, user: User, **detail: str) -> None:
+def _say(record: Record, by: User | None, verb: str, user: User, **detail: str | int) -> None:
     record.audit(
         verb, "person", user.pk, actor=by.pk if by else "", detail=detail if by else {**detail, **AT_THE_SHELL}
     )

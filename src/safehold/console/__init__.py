@@ -1,1 +1,1 @@
-"""The console: the pages that belong to no single room of the desk. They read what the rooms wrote and call their services."""
+"""The console: pages that belong to no room of the desk. They read what the rooms wrote and call their services."""

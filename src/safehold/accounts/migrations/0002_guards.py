@@ -2,10 +2,15 @@ from django.db import migrations
 
 from safehold.record.guards import immutable, refuse
 
-#: Somebody active other than user {user} holds the role of admin.
+#: Somebody active other than the row's user {user} holds the role of admin.
 ANOTHER_ADMIN = (
     "EXISTS (SELECT 1 FROM accounts_rolegrant held JOIN accounts_user holder ON holder.id = held.user_id "
     "WHERE held.role = 'admin' AND held.revoked_at IS NULL AND holder.is_active AND holder.id <> {user})"
+)
+HOLDER_IS_ACTIVE = "EXISTS (SELECT 1 FROM accounts_user holder WHERE holder.id = NEW.user_id AND holder.is_active)"
+IS_ADMIN = (
+    "EXISTS (SELECT 1 FROM accounts_rolegrant own "
+    "WHERE own.user_id = NEW.id AND own.role = 'admin' AND own.revoked_at IS NULL)"
 )
 MESSAGE = "somebody has to be an admin"
 
@@ -20,17 +25,14 @@ class Migration(migrations.Migration):
             "accounts_rolegrant",
             "UPDATE OF revoked_at",
             "NEW.role = 'admin' AND OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL AND "
-            "EXISTS (SELECT 1 FROM accounts_user holder WHERE holder.id = NEW.user_id AND holder.is_active) AND NOT "
-            + ANOTHER_ADMIN.format(user="NEW.user_id"),
+            f"{HOLDER_IS_ACTIVE} AND NOT {ANOTHER_ADMIN.format(user='NEW.user_id')}",
             MESSAGE,
         ),
         refuse(
             "accounts_last_admin_stays_active",
             "accounts_user",
             "UPDATE OF is_active",
-            "OLD.is_active AND NOT NEW.is_active AND EXISTS (SELECT 1 FROM accounts_rolegrant own "
-            "WHERE own.user_id = NEW.id AND own.role = 'admin' AND own.revoked_at IS NULL) AND NOT "
-            + ANOTHER_ADMIN.format(user="NEW.id"),
+            f"OLD.is_active AND NOT NEW.is_active AND {IS_ADMIN} AND NOT {ANOTHER_ADMIN.format(user='NEW.id')}",
             MESSAGE,
         ),
         refuse("accounts_people_stay", "accounts_user", "DELETE", "TRUE", "people are deactivated, never deleted"),
