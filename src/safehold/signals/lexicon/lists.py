@@ -46,7 +46,9 @@ class WordList(NamedTuple):
                 section = match[1], int(match[2])
             elif line and not line.startswith("#"):
                 if section is None or line.startswith("["):
-                    raise ValueError(f"{file}:{number}: expected '[category severity]', severity 1 to 3, before {line!r}")
+                    raise ValueError(
+                        f"{file}:{number}: expected '[category severity]', severity 1 to 3, before {line!r}"
+                    )
                 terms.append(Term(line, *section))
         missing = [key for key in ("name", "language") if key not in head]
         if missing:

@@ -6,7 +6,7 @@ One Aho-Corasick pass finds all terms at once (Aho, Corasick 1975). The lexicon 
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -15,12 +15,14 @@ from typing import NamedTuple
 import ahocorasick_rs
 
 from safehold.signals.lexicon.lists import Term, WordList
-from safehold.signals.text.normalise import Normal, bare, normalise
+from safehold.signals.text.normalise import Normal, Span, bare, normalise
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _STARRED = re.compile(r"(?<![\w*])[^\W\d_]+\*{1,4}[^\W\d_*]*(?<=[^\W_])(?![\w*])")
 #: Words shorter than this aren't looked for inside a run of spaced-out letters, where nothing tells words apart.
 _SHORTEST_INSIDE = 4
+#: Different starred words of one text that are looked up: each is compared with some hundred terms.
+_MOST_STARRED = 100
 
 
 class Entry(NamedTuple):
@@ -81,11 +83,7 @@ class Matcher:
         if normal.joined or normal.stretched:
             yield from self._undone(normal, read)
         if "*" in normal.text:
-            for match in _STARRED.finditer(normal.text):
-                pattern = re.compile(re.sub(r"\*+", "[a-z]{1,4}", match[0]))
-                for i in self._by_first[match[0][0]]:
-                    if pattern.fullmatch(self._shapes[i]):
-                        yield (*normal.span(match.start(), match.end()), i)
+            yield from self._starred(normal)
 
     def _words(self, normal: Normal, text: str) -> Iterator[tuple[int, int, int]]:
         words = list(_WORD.finditer(text))
@@ -102,15 +100,32 @@ class Matcher:
         """Terms in words that were spaced out (anywhere in them) or stretched (with no run shorter than the term's)."""
         for word in _WORD.finditer(text):
             start, end = normal.span(word.start(), word.end())
-            if any(start < stop and begin < end for begin, stop in normal.joined):
+            if _touches(normal.joined, start, end):
                 for i, first, last in self._inside.find_matches_as_indexes(word[0], overlapping=True):
                     place = normal.span(word.start() + first, word.start() + last)
                     yield (*place, self._inside_ids[i])
-            if any(start < stop and begin < end for begin, stop in normal.stretched):
+            if _touches(normal.stretched, start, end):
                 shape = _plain(word[0])
                 for i in self._by_squeezed.get(_squeezed(shape), ()):
                     if _covers(shape, self._shapes[i]):
                         yield start, end, i
+
+    def _starred(self, normal: Normal) -> Iterator[tuple[int, int, int]]:
+        """Terms with one to four letters starred out. The first _MOST_STARRED different spellings are looked up."""
+        known: dict[str, list[int]] = {}
+        for match in _STARRED.finditer(normal.text):
+            word = match[0]
+            if word not in known and len(known) < _MOST_STARRED:
+                pattern = re.compile(re.sub(r"\*+", "[a-z]{1,4}", word))
+                known[word] = [i for i in self._by_first.get(word[0], ()) if pattern.fullmatch(self._shapes[i])]
+            for i in known.get(word, ()):
+                yield (*normal.span(match.start(), match.end()), i)
+
+
+def _touches(spans: tuple[Span, ...], start: int, end: int) -> bool:
+    """Whether one of some spans, in order and apart, overlaps [start, end)."""
+    i = bisect_left(spans, (end, end)) - 1
+    return i >= 0 and spans[i][1] > start
 
 
 def _shape(text: str) -> str:
