@@ -70,7 +70,7 @@ def verify_record(progress: Progress = lambda step, done, total: None) -> Report
     for chunk in _chunks():
         for index, _, _, _, body, leaf in chunk:
             report.add(log.take(index, body.encode(), bytes(leaf)))
-            report.add(tiles.take(bytes(leaf)))
+            report.add(tiles.take(index, bytes(leaf)))
         report.add(_check_rows(chunk, report))
         report.entries += len(chunk)
         progress("Entries", report.entries, total)
@@ -113,8 +113,11 @@ class _TileCheck:
         self._builder = TileBuilder()
         self._covered = Checkpoint.objects.order_by("-size").values_list("size", flat=True).first() or 0
 
-    def take(self, leaf: bytes) -> Iterator[Finding]:
-        for tile in self._builder.extend([leaf]):
+    def take(self, index: int, leaf: bytes) -> Iterator[Finding]:
+        missing = [
+            self._stored_leaf(gone) for gone in range(self._builder.size, index)
+        ]  # so that the rest stays in place
+        for tile in self._builder.extend([*missing, leaf]):
             if self._builder.size > self._covered:
                 continue  # no checkpoint needs it yet
             stored = Tile.objects.filter(level=tile.level, index=tile.index).values_list("hashes", "root").first()
@@ -134,6 +137,11 @@ class _TileCheck:
                 yield Finding(name, "differs from what the entries below it make")
             if root != tile.root:
                 yield Finding(name, "has another root than the entries make")
+
+    def _stored_leaf(self, index: int) -> bytes:
+        tile, offset = divmod(index, 256)
+        hashes = Tile.objects.filter(level=0, index=tile).values_list("hashes", flat=True).first()
+        return bytes(hashes)[offset * 32 : offset * 32 + 32] if hashes else bytes(32)
 
 
 def _check_rows(chunk: list[_Entry], report: Report) -> Iterator[Finding]:

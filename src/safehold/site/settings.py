@@ -236,5 +236,7 @@ SAFEHOLD_SERVICE = env("SERVICE", "plaza")
 #: The transparency log's name (C2SP: a schema-less URL) and its Ed25519 key, made at the first start.
 SAFEHOLD_ORIGIN = env("ORIGIN", f"{_public.netloc}/ledger")
 SAFEHOLD_LEDGER_KEY_FILE = VAR / "keys" / "ledger-ed25519"
+#: Public keys (C2SP verifier keys) that signed checkpoints before the present one, so that they still verify.
+SAFEHOLD_LEDGER_OLD_KEYS = env_list("LEDGER_OLD_KEYS")
 #: Hosts on private networks that webhooks may reach all the same (the demo's platform runs on this machine).
 SAFEHOLD_WEBHOOK_PRIVATE_HOSTS = env_list("WEBHOOK_PRIVATE_HOSTS")
