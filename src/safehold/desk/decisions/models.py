@@ -84,7 +84,7 @@ class Decision(models.Model):
     subject_id = models.CharField(max_length=256)
     account_id = models.CharField(max_length=256, blank=True)
     action = models.CharField(max_length=12, choices=ACTION_CHOICES)
-    policy = models.ForeignKey(PolicyVersion, models.PROTECT, null=True, related_name="decisions")
+    policy = models.ForeignKey(PolicyVersion, models.PROTECT, null=True, related_name="decisions", db_index=False)
     rule = models.CharField(max_length=200, blank=True)  # policy/rule of the winner
     policies = models.JSONField(default=list)  # keys of every policy that was broken, the primary one first
     reason = models.TextField(blank=True)  # why, for the affected person: the facts relied on
@@ -136,8 +136,15 @@ class Decision(models.Model):
             models.Index(fields=["service", "-decided_at"], name="decision_newest"),
             models.Index(fields=["service", "account_id", "-decided_at"], name="decision_of_account"),
             models.Index(fields=["service", "subject_kind", "subject_id"], name="decision_of_subject"),
-            models.Index(fields=["action", "-decided_at"], name="decision_by_action"),
-            models.Index(fields=["rule", "-decided_at"], name="decision_by_rule"),
+            models.Index(fields=["service", "action", "-decided_at"], name="decision_by_action"),
+            models.Index(fields=["service", "rule", "-decided_at"], name="decision_by_rule"),
+            models.Index(fields=["policy", "-decided_at"], name="decision_by_policy"),
+            # Few rows, which the console looks for among all the others.
+            models.Index(
+                fields=["service", "-decided_at"], condition=Q(person__isnull=False), name="decision_by_people"
+            ),
+            models.Index(fields=["service", "-decided_at"], condition=~Q(queue=""), name="decision_for_people"),
+            models.Index(fields=["root"], condition=Q(on_appeal=True), name="decision_on_appeal"),
             models.Index(fields=["root"], name="decision_chain"),
         )
 
