@@ -60,14 +60,12 @@ def checkpoint() -> None:
     _django()
     from safehold.record.checkpointer import LedgerAltered, checkpoint_once
 
-    newest, size = None, -1
+    size = -1
     try:
-        while (signed := checkpoint_once()) and signed.size != size:
-            newest, size = signed, signed.size
+        while (newest := checkpoint_once()).size != size:
+            size = newest.size
     except LedgerAltered as error:
         _fail(f"Nothing was signed: {error}.\nRun `safehold ledger verify` to see where.")
-    if newest is None:
-        _fail("Nothing has been recorded yet, so there is nothing to sign.")
     sys.stdout.write(newest.note)
 
 

@@ -29,8 +29,10 @@ class LedgerAltered(Exception):
     """What is stored is no longer what was signed. `safehold ledger verify` says where."""
 
 
-def checkpoint_once() -> Checkpoint | None:
+def checkpoint_once() -> Checkpoint:
     """Sign what was appended since the last checkpoint, if anything was; return the newest checkpoint.
+
+    The first of all is signed even over an empty log, so that a witness can begin at the beginning.
 
     Signs at most AT_ONCE entries: call again until the size stays the same. Raises LedgerAltered rather than sign
     a log that contradicts an earlier checkpoint.
@@ -45,7 +47,7 @@ def checkpoint_once() -> Checkpoint | None:
         return _sign_next(latest_checkpoint())
 
 
-def _sign_next(last: Checkpoint | None) -> Checkpoint | None:
+def _sign_next(last: Checkpoint | None) -> Checkpoint:
     start = last.size if last else 0
     frontier = read_frontier(start, reader(start))
     if last and frontier.root() != bytes(last.root):
@@ -83,8 +85,8 @@ def keep_signing(stop: threading.Event, every: float = 10.0) -> None:
     while not stop.wait(every):
         try:
             size = -1
-            while (checkpoint := checkpoint_once()) and checkpoint.size != size and not stop.is_set():
-                size = checkpoint.size
+            while (signed := checkpoint_once().size) != size and not stop.is_set():
+                size = signed
         except LedgerAltered as error:
             log.critical("ledger_altered", problem=str(error), what_to_do="run `safehold ledger verify`")
         except Exception:
