@@ -82,15 +82,23 @@ class Matcher:
             yield from self._words(normal, read)
         if normal.joined or normal.stretched:
             yield from self._undone(normal, read)
+        if normal.stretched:
+            yield from self._words(normal, read, squeeze=True)
         if "*" in normal.text:
             yield from self._starred(normal)
 
-    def _words(self, normal: Normal, text: str) -> Iterator[tuple[int, int, int]]:
+    def _words(self, normal: Normal, text: str, squeeze: bool = False) -> Iterator[tuple[int, int, int]]:
+        """Terms word by word; with `squeeze`, a stretched word is tried with single letters: "kill yourselffff"."""
         words = list(_WORD.finditer(text))
-        shape = " ".join(_plain(word[0]) for word in words)
+        shapes = [_plain(word[0]) for word in words]
+        if squeeze:
+            for i, word in enumerate(words):
+                if _touches(normal.stretched, *normal.span(word.start(), word.end())):
+                    shapes[i] = _squeezed(shapes[i])
+        shape = " ".join(shapes)
         starts = [0]
-        for word in words[:-1]:
-            starts.append(starts[-1] + len(_plain(word[0])) + 1)
+        for word_shape in shapes[:-1]:
+            starts.append(starts[-1] + len(word_shape) + 1)
         for i, first, last in self._in_words.find_matches_as_indexes(f" {shape} ", overlapping=True):
             # `first` counts the blank put in front of the text; the match's own blanks are at first and last - 1
             begin, end = bisect_right(starts, first) - 1, bisect_right(starts, last - 3) - 1

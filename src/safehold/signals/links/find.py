@@ -13,7 +13,7 @@ import ada_url
 import tldextract
 
 #: Ways to write the dot of a domain.
-_DOT = r"(?:\.|[\[({<]\s?(?:\.|dot)\s?[\])}>]|\sdot\s|[。．｡])"
+_DOT = r"(?:\.|\s?[\[({<]\s?(?:\.|dot)\s?[\])}>]\s?|\sdot\s|[。．｡])"
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _SCHEMED = r"(?:h(?:tt|xx|\*\*)ps?|ftp)\s?(?::|\[:\])//[^\s<>\"`]{1,2000}"
 _BARE = rf"(?<![\w@.:/=-]){_LABEL}(?:{_DOT}{_LABEL}){{1,8}}(?::\d{{2,5}})?(?:[/?#][^\s<>\"`]{{0,2000}})?"
@@ -131,7 +131,7 @@ def _believable(written: str, host: str, is_ip: bool, has_path: bool) -> bool:
     country = len(ending) == 2 or ending.startswith("xn--")
     if "." in parts.suffix or ending in _PLAIN or (country and ending not in _WORDS):
         return not written[0].isupper() or not written.rpartition(".")[2][:1].isupper() or written.isupper()
-    return any(c.isdigit() or c == "-" for c in parts.domain) or bool(parts.subdomain)
+    return any(c.isdigit() or c == "-" for c in parts.domain[1:]) or bool(parts.subdomain)
 
 
 def _trim(link: str) -> str:

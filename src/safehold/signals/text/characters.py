@@ -39,6 +39,9 @@ HARMLESS_IGNORABLE = frozenset([0x200C, 0x200D, *range(0xFE00, 0xFE10), *range(0
 SMALL_CAPITALS = dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢĸʍ", "abcdefghijklmnoprstuvwyzkm", strict=True))
 BLOCK_LETTERS = {chr(first + i): chr(ord("a") + i) for first in (0x1F150, 0x1F170) for i in range(26)}
 
+#: Letters that pass for Latin ones beside Latin ones only. UTS #39 doesn't list them; people use them all the same.
+PASSING = dict(zip("пшщяьъгнвтмкэєηωμβεκτσ", "nwwrbbrhbtmkeenwubekto", strict=True))
+
 #: Digits and signs that stand for letters: "sh1t", "b|tch". 8 is left out: in messages it says "ate" (l8r, m8).
 LEET = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "!": "i", "|": "i", "€": "e"}
 
@@ -112,6 +115,12 @@ def latin_table() -> dict[int, str]:
             if point in plain_table():
                 table[point] = plain_table()[point]
     return table
+
+
+@cache
+def mixed_table() -> dict[int, str]:
+    """The Latin table and what passes for Latin in a word that mixes scripts."""
+    return latin_table() | {ord(source): letter for source, letter in PASSING.items()}
 
 
 @lru_cache(maxsize=4096)

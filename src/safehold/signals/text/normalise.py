@@ -20,6 +20,7 @@ from safehold.signals.text.characters import (
     is_latin,
     keeps_marks,
     latin_table,
+    mixed_table,
     plain_table,
 )
 
@@ -187,9 +188,8 @@ def _fold(text: str, tricks: set[str]) -> tuple[str, list[int]]:
 def _chunk(chunk: str, latin_text: bool, tricks: set[str]) -> list[tuple[int, str]]:
     """What each character of a word (or of what stands between words) becomes, with its place in the chunk."""
     plain = plain_table()
-    table = plain
-    if _pretends(chunk.translate(plain), latin_text):
-        table = latin_table()
+    table = _table(chunk.translate(plain), latin_text)
+    if table is not plain:
         tricks.add("confusables")
     pieces: list[tuple[int, str]] = []
     for i, character in enumerate(chunk):
@@ -231,17 +231,17 @@ def _marks(pieces: list[tuple[int, str]], tricks: set[str]) -> list[tuple[int, s
     return composed
 
 
-def _pretends(word: str, latin_text: bool) -> bool:
-    """Whether a word's foreign letters only pose as Latin ones: it mixes scripts and the foreign letters look Latin, or
-    every letter of it looks Latin and the text around it is Latin. Words of a real other script are left alone.
+def _table(word: str, latin_text: bool) -> dict[int, str]:
+    """How to read a word's foreign letters: as Latin ones if they look it and the word mixes scripts, or if all its
+    letters look Latin and the text around it is Latin. Words of a real other script are left alone.
     """
     foreign = [c for c in word if c.isalpha() and not is_latin(c)]
     if not foreign:
-        return any(c in _SMALL for c in word)
-    table = latin_table()
-    if not all(table.get(ord(c), c).isascii() for c in foreign):
-        return False
-    return latin_text or len(foreign) < sum(map(str.isalpha, word))
+        return latin_table() if any(c in _SMALL for c in word) else plain_table()
+    if len(foreign) < sum(map(str.isalpha, word)):
+        return mixed_table() if any(ord(c) in mixed_table() for c in foreign) else plain_table()
+    look_latin = all(latin_table().get(ord(c), c).isascii() for c in foreign)
+    return latin_table() if latin_text and look_latin else plain_table()
 
 
 _SMALL = frozenset("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢɑɡı")
