@@ -44,59 +44,83 @@ def _top_of(value: float) -> float:
     return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
 
 
-def bar_chart(
-    labels: Sequence[str], series: Sequence[tuple[str, str, Sequence[float]]], title: str, height: int = 120
-) -> SafeString:
-    """Stacked bars: `labels` along the bottom, each series as (name, tone, one value a label). With a table for readers."""
+Series = Sequence[tuple[str, str, Sequence[float]]]
+
+
+def bar_chart(labels: Sequence[str], series: Series, title: str, height: int = 120) -> SafeString:
+    """Stacked bars: `labels` along the bottom, each series as (name, tone, one value a label).
+
+    The same figures follow as a table that only screen readers find. Raises ValueError where the lengths differ.
+    """
     for name, _, values in series:
         if len(values) != len(labels):
             raise ValueError(f"bar chart {title!r}: series {name!r} has {len(values)} values for {len(labels)} labels")
-    width, left, bottom = 640.0, 34.0, 18.0
-    totals = [sum(values[i] for _, _, values in series) for i in range(len(labels))]
-    top = _top_of(max(totals, default=0))
-    slot = (width - left) / max(len(labels), 1)
-    bar = max(min(slot * 0.72, 36), 1)
-    plot = height - bottom - 6
+    legend = ((tone, name) for name, tone, _ in series)
+    return format_html(
+        '<figure class="chart"><svg viewBox="0 0 640 {}" role="img" aria-label="{}">{}{}</svg>'
+        '<figcaption><ul class="legend" aria-hidden="true">{}</ul></figcaption>{}</figure>',
+        height,
+        title,
+        _scale(_top(labels, series), height),
+        _columns(labels, series, height),
+        format_html_join("", '<li><span class="dot" data-tone="{}"></span>{}</li>', legend),
+        _as_table(labels, series, title),
+    )
+
+
+_WIDTH, _LEFT, _BOTTOM, _ABOVE = 640.0, 34.0, 18.0, 6.0
+
+
+def _top(labels: Sequence[str], series: Series) -> float:
+    return _top_of(max((sum(values[i] for _, _, values in series) for i in range(len(labels))), default=0))
+
+
+def _scale(top: float, height: int) -> SafeString:
+    """Three lines across, with their values."""
+    plot = height - _BOTTOM - _ABOVE
+    lines = ((f"{height - _BOTTOM - plot * part:.1f}", _figure(top * part)) for part in (0, 0.5, 1))
+    line = '<line x1="34" x2="640" y1="{0}" y2="{0}"/><text x="28" y="{0}" text-anchor="end" dy="3">{1}</text>'
+    return format_html_join("", line, lines)
+
+
+def _columns(labels: Sequence[str], series: Series, height: int) -> SafeString:
+    """A group for each label: what hovering says, the stacked bars, and every few labels the label itself."""
+    top, plot = _top(labels, series), height - _BOTTOM - _ABOVE
+    slot = (_WIDTH - _LEFT) / max(len(labels), 1)
+    width = max(min(slot * 0.72, 36), 1)
     every = max(1, -(-len(labels) // 8))
-    columns = []
+    groups = []
     for i, label in enumerate(labels):
-        x, base, rects = left + i * slot, height - bottom, []
+        x, base, bars = _LEFT + i * slot, height - _BOTTOM, []
         for _, tone, values in series:
             size = plot * values[i] / top
+            base -= size
             if size > 0:
-                base -= size
-                rects.append((tone, f"{x + (slot - bar) / 2:.1f}", f"{base:.1f}", f"{bar:.1f}", f"{size:.1f}"))
+                bars.append((tone, f"{x + (slot - width) / 2:.1f}", f"{base:.1f}", f"{width:.1f}", f"{size:.1f}"))
         said = f"{label}: " + ", ".join(f"{name} {_figure(values[i])}" for name, _, values in series)
-        text = (
-            format_html('<text x="{}" y="{}" text-anchor="middle">{}</text>', f"{x + slot / 2:.1f}", height - 4, label)
-            if i % every == 0
-            else ""
-        )
-        columns.append(
-            format_html(
-                '<g><title>{}</title><rect class="hit" x="{}" y="0" width="{}" height="{}"/>{}{}</g>',
+        text = '<text x="{}" y="{}" text-anchor="middle">{}</text>'
+        groups.append(
+            (
                 said,
                 f"{x:.1f}",
                 f"{slot:.1f}",
-                f"{height - bottom:.1f}",
-                format_html_join("", '<rect data-tone="{}" x="{}" y="{}" width="{}" height="{}" rx="1.5"/>', rects),
-                text,
-            )  # fmt: skip
+                f"{height - _BOTTOM:.1f}",
+                format_html_join("", '<rect data-tone="{}" x="{}" y="{}" width="{}" height="{}" rx="1"/>', bars),
+                format_html(text, f"{x + slot / 2:.1f}", height - 4, label) if i % every == 0 else "",
+            )
         )
-    lines = [(f"{height - bottom - plot * part:.1f}", _figure(top * part)) for part in (0, 0.5, 1)]
+    group = '<g><title>{}</title><rect class="hit" x="{}" y="0" width="{}" height="{}"/>{}{}</g>'
+    return format_html_join("", group, groups)
+
+
+def _as_table(labels: Sequence[str], series: Series, title: str) -> SafeString:
+    rows = [
+        (label, format_html_join("", "<td>{}</td>", ((_figure(values[i]),) for _, _, values in series)))
+        for i, label in enumerate(labels)
+    ]
     return format_html(
-        '<figure class="chart"><svg viewBox="0 0 640 {}" role="img" aria-label="{}">{}{}</svg>'
-        '<figcaption><ul class="legend" aria-hidden="true">{}</ul></figcaption>'
-        '<table class="sr-only"><caption>{}</caption><thead><tr><th scope="col">When</th>{}</tr></thead><tbody>{}</tbody></table>'
-        "</figure>",
-        height, title,
-        format_html_join("", '<line x1="34" x2="640" y1="{0}" y2="{0}"/><text x="28" y="{0}" text-anchor="end" dy="3">{1}</text>', lines),
-        format_html_join("", "{}", ((column,) for column in columns)),
-        format_html_join("", '<li><span class="dot" data-tone="{}"></span>{}</li>', ((tone, name) for name, tone, _ in series)),
+        '<div class="sr-only"><table><caption>{}</caption><thead><tr><td></td>{}</tr></thead><tbody>{}</tbody></table></div>',
         title,
         format_html_join("", '<th scope="col">{}</th>', ((name,) for name, _, _ in series)),
-        format_html_join(
-            "", "<tr>{}</tr>",
-            ((format_html('<th scope="row">{}</th>{}', label, format_html_join("", "<td>{}</td>", ((_figure(values[i]),) for _, _, values in series))),) for i, label in enumerate(labels)),
-        ),
-    )  # fmt: skip
+        format_html_join("", '<tr><th scope="row">{}</th>{}</tr>', rows),
+    )

@@ -50,11 +50,11 @@ _AFTER = """rules:
 def _decisions(now: datetime) -> list[dict[str, Any]]:
     rows = [
         ("01k9x2m4q7e8r5t1", "remove", "Phishing links", "Your parcel is waiting, pay the fee at dhl-parcels.top", None, 2),
-        ("01k9x2m4q7a1b2c3", "hold", "New accounts that rush", "Hi! I saw your profile and want to share an opportunity", None, 9),
+        ("01k9x2m4q7a1b2c3", "hold", "New accounts that rush", "Hi! I saw your profile, want to earn more?", None, 9),
         ("01k9x2m4q7d4f6g8", "allow", "", "Does anybody know when the market on Plaza Street opens?", None, 14),
         ("01k9x2m4q7h9j2k5", "warn", "Harassment", "You people never learn, do you", "Mara Lindqvist", 55),
         ("01k9x2m4q7m3n7p1", "suspend", "Spam and scams", "Earn 400 a day from home!!! write to me on", "Tomás Ferreira", 190),
-        ("01k9x2m4q7q8s6v2", "terminate", "Spam and scams", "Guaranteed returns, send 0.1 to this wallet", "Tomás Ferreira", 60 * 26),
+        ("01k9x2m4q7q8s6v2", "terminate", "Spam and scams", "Guaranteed returns, send to this wallet", "Tomás Ferreira", 60 * 26),
         ("01k9x2m4q7w1x4y9", "label", "Unverified claims", "They put it in the water, wake up", None, 60 * 49),
     ]  # fmt: skip
     return [
@@ -80,7 +80,7 @@ def context(now: datetime) -> dict[str, Any]:
         "actions": list(words.ACTIONS),
         "severities": list(words.SEVERITIES),
         "machines": [(machine, list(states)) for machine, states in words.STATES.items()],
-        "icons": ["inbox", "gavel", "scale", "flag", "book-open", "link-2", "scroll-text", "webhook", "users", "key-round", "eye-off", "shield-check"],
+        "icons": ["inbox", "gavel", "scale", "flag", "book-open", "link-2", "webhook", "users", "key-round", "eye-off"],
         "now": now,
         "soon": now + timedelta(hours=5),
         "yesterday": now - timedelta(hours=27),
@@ -122,3 +122,19 @@ def context(now: datetime) -> dict[str, Any]:
             ("Appealed", "warn", [4, 6, 2, 5, 7, 1, 1]),
         ],
     }  # fmt: skip
+
+
+class ExampleAppeal(forms.Form):
+    """What somebody writes who disagrees."""
+
+    why = forms.CharField(
+        label="Why do you think it was wrong?",
+        widget=forms.Textarea,
+        help_text="Your own words are enough. Tell us what we missed.",
+    )
+    email = forms.EmailField(label="Where can we reach you?", required=False, help_text="Only to tell you the outcome.")
+
+
+def public_context(now: datetime) -> dict[str, Any]:
+    """The context of the portal's example, as of `now`."""
+    return {"decided": now - timedelta(hours=3), "until": now + timedelta(days=183), "form": ExampleAppeal()}

@@ -40,11 +40,22 @@ def palette(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"found": [found._asdict() for found in find(request, text)] if text else []})
 
 
+def _only_for_builders(request: HttpRequest) -> None:
+    if not settings.DEBUG and not request.user.is_authenticated:
+        raise Http404
+
+
 @require_GET
 def style(request: HttpRequest) -> HttpResponse:
     """Every component with examples: for whoever builds a page. Only while developing, or for people who are signed in."""
-    if not settings.DEBUG and not request.user.is_authenticated:
-        raise Http404
+    _only_for_builders(request)
     if "toast" in request.GET:
         messages.success(request, "Decision recorded. The platform has been told.")
     return render(request, "web/style.html", examples.context(timezone.now()))
+
+
+@require_GET
+def style_public(request: HttpRequest) -> HttpResponse:
+    """The portal's pages by example: a decision explained to the person concerned, and a form."""
+    _only_for_builders(request)
+    return render(request, "web/style_public.html", examples.public_context(timezone.now()))

@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.forms import BoundField, CheckboxInput
+from django.forms import BaseForm, BoundField, CheckboxInput
 from django.template import Library
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -25,12 +25,8 @@ def icon(name: str, size: int = 16, label: str = "") -> SafeString:
 def kbd(keys: str) -> SafeString:
     """`{% kbd "g q" %}` (one after the other) or `{% kbd "mod+enter" %}` (together)."""
     parts = [part for combination in keys.split() for part in combination.split("+")]
-    return format_html(
-        '<span class="keys">{}</span>',
-        format_html_join(
-            "", "<kbd>{}</kbd>", ((_KEY_NAMES.get(part, part.upper() if len(part) == 1 else part),) for part in parts)
-        ),
-    )
+    shown = ((_KEY_NAMES.get(part, part.upper() if len(part) == 1 else part),) for part in parts)
+    return format_html('<span class="keys">{}</span>', format_html_join("", "<kbd>{}</kbd>", shown))
 
 
 @register.simple_tag
@@ -185,3 +181,11 @@ def field_kind(field: BoundField) -> str:
     if isinstance(widget, CheckboxInput):
         return "check"
     return "group" if field.use_fieldset else "field"
+
+
+@register.filter
+def without_placeholders(form: BaseForm) -> BaseForm:
+    """A form of somebody else's (allauth) whose fields say their label twice: once is enough."""
+    for field in form.fields.values():
+        field.widget.attrs.pop("placeholder", None)
+    return form

@@ -1,4 +1,4 @@
-"""Components made from data: headings that sort, filters, choices, values, charts. Loaded by `{% load safehold %}`."""
+"""Components made from data: headings that sort, filters, choices, values, charts. Part of `{% load safehold %}`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from safehold.web import charts, code, markup
 from safehold.web.keyset import Page
-from safehold.web.tags.basics import kbd
+from safehold.web.tags.basics import copy, kbd
 
 register = Library()
 
@@ -31,41 +31,52 @@ def _query(request: HttpRequest, **changes: str | None) -> str:
     return "?" + query.urlencode()
 
 
+def _kept(name: str, value: str) -> SafeString:
+    """A filter that the toolbar's form carries along when somebody searches."""
+    return format_html('<input type="hidden" name="{}" value="{}">', name, value)
+
+
 @register.simple_tag(takes_context=True)
 def sort_header(context: Context, text: str, field: str, default: bool = False, numeric: bool = False) -> SafeString:
-    """A `<th>` whose link sets `?sort=field`, and `?sort=-field` when pressed again. `default`: the order without `sort`."""
+    """A `<th>` whose link sets `?sort=-field`, and `?sort=field` when pressed again. `default`: the order without `sort`."""
     request = context["request"]
     chosen = request.GET.get("sort") or (f"-{field}" if default else "")
     direction = {f"-{field}": "descending", field: "ascending"}.get(chosen)
-    target = field if direction == "descending" else f"-{field}"
     icon = {"descending": "arrow-down", "ascending": "arrow-up", None: "chevrons-up-down"}[direction]
     return format_html(
         '<th scope="col"{}><a href="{}">{}{}</a></th>',
         markup.attributes({"aria_sort": direction, "class": "num" if numeric else ""}),
-        _query(request, sort=target), text, markup.icon(icon, 12),
-    )  # fmt: skip
+        _query(request, sort=field if direction == "descending" else f"-{field}"),
+        text,
+        markup.icon(icon, 12),
+    )
 
 
 @register.simple_tag(takes_context=True)
 def pager(context: Context, page: Page) -> SafeString:
     """Links to the newer and older neighbours of a `keyset_page`; `[` and `]` press them."""
     request = context["request"]
-    if not page.newer and not page.older:
-        return format_html('<p class="pager"><span>{} shown</span></p>', len(page))
-    link = '<a class="button" data-size="small" href="{}" rel="{}" data-key="{}" data-key-label="{}">{}</a>'
-    newer = (
-        format_html(link, _query(request, before=page.newer), "prev", "[", "Newer page", "← Newer")
-        if page.newer
-        else ""
-    )
-    older = (
-        format_html(link, _query(request, after=page.older), "next", "]", "Older page", "Older →") if page.older else ""
-    )
+
+    def link(cursor: str | None, parameter: str, rel: str, key: str, label: str, text: str) -> SafeString | str:
+        if not cursor:
+            return ""
+        outer = markup.attributes(
+            {
+                "class": "button",
+                "data_size": "small",
+                "href": _query(request, **{parameter: cursor}),
+                "rel": rel,
+                "data_key": key,
+                "data_key_label": label,
+            }
+        )
+        return format_html("<a{}>{}</a>", outer, text)
+
     return format_html(
         '<nav class="pager" aria-label="Pages"><span>{} shown</span><span class="button-group">{}{}</span></nav>',
         len(page),
-        newer,
-        older,
+        link(page.newer, "before", "prev", "[", "Newer page", "← Newer"),
+        link(page.older, "after", "next", "]", "Older page", "Older →"),
     )
 
 
@@ -74,12 +85,25 @@ def search_field(
     context: Context, name: str = "q", label: str = "Search", placeholder: str = "", key: str = "/"
 ) -> SafeString:
     """A search box inside `{% toolbar %}`; `/` goes to it."""
+    field = {
+        "class": "input",
+        "type": "search",
+        "id": f"search-{name}",
+        "name": name,
+        "value": context["request"].GET.get(name, ""),
+        "placeholder": placeholder or label,
+        "data_key": key,
+        "data_key_label": label,
+        "autocomplete": "off",
+    }
     return format_html(
-        '<span class="search">{}<label class="sr-only" for="search-{}">{}</label><input class="input" type="search" id="search-{}" '
-        'name="{}" value="{}" placeholder="{}" data-key="{}" data-key-label="{}" autocomplete="off">{}</span>',
-        markup.icon("search"), name, label, name, name, context["request"].GET.get(name, ""), placeholder or label, key, label,
+        '<span class="search">{}<label class="sr-only" for="search-{}">{}</label><input{}>{}</span>',
+        markup.icon("search"),
+        name,
+        label,
+        markup.attributes(field),
         kbd(key),
-    )  # fmt: skip
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -87,21 +111,26 @@ def filter_menu(context: Context, text: str, name: str, options: Iterable[tuple[
     """A menu that sets `?name=value`; `options` are (value, words). Once chosen, it shows the choice and how to clear it."""
     request = context["request"]
     chosen = request.GET.get(name, "")
-    options = [(str(value), words) for value, words in options]
-    shown = dict(options).get(chosen, chosen)
-    items = format_html_join(
-        "", '<a class="menu-item"{} href="{}">{}</a>',
-        ((markup.attributes({"aria_current": "true" if value == chosen else None}), _query(request, **{name: value}), words) for value, words in options),
-    )  # fmt: skip
-    clear = (
-        format_html('<hr><a class="menu-item" href="{}">Clear</a>', _query(request, **{name: None})) if chosen else ""
-    )
-    kept = format_html('<input type="hidden" name="{}" value="{}">', name, chosen) if chosen else ""
+    labels = {str(value): words for value, words in options}
+    items = [
+        (
+            markup.attributes({"aria_current": "true" if value == chosen else None}),
+            _query(request, **{name: value}),
+            words,
+        )
+        for value, words in labels.items()
+    ]
+    clear = format_html('<hr><a class="menu-item" href="{}">Clear</a>', _query(request, **{name: None}))
     return format_html(
         '{}<details class="menu"><summary class="chip"{}>{}{}{}</summary><div class="menu-panel">{}{}</div></details>',
-        kept, markup.attributes({"data_on": bool(chosen)}), text,
-        format_html(": <strong>{}</strong>", shown) if chosen else "", markup.icon("chevron-down", 12), items, clear,
-    )  # fmt: skip
+        _kept(name, chosen) if chosen else "",
+        markup.attributes({"data_on": bool(chosen)}),
+        text,
+        format_html(": <strong>{}</strong>", labels.get(chosen, chosen)) if chosen else "",
+        markup.icon("chevron-down", 12),
+        format_html_join("", '<a class="menu-item"{} href="{}">{}</a>', items),
+        clear if chosen else "",
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -111,37 +140,54 @@ def chip(context: Context, text: str, name: str, value: str = "1", icon: str = "
     on = request.GET.get(name) == value
     return format_html(
         '{}<a class="chip"{} href="{}">{}{}{}</a>',
-        format_html('<input type="hidden" name="{}" value="{}">', name, value) if on else "",
-        markup.attributes({"aria_current": "true" if on else None}), _query(request, **{name: None if on else value}),
-        markup.icon(icon, 12) if icon else "", text, markup.icon("x", 12, "clear") if on else "",
-    )  # fmt: skip
+        _kept(name, value) if on else "",
+        markup.attributes({"aria_current": "true" if on else None}),
+        _query(request, **{name: None if on else value}),
+        markup.icon(icon, 12) if icon else "",
+        text,
+        markup.icon("x", 12, "clear") if on else "",
+    )
 
 
 @register.simple_tag
 def choices(
-    name: str, options: Iterable[Sequence[Any]], value: str = "", legend: str = "", keys: str = "123456789", columns: bool = False,
+    name: str,
+    options: Iterable[Sequence[Any]],
+    value: str = "",
+    legend: str = "",
+    keys: str = "123456789",
+    columns: bool = False,
     required: bool = True,
-) -> SafeString:  # fmt: skip
-    """Radio buttons as cards. Each option is (value, words[, note[, icon[, tone]]]); `keys` are the keys that choose, in order."""
+) -> SafeString:
+    """Radio buttons as cards. Each option is (value, words[, note[, icon[, tone]]]); `keys` choose them in order."""
     cards = []
     for number, option in enumerate(options):
         chosen, words, note, icon, tone = (*option, *("",) * (5 - len(option)))
-        key = keys[number] if number < len(keys) else ""
-        cards.append(
-            format_html(
-                '<label class="choice"{}>{}<span class="choice-label">{}</span>{}<input type="radio"{}>{}</label>',
-                markup.attributes({"data_tone": tone}), markup.icon(icon) if icon else _GAP, words,
-                kbd(key) if key else _GAP,
-                markup.attributes({"name": name, "value": chosen, "checked": str(chosen) == str(value) and value != "", "required": required,
-                                   "data_key": key, "data_key_label": words if key else ""}),
-                format_html('<span class="choice-note">{}</span>', note) if note else "",
-            )
-        )  # fmt: skip
+        key = keys[number : number + 1]
+        field = {
+            "type": "radio",
+            "name": name,
+            "value": chosen,
+            "checked": value != "" and str(chosen) == str(value),
+            "required": required,
+            "data_key": key,
+            "data_key_label": words if key else "",
+        }
+        card = format_html(
+            '<label class="choice"{}>{}<span class="choice-label">{}</span>{}<input{}>{}</label>',
+            markup.attributes({"data_tone": tone}),
+            markup.icon(icon) if icon else _GAP,
+            words,
+            kbd(key) if key else _GAP,
+            markup.attributes(field),
+            format_html('<span class="choice-note">{}</span>', note) if note else "",
+        )
+        cards.append((card,))
     return format_html(
         '<fieldset class="choices"{}>{}<div class="choices-grid">{}</div></fieldset>',
         markup.attributes({"data_layout": "columns" if columns else ""}),
         format_html("<legend>{}</legend>", legend) if legend else "",
-        format_html_join("", "{}", ((card,) for card in cards)),
+        format_html_join("", "{}", cards),
     )
 
 
@@ -151,77 +197,73 @@ def progress(value: float, max: float = 100, label: str = "", tone: str = "", sh
     share = f"{100 * value / max:.0f} %" if max else "–"
     return format_html(
         '<span class="progress"{}><progress value="{}" max="{}" aria-label="{}">{}</progress>{}</span>',
-        markup.attributes({"data_tone": tone}), value, max or 1, label or "Progress", share,
+        markup.attributes({"data_tone": tone}),
+        value,
+        max or 1,
+        label or "Progress",
+        share,
         format_html('<span class="num">{}</span>', share) if show else "",
-    )  # fmt: skip
+    )
 
 
 @register.simple_tag
 def skeleton(lines: int = 3) -> SafeString:
     """Grey lines where content is on its way."""
+    bars = SafeString("<span></span>" * lines)
+    return format_html('<div class="skeleton" role="status" aria-label="Loading">{}</div>', bars)
+
+
+def _viewer(inside: SafeString | str, text: str, label: str, copyable: bool) -> SafeString:
     return format_html(
-        '<div class="skeleton" role="status" aria-label="Loading">{}</div>',
-        format_html_join("", "<span>{}</span>", (("",) for _ in range(lines))),
+        '<div class="code"><pre tabindex="0" role="region" aria-label="{}"><code>{}</code></pre>{}</div>',
+        label,
+        inside,
+        copy(text, label) if copyable else "",
     )
 
 
 @register.simple_tag(name="json")
-def json_viewer(value: Any, copyable: bool = True) -> SafeString:
-    """Any JSON value (or JSON text) with colours and a button that copies it."""
+def json_viewer(value: Any, label: str = "JSON", copyable: bool = True) -> SafeString:
+    """Any JSON value (or JSON text) with colours and a button that copies it. Give each on a page its own label."""
     text = value if isinstance(value, str) else code.json_text(value)
-    return format_html(
-        '<div class="code"><pre tabindex="0" role="region" aria-label="JSON"><code>{}</code></pre>{}</div>',
-        code.json_html(text), _copy(text) if copyable else "",
-    )  # fmt: skip
+    return _viewer(code.json_html(text), text, label, copyable)
 
 
 @register.simple_tag(name="code")
 def code_viewer(text: str, label: str = "Code", copyable: bool = True) -> SafeString:
     """Text in a fixed-width font, with a button that copies it."""
-    return format_html(
-        '<div class="code"><pre tabindex="0" role="region" aria-label="{}"><code>{}</code></pre>{}</div>',
-        label,
-        text,
-        _copy(text) if copyable else "",
-    )
-
-
-def _copy(text: str) -> SafeString:
-    return format_html(
-        '<button type="button" class="copy" data-copy="{}" aria-label="Copy" title="Copy">{}</button>',
-        text,
-        markup.icon("copy", 13),
-    )
+    return _viewer(text, text, label, copyable)
 
 
 @register.simple_tag
 def saw(values: Mapping[str, Any], caption: str = "The values it saw") -> SafeString:
-    """What a rule saw: each path it read with the value, JSON where it is not a plain word or number."""
+    """What a rule saw: each path it read with the value, JSON where it is not plain text."""
     rows = (
         (path, value if isinstance(value, str) else code.json_html(code.json_text(value)))
         for path, value in values.items()
     )
     return format_html(
         '<table class="saw"><caption class="sr-only">{}</caption><tbody>{}</tbody></table>',
-        caption, format_html_join("", '<tr><th scope="row">{}</th><td>{}</td></tr>', rows),
-    )  # fmt: skip
+        caption,
+        format_html_join("", '<tr><th scope="row">{}</th><td>{}</td></tr>', rows),
+    )
 
 
 @register.simple_tag
 def pairs(values: Mapping[str, Any]) -> SafeString:
     """A definition list from a mapping. For markup in the values write `<dl class="pairs">` yourself."""
-    return format_html(
-        '<dl class="pairs">{}</dl>',
-        format_html_join("", "<dt>{}</dt><dd>{}</dd>", ((k, "–" if v in (None, "") else v) for k, v in values.items())),
-    )
+    rows = ((name, "–" if value in (None, "") else value) for name, value in values.items())
+    return format_html('<dl class="pairs">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows))
 
 
 @register.simple_tag
 def diff(before: str, after: str, label: str = "What changed") -> SafeString:
     """Line by line; + and - are written out, so it needs no colours."""
     lines = format_html_join(
-        "", '<div class="diff-line" data-op="{}"><span>{}</span><span>{}</span></div>', ((op, op, line) for op, line in code.diff_lines(before, after))
-    )  # fmt: skip
+        "",
+        '<div class="diff-line" data-op="{}"><span>{}</span><span>{}</span></div>',
+        ((op, op, line) for op, line in code.diff_lines(before, after)),
+    )
     return format_html(
         '<div class="diff" role="region" tabindex="0" aria-label="{}">{}</div>', label, lines or "No difference"
     )
@@ -229,6 +271,7 @@ def diff(before: str, after: str, label: str = "What changed") -> SafeString:
 
 @register.simple_tag
 def sparkline(values: Sequence[float], label: str = "Trend", tone: str = "info") -> SafeString:
+    """The values as a small line."""
     return charts.sparkline(values, label, tone)
 
 
@@ -246,10 +289,13 @@ def stat(
 ) -> SafeString:
     """One number that matters; `values` draws its trend beside it."""
     tag = "a" if href else "div"
-    shown = f"{value:,}" if isinstance(value, int) else value
     return format_html(
         '<{}{}><span class="stat-label">{}</span><span class="stat-value">{}</span>{}{}</{}>',
-        tag, markup.attributes({"class": "stat", "href": href}), label, shown,
+        tag,
+        markup.attributes({"class": "stat", "href": href}),
+        label,
+        f"{value:,}" if isinstance(value, int) else value,
         charts.sparkline(values, label, tone) if values else "",
-        format_html('<span class="stat-note">{}</span>', note) if note else "", tag,
-    )  # fmt: skip
+        format_html('<span class="stat-note">{}</span>', note) if note else "",
+        tag,
+    )

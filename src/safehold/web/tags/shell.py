@@ -4,10 +4,11 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.template import Context, Library
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from safehold.web import markup, navigation
 
@@ -16,12 +17,7 @@ register = Library()
 THEMES = ("system", "light", "dark")
 _DARK_MEDIA = {"system": "(prefers-color-scheme: dark)", "light": "not all", "dark": "all"}
 
-#: A shield whose inner line closes like a hand around what it holds.
-_LOGO = (
-    '<svg viewBox="0 0 24 24" fill="none" aria-hidden="true"><path fill="currentColor" d="M12 1.5 21 4.6v6.9c0 5.4-3.7 8.9-9 11-5.3-2.1-9-5.6-9-11V4.6z"/>'
-    '<path d="M16.2 8.4c-1-1-2.5-1.5-4.2-1.5-2.3 0-4 1-4 2.6 0 3.6 8 1.6 8 5.2 0 1.6-1.7 2.7-4 2.7-1.8 0-3.3-.6-4.3-1.6" '
-    'class="logo-line" stroke-width="2" stroke-linecap="round"/></svg>'
-)
+_SHEETS = ("tokens", "light", "dark", "base", "layout", "public", "controls", "data", "feedback")
 
 
 def theme_of(request: HttpRequest | None) -> str:
@@ -39,24 +35,15 @@ def theme(context: Context) -> str:
 @register.simple_tag(takes_context=True)
 def stylesheets(context: Context) -> SafeString:
     """Every stylesheet, the dark colours under the media query of the chosen theme: right from the first paint."""
-    media = _DARK_MEDIA[theme_of(context.get("request"))]
-    sheet = '<link rel="stylesheet" href="{}"{}>\n'
-    names = ("tokens", "light", "dark", "base", "layout", "public", "controls", "data", "feedback")
-    return mark_safe(  # noqa: S308 (our own addresses)
-        "".join(
-            format_html(
-                sheet,
-                static(f"safehold/{name}.css"),
-                format_html(' media="{}" id="dark-colours"', media) if name == "dark" else "",
-            )
-            for name in names
-        )
-    )
+    media = format_html(' media="{}" id="dark-colours"', _DARK_MEDIA[theme_of(context.get("request"))])
+    links = ((static(f"safehold/{name}.css"), media if name == "dark" else "") for name in _SHEETS)
+    return format_html_join("\n", '<link rel="stylesheet" href="{}"{}>', links)
 
 
 @register.simple_tag
 def logo() -> SafeString:
-    return mark_safe(_LOGO)  # noqa: S308 (constant)
+    """A shield whose inner line closes like a hand around what it holds."""
+    return render_to_string("web/art/logo.svg")
 
 
 @register.inclusion_tag("web/components/navigation.html", takes_context=True)

@@ -44,8 +44,10 @@ if (dialog) {
   }
 
   function matching() {
-    const words = input.value.trim().toLowerCase().split(/\s+/);
-    const pages = places.filter((place) => words.every((word) => `${place.note} ${place.label}`.toLowerCase().includes(word)));
+    const text = input.value.trim().toLowerCase();
+    // Names that begin with what was typed come before names that only contain it.
+    const rank = (place) => place.label.toLowerCase().indexOf(text);
+    const pages = places.filter((place) => rank(place) >= 0).sort((a, b) => Math.min(rank(a), 1) - Math.min(rank(b), 1));
     return [...found.map((each) => ({ ...each, group: "Found" })), ...pages.map((each) => ({ ...each, group: "Pages" }))];
   }
 
