@@ -44,6 +44,7 @@ class Notice(models.Model):
     received_at = models.DateTimeField(default=timezone.now)
     receipt_sent_at = models.DateTimeField(null=True)
     decision_notified_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=12, blank=True)  # the last one: actioned, no_action, duplicate, inadmissible
     salt = salt_field()
 
     RECORDED = (

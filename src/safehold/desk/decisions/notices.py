@@ -1,0 +1,70 @@
+"""Answers to those who told us: the receipt when a notice comes in, and the outcome when it is decided (DSA Art. 16(4)
+and (5)). Both go to the platform, which knows how to reach the notifier.
+"""
+
+from django.db.models import QuerySet
+
+from safehold.desk.decisions.deliveries import stamp, tell_platform
+from safehold.desk.decisions.models import Decision, DecisionNotice, Delivery
+from safehold.desk.reports.models import Notice
+from safehold.desk.reports.notices import OPEN, answer_delivered, receipt_delivered, resolve
+from safehold.desk.topics import on
+from safehold.record.recording import Record
+
+
+@on("notice.filed")
+def send_receipt(notice: Notice, record: Record) -> None:
+    """Confirm to the notifier that the notice is here."""
+    tell_platform(notice.service_id, "report.received", notice.pk, _about(notice))
+
+
+@on("delivery.delivered")
+def note_delivery(delivery: Delivery, record: Record) -> None:
+    """The platform has a receipt or an answer: the notice moves on."""
+    if delivery.type in {"report.received", "report.decided"}:
+        notice = Notice.objects.select_for_update().get(pk=delivery.about)
+        (receipt_delivered if delivery.type == "report.received" else answer_delivered)(record, notice)
+
+
+def answer_notices(record: Record, decision: Decision) -> None:
+    """Link the decision to the notices it answers, and tell each notifier what came of it.
+
+    A rule's decision answers its own report, if it does not leave the answer to a person. A person's answers every
+    notice of its chain, and whatever open one there is about the same thing.
+    """
+    outcome = "no_action" if decision.action == "allow" else "actioned"
+    if decision.person_id is None and decision.queue:
+        outcome = ""
+    for notice in _answered_by(decision):
+        DecisionNotice.objects.create(decision=decision, notice=notice)
+        if outcome and resolve(record, notice, outcome, by=decision.person_id or ""):
+            answer = {"outcome": outcome, "decision_id": decision.pk, "automation": decision.automation}
+            tell_platform(notice.service_id, "report.decided", notice.pk, _about(notice) | answer)
+
+
+def _answered_by(decision: Decision) -> QuerySet[Notice]:
+    notices = Notice.objects.select_for_update(of=("self",)).select_related("entity").order_by("received_at", "id")
+    of_event = notices.filter(event_id=decision.event_id)
+    if decision.person_id is None:
+        return of_event
+    of_chain = Notice.objects.filter(decision_links__decision__root=decision.root).values("pk")
+    about_the_same = Notice.objects.filter(
+        service_id=decision.service_id,
+        entity__kind=decision.subject_kind,
+        entity__external_id=decision.subject_id,
+        state__in=OPEN,
+    ).values("pk")
+    if decision.on_appeal:  # an appeal is about what was decided, not about what came in since
+        return notices.filter(pk__in=of_chain)
+    return notices.filter(pk__in=of_chain.union(about_the_same))
+
+
+def _about(notice: Notice) -> dict[str, object]:
+    return {
+        "notice_id": notice.pk,
+        "kind": notice.kind,
+        "reason": notice.reason,
+        "target": {"kind": notice.entity.kind, "id": notice.entity.external_id},
+        "notifier_account_id": notice.notifier_account_id,
+        "received_at": stamp(notice.received_at),
+    }

@@ -1,0 +1,103 @@
+"""Carries on what was committed: takes each outbox row in order and does, in one transaction with marking it done, all
+that follows. A daemon; the gateway's process and `safehold worker` run it.
+
+A row that fails keeps its error and is tried again later, ever more rarely; the rows behind it go on. Doing a row twice
+is impossible: what it does and that it is done commit together.
+
+Other rooms listen with `on("decision.made")(function)` (see `safehold.desk.topics`): their function is called with the
+decision and the open record, inside that transaction. It is called for people's decisions too, by `decide`; a rule's
+decision that wants a person has a `queue` and no `person`.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+from django.db import close_old_connections, connection
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from safehold.desk.decisions.enforce import enforce_rules
+from safehold.desk.decisions.models import Decision, Outbox
+from safehold.desk.entities.projection import project
+from safehold.desk.reports.notices import notice_from
+from safehold.desk.topics import on
+from safehold.record.recording import Record, recording
+
+__all__ = ["carry_on_once", "on", "run"]
+
+log = structlog.get_logger("safehold.outbox")
+
+IDLE_SECONDS = 0.2
+#: Longest time of one transaction, for SQLite's one writer is the gateway's too; at least one row is done.
+SLICE_SECONDS = 0.05
+BATCH = 100
+BACK_OFF_SECONDS = (1, 5, 30, 120, 600, 3600)
+
+
+def decision_made(record: Record, reference: str) -> None:
+    """All that follows from a rule's decision."""
+    decision = Decision.objects.select_related("event", "policy").get(pk=reference)
+    project(decision.event)
+    notice_from(record, decision.event)
+    enforce_rules(record, decision)
+
+
+#: topic -> what carries it on, called with the open record and the row's reference.
+TOPICS: dict[str, Callable[[Record, str], None]] = {"decision.made": decision_made}
+
+
+def carry_on_once(limit: int = BATCH) -> int:
+    """Carry on up to `limit` waiting rows and return how many were taken, failed ones included; 0 when nothing waits."""
+    if not _waiting().exists():  # a look without the writer's lock
+        return 0
+    taken = 0
+    until = time.monotonic() + SLICE_SECONDS
+    with recording() as record:
+        rows = _waiting()
+        if connection.features.has_select_for_update_skip_locked:
+            rows = rows.select_for_update(skip_locked=True)
+        for row in rows[:limit]:
+            _carry_on(record, row)
+            taken += 1
+            if time.monotonic() > until:
+                break
+    return taken
+
+
+def _waiting() -> QuerySet[Outbox]:
+    due = Q(next_at=None) | Q(next_at__lte=timezone.now())
+    return Outbox.objects.filter(due, done_at=None).order_by("position")
+
+
+def _carry_on(record: Record, row: Outbox) -> None:
+    try:
+        with recording():
+            TOPICS[row.topic](record, row.reference)
+    except Exception as error:
+        # Whatever it was: it is kept where operators see it, and must not hold up the rows behind it.
+        wait = BACK_OFF_SECONDS[min(row.attempts, len(BACK_OFF_SECONDS) - 1)]
+        log.error("outbox_failed", topic=row.topic, reference=row.reference, exc_info=error)
+        Outbox.objects.filter(pk=row.pk).update(
+            attempts=F("attempts") + 1,
+            next_at=timezone.now() + timedelta(seconds=wait),
+            error=f"{type(error).__name__}: {error}"[:2000],
+        )
+    else:
+        Outbox.objects.filter(pk=row.pk).update(attempts=F("attempts") + 1, done_at=timezone.now(), error="")
+
+
+def run(stop: threading.Event) -> None:
+    """Carry on until `stop` is set. A failure of the database itself is logged, and tried again."""
+    while not stop.is_set():
+        try:
+            taken = carry_on_once()
+        except Exception as error:
+            log.error("outbox_stalled", exc_info=error)
+            close_old_connections()
+            taken = 0
+        if not taken:
+            stop.wait(IDLE_SECONDS)
+    connection.close()
