@@ -12,9 +12,10 @@ import msgspec
 
 _SAFE_INTEGER = 2**53 - 1  # RFC 7493, section 2.2: integers beyond it are not exact everywhere
 _ENCODER = msgspec.json.Encoder(order="sorted")
-#: A number with a fraction, an exponent or more than 15 digits, which only RFC 8785's own rules write correctly. May
-#: also match inside a string; that costs time, never correctness.
-_HARD_NUMBER = re.compile(rb"[\[:,]-?\d+(?:[.eE]|(?<=\d{16}))")
+#: A number with a fraction, an exponent or more than 15 digits, which only RFC 8785's own rules write correctly. It
+#: follows a member's `":`, not any colon, or every time of day would look like one. May also match inside a string;
+#: that costs time, never correctness.
+_HARD_NUMBER = re.compile(rb'(?:":|[\[,])-?\d+(?:[.eE]|(?<=\d{16}))')
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"(:?)')
 _ASTRAL = re.compile(rb"[\xf0-\xf4]")
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
