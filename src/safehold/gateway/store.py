@@ -42,6 +42,22 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     detected_by_person: bool
 
 
+class LabelSet(msgspec.Struct, frozen=True, kw_only=True):
+    """A label that a verdict sets on an entity; `expires_at` None is for ever."""
+
+    kind: str
+    external_id: str
+    name: str
+    expires_at: datetime | None
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine said of an event, and the labels that it has set by that."""
+
+    verdict: Verdict
+    labels: list[LabelSet]
+
+
 class Written(msgspec.Struct, frozen=True, kw_only=True):
     """An event's decision, committed. `duplicate`: the event had been taken before, and this is what was decided then."""
 
@@ -103,14 +119,20 @@ class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
     actions: list[ActionView]
 
 
+class Unavailable(Exception):
+    """The database can't be reached, or can't write now: no event is to blame."""
+
+
 class Minds(Protocol):
     """The engines' memory, as the store sees it: it is told what the record says and asked for verdicts.
 
-    `events_seen` and `labels_seen` are the positions up to which the record is known; 0 means nothing yet.
+    `events_seen` and `labels_seen` are the positions up to which the record is known; 0 means nothing yet. `spoiled`
+    is true when they were told something that did not become part of the record: they must not decide again.
     """
 
     events_seen: int
     labels_seen: int
+    spoiled: bool
 
     def horizon(self, now: datetime) -> datetime:
         """Events received before this moment can't matter to any window."""
@@ -123,7 +145,7 @@ class Minds(Protocol):
     ) -> None:
         """A label that was set or voided, in the order of the record."""
 
-    def decide(self, service: str, event: Event) -> Verdict:
+    def decide(self, incoming: Incoming) -> Decided:
         """The verdict on the next event of the record. Applies the verdict's own labels."""
 
 
@@ -142,8 +164,9 @@ class Store(Protocol):
     def write_batch(self, batch: Sequence[Incoming], minds: Minds) -> list[Outcome]:
         """Decide and write in one transaction, in order; one outcome an event, in the same order.
 
-        Returns after the commit is on disk. Raises if the commit failed: then nothing of the batch is in the record,
-        as far as can be known, and `minds` have seen what never happened.
+        Returns after the commit is on disk. Raises Unavailable when the database failed, and whatever else when it
+        refused a row; either way nothing of the batch is in the record, as far as can be known (a connection can break
+        during the commit), and `minds` have seen what never happened.
         """
 
     def decision(self, service: str, decision_id: str) -> DecisionView | None:

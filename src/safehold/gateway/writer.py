@@ -17,7 +17,7 @@ from safehold.gateway.faults import described
 from safehold.gateway.limits import Limits
 from safehold.gateway.metrics import Metrics
 from safehold.gateway.problems import Refusal
-from safehold.gateway.store import Incoming, Minds, Outcome, Store
+from safehold.gateway.store import Failed, Incoming, Minds, Outcome, Store, Unavailable
 
 log = structlog.get_logger("safehold.gateway")
 
@@ -90,8 +90,10 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            self._read_record()
-            while (tickets := self._take()) is not None:
+            while True:
+                self._read_record()  # here, not at the next event: while there are no engines no event is let in
+                if (tickets := self._take()) is None:
+                    break
                 self._write(tickets)
         except Exception as error:
             log.critical("writer_died", **described(error))  # /readyz says so; a supervisor restarts the process
@@ -120,12 +122,22 @@ class Writer:
         return tickets
 
     def _write(self, tickets: list[_Ticket]) -> None:
+        started = time.perf_counter()
+        outcomes = self._commit([event for ticket in tickets for event in ticket.events])
+        if outcomes is not None:
+            first = 0
+            for ticket in tickets:
+                ticket.outcomes = outcomes[first : first + len(ticket.events)]
+                first += len(ticket.events)
+        self._answer(tickets)
+        if outcomes is not None:
+            self._metrics.count(outcomes, time.perf_counter() - started)
+
+    def _commit(self, batch: list[Incoming]) -> list[Outcome] | None:
+        """Decide and write a batch in one commit. None: the database is away, and nobody can be told anything good."""
         minds = self._read_record()
         if minds is None:
-            self._answer(tickets)
-            return
-        started = time.perf_counter()
-        batch = [event for ticket in tickets for event in ticket.events]
+            return None
         try:
             outcomes = self._store.write_batch(batch, minds)
         except Exception as error:
@@ -133,15 +145,23 @@ class Writer:
             self._minds = None
             self._metrics.commit_failures.inc()
             log.error("commit_failed", events=len(batch), **described(error))
-            self._answer(tickets)
-            self._read_record()
-            return
-        first = 0
-        for ticket in tickets:
-            ticket.outcomes = outcomes[first : first + len(ticket.events)]
-            first += len(ticket.events)
-        self._answer(tickets)
-        self._metrics.count(outcomes, time.perf_counter() - started)
+            if isinstance(error, Unavailable):
+                return None
+            return [Failed()] if len(batch) == 1 else self._one_by_one(batch)
+        if minds.spoiled:
+            self._minds = None
+        return outcomes
+
+    def _one_by_one(self, batch: list[Incoming]) -> list[Outcome] | None:
+        """The same events in a commit each, because the database refused something of one of them."""
+        outcomes: list[Outcome] = []
+        for event in batch:
+            alone = self._commit([event])
+            if alone is None:
+                # What was committed until here is in the record; who sends it again gets the decision it got.
+                return None
+            outcomes += alone
+        return outcomes
 
     def _answer(self, tickets: list[_Ticket]) -> None:
         assert self._loop is not None  # noqa: S101

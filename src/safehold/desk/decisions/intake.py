@@ -1,0 +1,250 @@
+"""The gateway's store on Django's connection: the only place where events and the rules' decisions are written.
+
+One transaction a group of events: take the pen, learn what others wrote, find the events that came before, have the
+engine decide on the new ones in order, insert everything, append to the ledger, commit. Raw SQL through the driver's
+cursor, because this is the one path that runs thousands of times a second. Who calls: `safehold.gateway`'s threads.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import structlog
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+
+from safehold.accounts.models import ApiKey
+from safehold.desk.decisions.bulk import BulkCursor
+from safehold.desk.decisions.hot_rows import HotRows, PolicyInForce
+from safehold.desk.decisions.lookup import decision_view
+from safehold.desk.entities.models import Service
+from safehold.engine.verdict import Verdict
+from safehold.gateway.faults import described
+from safehold.gateway.store import (
+    Conflict,
+    DecisionView,
+    Failed,
+    Incoming,
+    Key,
+    Minds,
+    Outcome,
+    Unavailable,
+    Written,
+)
+
+log = structlog.get_logger("safehold.intake")
+
+#: PostgreSQL's advisory lock of whoever writes events: the first eight bytes of SHA-256("safehold intake"), signed.
+#: It makes the order of positions the order of commits. SQLite's BEGIN IMMEDIATE is the same lock.
+PEN = 8004734999346861320
+#: Rows read at a time when the record is replayed.
+PAGE = 2_000
+#: How long a gap in the positions of labels may still be filled by a transaction that is under way (PostgreSQL).
+GAP_SECONDS = 60.0
+
+_verdict = msgspec.json.Decoder(Verdict)
+_LABELS = """SELECT position, service_id, kind, external_id, name, expires_at, voided
+FROM decisions_labelchange WHERE position > %s{again} ORDER BY position"""
+_FIND = """WITH wanted (service_id, source, source_id) AS (VALUES {values})
+SELECT e.service_id, e.source, e.source_id, e.id, e.body, d.id, d.verdict, d.decided_at
+FROM wanted w
+JOIN entities_event e ON e.service_id = w.service_id AND e.source = w.source AND e.source_id = w.source_id
+JOIN decisions_decision d ON d.event_id = e.id AND d.automation = 'fully' AND d.root = d.id"""
+
+Name = tuple[str, str, str]
+
+
+class Intake:
+    """The `Store` of the gateway. `policies` are those of the bundle in force, by key."""
+
+    def __init__(self, policies: Mapping[str, PolicyInForce]) -> None:
+        self._policies = policies
+        self._gaps: dict[int, float] = {}  # positions of labels not seen yet -> when they were first missed
+        self._unknown_services: set[str] = set()
+
+    # Keys
+
+    def api_keys(self) -> list[Key]:
+        """Every key that is not revoked and whose service exists."""
+        services = set(Service.objects.values_list("slug", flat=True))
+        rows = ApiKey.objects.filter(revoked_at=None).values_list("id", "service", "digest", "scopes", "expires_at")
+        keys = []
+        for key_id, service, digest, scopes, expires_at in rows:
+            if service in services:
+                scope_set = frozenset(scopes)
+                keys.append(Key(id=key_id, service=service, digest=digest, scopes=scope_set, expires_at=expires_at))
+            elif service not in self._unknown_services:
+                self._unknown_services.add(service)
+                log.warning("key_without_service", key=key_id, service=service)
+        return keys
+
+    def mark_used(self, used: Mapping[str, datetime]) -> None:
+        """Note when keys were last used."""
+        with transaction.atomic():
+            for key_id, at in sorted(used.items()):
+                ApiKey.objects.filter(pk=key_id).update(last_used_at=at)
+
+    # Reading
+
+    def decision(self, service: str, decision_id: str) -> DecisionView | None:
+        """A decision of this service, or None."""
+        try:
+            return decision_view(service, decision_id)
+        except (OperationalError, InterfaceError):
+            connection.close()  # it may have been idle for too long; a second failure is a real one
+            return decision_view(service, decision_id)
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection.close()
+
+    def catch_up(self, minds: Minds) -> int:
+        """Tell `minds` what the record has that they have not seen; how many events that was."""
+        with _reported():
+            return self._catch_up(BulkCursor(connection), minds)
+
+    def _catch_up(self, cursor: BulkCursor, minds: Minds) -> int:
+        if not minds.events_seen:
+            minds.events_seen = _position_before(cursor, minds.horizon(datetime.now(UTC)))
+        events = 0
+        while True:
+            cursor.execute(
+                "SELECT position, service_id, body, occurred_at FROM entities_event "
+                "WHERE position > %s ORDER BY position LIMIT %s",
+                (minds.events_seen, PAGE),
+            )
+            page = cursor.fetchall()
+            for position, service, body, occurred_at in page:
+                minds.observe(service, body, _moment(occurred_at))
+                minds.events_seen = position
+            events += len(page)
+            if len(page) < PAGE:
+                break
+        self._follow_labels(cursor, minds)
+        return events
+
+    def _follow_labels(self, cursor: BulkCursor, minds: Minds) -> None:
+        """Labels since the last time. On PostgreSQL positions are given before commits, so gaps are asked for again."""
+        now = time.monotonic()
+        if not minds.labels_seen:
+            self._gaps = {}
+        self._gaps = {position: since for position, since in self._gaps.items() if now - since < GAP_SECONDS}
+        again = f" OR position IN ({', '.join(['%s'] * len(self._gaps))})" if self._gaps else ""
+        cursor.execute(_LABELS.format(again=again), (minds.labels_seen, *self._gaps))
+        started = minds.labels_seen
+        for position, service, kind, external_id, name, expires_at, voided in cursor.fetchall():
+            minds.label(service, kind, external_id, name, _moment(expires_at) if expires_at else None, bool(voided))
+            if connection.vendor == "postgresql" and started and position > minds.labels_seen + 1:
+                self._gaps |= dict.fromkeys(range(minds.labels_seen + 1, position), now)
+            self._gaps.pop(position, None)
+            minds.labels_seen = max(minds.labels_seen, position)
+
+    # Writing
+
+    def write_batch(self, batch: Sequence[Incoming], minds: Minds) -> list[Outcome]:
+        """Decide and write in one transaction; see `safehold.gateway.store.Store`."""
+        with _reported(), transaction.atomic(durable=True):
+            cursor = BulkCursor(connection)
+            if connection.vendor == "postgresql":
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", (PEN,))
+            self._catch_up(cursor, minds)
+            taken = _find(cursor, batch)
+            rows = HotRows(self._policies, datetime.now(UTC), connection.ops.adapt_datetimefield_value)
+            outcomes = [self._outcome(incoming, taken, minds, rows) for incoming in batch]
+            rows.insert(cursor, connection.vendor)
+            cursor.execute("SELECT COALESCE(MAX(position), 0) FROM entities_event")
+            minds.events_seen = cursor.fetchone()[0]
+        return outcomes
+
+    def _outcome(
+        self, incoming: Incoming, taken: dict[Name, tuple[str, Written]], minds: Minds, rows: HotRows
+    ) -> Outcome:
+        event = incoming.event
+        name = (incoming.service, event.source, event.id)
+        if (before := taken.get(name)) is not None:
+            body, written = before
+            if body == incoming.body or msgspec.json.decode(body) == msgspec.json.decode(incoming.body):
+                return written
+            return Conflict(decision=written.decision)
+        try:
+            written = rows.add(incoming, minds.decide(incoming))
+        except Exception as error:
+            # The engine isolates its rules, so this is a fault of ours: one event pays for it, not the batch.
+            minds.spoiled = True
+            log.error("event_not_decided", type=event.type, **described(error))
+            return Failed()
+        taken[name] = (
+            incoming.body,
+            Written(
+                decision=written.decision,
+                event=written.event,
+                verdict=written.verdict,
+                decided_at=written.decided_at,
+                duplicate=True,
+            ),
+        )
+        return written
+
+
+def _find(cursor: BulkCursor, batch: Sequence[Incoming]) -> dict[Name, tuple[str, Written]]:
+    """Those of the batch that the record has: (service, source, id) -> its body, and what was decided then."""
+    names = [(incoming.service, incoming.event.source, incoming.event.id) for incoming in batch]
+    # Filled up to a power of two, so that there are few texts of the statement for the driver to keep prepared.
+    names += [names[-1]] * ((1 << (len(names) - 1).bit_length()) - len(names))
+    values = ", ".join(["(%s, %s, %s)"] * len(names))
+    cursor.execute(_FIND.format(values=values), [part for name in names for part in name])
+    return {
+        (service, source, source_id): (
+            body,
+            Written(
+                decision=decision,
+                event=event,
+                verdict=_stored_verdict(verdict),
+                decided_at=_moment(decided_at),
+                duplicate=True,
+            ),
+        )
+        for service, source, source_id, event, body, decision, verdict, decided_at in cursor.fetchall()
+    }
+
+
+def _position_before(cursor: BulkCursor, horizon: datetime) -> int:
+    """The last position that no window looks at."""
+    cursor.execute(
+        "SELECT MIN(position) FROM entities_event WHERE received_at >= %s",
+        (connection.ops.adapt_datetimefield_value(horizon),),
+    )
+    first: int | None = cursor.fetchone()[0]
+    if first is not None:
+        return first - 1
+    cursor.execute("SELECT COALESCE(MAX(position), 0) FROM entities_event")
+    last: int = cursor.fetchone()[0]
+    return last
+
+
+def _moment(stored: Any) -> datetime:
+    """A time as the driver gives it: aware from PostgreSQL, text in UTC from SQLite."""
+    if isinstance(stored, str):
+        return datetime.fromisoformat(stored).replace(tzinfo=UTC)
+    return stored  # type: ignore[no-any-return]
+
+
+def _stored_verdict(stored: Any) -> Verdict:
+    """The verdict column as the driver gives it: text, or decoded already."""
+    return _verdict.decode(stored) if isinstance(stored, str | bytes) else msgspec.convert(stored, Verdict)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Tell failures of the database from refusals of rows; after either the connection is made anew."""
+    try:
+        with connection.wrap_database_errors:
+            yield
+    except (OperationalError, InterfaceError) as error:
+        connection.close()
+        raise Unavailable from error
+    except DatabaseError:
+        connection.close()
+        raise
