@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("at", models.DateTimeField()),
-                ("actor", models.CharField(db_index=True, default="", max_length=64)),
+                ("actor", models.CharField(default="", max_length=64)),
                 ("verb", models.CharField(max_length=60)),
                 ("object_kind", models.CharField(max_length=40)),
                 ("object_id", models.CharField(max_length=64)),
@@ -64,7 +64,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "audit_event",
-                "indexes": [models.Index(fields=["object_kind", "object_id", "at"], name="audit_of_an_object")],
+                "indexes": [
+                    models.Index(fields=["object_kind", "object_id", "at"], name="audit_of_an_object"),
+                    models.Index(fields=["actor", "-id"], name="audit_by_actor"),
+                    models.Index(fields=["verb", "-id"], name="audit_by_verb"),
+                    models.Index(fields=["object_kind", "-id"], name="audit_by_kind"),
+                ],
             },
         ),
         migrations.CreateModel(
