@@ -12,10 +12,10 @@ import msgspec
 
 _SAFE_INTEGER = 2**53 - 1  # RFC 7493, section 2.2: integers beyond it are not exact everywhere
 _ENCODER = msgspec.json.Encoder(order="sorted")
-#: A number with a fraction, an exponent or more than 15 digits, which only RFC 8785's own rules write correctly. It
-#: follows a member's `":`, not any colon, or every time of day would look like one. May also match inside a string;
-#: that costs time, never correctness.
-_HARD_NUMBER = re.compile(rb'(?:":|[\[,])-?\d+(?:[.eE]|(?<=\d{16}))')
+#: A number that msgspec may write differently from RFC 8785: `1.0`, one with an exponent, one of 16 digits or more
+#: before its point, one below a millionth. It follows a member's `":`, not any colon, or every time of day would look
+#: like one. May also match inside a string; that costs time, never correctness.
+_HARD_NUMBER = re.compile(rb'(?:":|[\[,])-?(?:0\.00000|\d+(?:\.0(?!\d)|(?:\.\d+)?[eE]|(?<=\d{16})))')
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"(:?)')
 _ASTRAL = re.compile(rb"[\xf0-\xf4]")
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -31,12 +31,11 @@ class NotCanonical(ValueError):
         super().__init__(f"{path or 'the value'}: {reason}")
 
 
-def canonical(value: Any, *, finite: bool = False) -> bytes:
+def canonical(value: Any) -> bytes:
     """RFC 8785 bytes of a JSON value. Structs, datetimes and the like count as the JSON that msgspec makes of them.
 
     `msgspec.Raw` stands for JSON text that is canonical already and is put in as it is.
     Integers that no double stands for (2**60 + 1), which RFC 8785 has no form for, keep all their digits.
-    `finite` promises that no float in it is NaN or infinite, which saves the search for them.
     Raises NotCanonical for what JSON cannot carry unharmed: NaN, infinities, lone surrogates.
     """
     try:
@@ -47,9 +46,17 @@ def canonical(value: Any, *, finite: bool = False) -> bytes:
         raise NotCanonical("", str(error)) from error
     if isinstance(value, int | float) or _HARD_NUMBER.search(out) or (not out.isascii() and _astral_keys(out)):
         return _slow(_builtins(value), "").encode()
-    if not finite and b"null" in out and not _finite(value):
+    if b"null" in out and not _finite(value):
         return _slow(_builtins(value), "").encode()
     return out
+
+
+def canonical_object(members: dict[str, Any]) -> bytes:
+    """The same for an object of ASCII keys and easy values: text, integers below 10**15, booleans, None, `msgspec.Raw`."""
+    try:
+        return _ENCODER.encode(members)
+    except UnicodeEncodeError:
+        return _slow(members, "").encode()  # finds the path of the text that has the lone surrogate
 
 
 def _builtins(value: Any) -> Any:

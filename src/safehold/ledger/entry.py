@@ -14,10 +14,11 @@ from typing import Any
 
 import msgspec
 
-from safehold.ledger.canonical import NotCanonical, canonical
+from safehold.ledger.canonical import NotCanonical, canonical, canonical_object
 
 VERSION = 1
 MAX_BYTES = 65_535  # C2SP tlog-tiles: an entry's length is a uint16 in a bundle
+_SMALL = 10**15
 _OWN = frozenset({"v", "kind", "id", "at", "commitment"})
 
 
@@ -57,7 +58,7 @@ def row_text(recorded: Recorded, row: Mapping[str, Any]) -> bytes:
     their canonical form. Raises KeyError for a missing field, NotCanonical for what has no faithful form (a naive
     datetime, a Decimal, NaN), naming the field.
     """
-    return canonical({name: _plain(row[name], name) for name in recorded.fields}, finite=True)
+    return canonical_object({name: _plain(row[name], name) for name in recorded.fields})
 
 
 def commitment(salt: str, text: bytes) -> str:
@@ -73,7 +74,7 @@ def entry_body(recorded: Recorded, row: Mapping[str, Any], salt: str) -> bytes:
 
     Raises ValueError if the public fields make it longer, and what `row_text` raises.
     """
-    body = canonical(
+    body = canonical_object(
         {name: _plain(row[name], name) for name in recorded.public}
         | {
             "v": VERSION,
@@ -81,8 +82,7 @@ def entry_body(recorded: Recorded, row: Mapping[str, Any], salt: str) -> bytes:
             "id": row[recorded.id],
             "at": _plain(row[recorded.at], recorded.at),
             "commitment": commitment(salt, row_text(recorded, row)),
-        },
-        finite=True,
+        }
     )
     if len(body) > MAX_BYTES:
         raise ValueError(
@@ -95,12 +95,12 @@ def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with six digits of a second, `2026-02-01T09:30:00.000000Z`. ValueError for a naive time."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} has no UTC offset")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def _plain(value: Any, name: str) -> Any:
-    """`value` as something msgspec writes canonically. Ordered by how often it is met."""
-    if value is None or isinstance(value, str | int):
+    """`value` as something `canonical_object` takes. Ordered by how often it is met."""
+    if value is None or isinstance(value, str) or (isinstance(value, int) and -_SMALL < value < _SMALL):
         return value
     if isinstance(value, datetime):
         try:
