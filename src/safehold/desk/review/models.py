@@ -5,10 +5,12 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from safehold.accounts.roles import Permission
 from safehold.desk.decisions.models import Decision
 from safehold.desk.entities.models import Entity, Service
 from safehold.desk.review.states import TASK
 from safehold.ids import new_id
+from safehold.record.registry import stateful
 
 OPEN_STATES = ("queued", "claimed", "decided", "held")
 
@@ -27,7 +29,10 @@ class Queue(models.Model):
     slug = models.SlugField(primary_key=True, max_length=60)
     title = models.CharField(max_length=80)
     description = models.TextField(blank=True)
-    max_wait_seconds = models.PositiveIntegerField(default=86_400)
+    max_wait_seconds = models.PositiveIntegerField(default=86_400)  # after that a task is overdue
+    lease_seconds = models.PositiveIntegerField(default=300)  # how long a claim lasts without a sign of life
+    permission = models.CharField(max_length=40, default=Permission.REVIEW.value)  # who may work it
+    escalates_to = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
     appeals_only = models.BooleanField(default=False)
     order = models.PositiveSmallIntegerField(default=100)
 
@@ -41,6 +46,7 @@ class TaskKind(models.TextChoices):
     APPEAL = "appeal", "Appeal"
 
 
+@stateful("task", initial=TASK.initial)
 class Task(models.Model):
     """Something a person has to decide: about an entity, in the light of the decision that asks for it."""
 
@@ -63,14 +69,20 @@ class Task(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["entity", "kind", "queue"], condition=Q(state__in=OPEN_STATES), name="one_open_task"
+                fields=["entity", "kind", "queue"],
+                condition=Q(state__in=OPEN_STATES) & ~Q(kind="appeal"),  # each appeal is heard on its own
+                name="one_open_task",
             ),
             models.CheckConstraint(condition=Q(state__in=TASK.states), name="task_state_is_known"),
         )
         indexes = (
             models.Index(
-                fields=["queue", "-priority", "created_at"], condition=Q(state="queued"), name="task_next_in_queue"
+                fields=["queue", "-priority", "created_at", "id"],
+                condition=Q(state="queued"),
+                name="task_next_in_queue",
             ),
+            models.Index(fields=["queue", "state", "due_at"], condition=Q(closed_at=None), name="task_open_in_queue"),
+            models.Index(fields=["queue", "closed_at"], name="task_closed_in_queue"),
         )
 
     def __str__(self) -> str:
@@ -92,7 +104,10 @@ class Claim(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["task"], condition=Q(released_at=None), name="one_open_claim_a_task"),
         )
-        indexes = (models.Index(fields=["lease_expires_at"], condition=Q(released_at=None), name="claim_to_expire"),)
+        indexes = (
+            models.Index(fields=["lease_expires_at"], condition=Q(released_at=None), name="claim_to_expire"),
+            models.Index(fields=["reviewer", "-claimed_at"], name="claim_of_person"),
+        )
 
     def __str__(self) -> str:
         return f"{self.reviewer} holds {self.task_id}"
