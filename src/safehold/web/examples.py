@@ -72,7 +72,7 @@ def _decisions(now: datetime) -> list[dict[str, Any]]:
 
 def context(now: datetime) -> dict[str, Any]:
     """The style page's context, as of `now`."""
-    form = ExampleForm({"name": "", "email": "not an address", "role": "auditor", "action": "hold"})
+    form = ExampleForm({"name": "", "email": "not an address", "role": "auditor", "action": "hold"}, auto_id="bad_%s")
     form.is_valid()
     week = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
     return {

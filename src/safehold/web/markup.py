@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import lucide
@@ -24,7 +24,7 @@ def attributes(values: dict[str, Any]) -> SafeString:
     return mark_safe("".join(parts))  # noqa: S308 (escaped above; names come from templates)
 
 
-@cache
+@lru_cache(maxsize=1024)
 def icon(name: str, size: int = 16, label: str = "") -> SafeString:
     """A Lucide icon, `size` pixels wide: hidden from screen readers unless it has a label. Raises IconDoesNotExist."""
     heard = {"role": "img", "aria-label": label} if label else {"aria-hidden": "true"}

@@ -11,7 +11,7 @@ export function say(text) {
 
 /** Show a message. tone: info, good, warn, bad. */
 export function toast(text, tone = "info") {
-  const item = Object.assign(document.createElement("li"), { className: "toast" });
+  const item = Object.assign(document.createElement("div"), { className: "toast" });
   item.setAttribute("role", tone === "bad" ? "alert" : "status");
   item.dataset.tone = tone;
   item.dataset.toast = "";
