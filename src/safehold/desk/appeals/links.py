@@ -24,7 +24,10 @@ def notice_url(notice: Notice) -> str:
 
 
 def page_of(appeal: Appeal) -> str:
-    """Where the person who appealed follows it."""
+    """Where the person who appealed follows it; '' if they never got a page."""
     from safehold.desk.transparency.links import statement_url
 
-    return notice_url(appeal.notice) if appeal.notice else statement_url(appeal.decision.statement)
+    if appeal.notice:
+        return notice_url(appeal.notice)
+    statement = getattr(appeal.decision, "statement", None)
+    return statement_url(statement) if statement else ""

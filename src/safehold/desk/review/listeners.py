@@ -22,17 +22,20 @@ from safehold.record.recording import Record
 
 @on("notice.filed")
 def take_notice(notice: Notice, record: Record) -> None:
-    """Every notice gets a person's look: it joins what is open about the same thing, or opens a task.
+    """A notice gets a person's look: it joins what is open about the same thing, or opens a task. Not if a rule has
+    answered the report for good.
 
-    It is about what holds for the thing now; where nothing was ever decided about it, about the report itself.
+    The task is about what holds for the thing now; where nothing was ever decided about it, about the report itself.
     """
+    asked = _of_event(notice)
+    if asked is not None and asked.rule and not asked.queue:
+        return
     urgency = NOTICE[notice.kind]
     waiting = Task.objects.select_for_update(of=("self",)).select_related("decision").filter(closed_at=None)
     task = waiting.filter(entity=notice.entity).exclude(kind=TaskKind.APPEAL).order_by("created_at").first()
     if task is not None:
         join(task, None, urgency)
     elif (about := _decision_about(notice)) is not None:
-        asked = _of_event(notice)
         queue = queue_for(asked.queue if asked and asked.queue else REPORTS)
         open_task(
             record, entity=notice.entity, kind=TaskKind.REPORT, queue=queue, decision=about,
