@@ -44,7 +44,7 @@ class Lexicon:
         languages = {"*", "en", language_of(event)}
         matches = [m for m in self._matcher.find(normalise(text)) if m.entry.language in languages]
         return {
-            "count": len(matches),
+            "count": len({(m.start, m.end) for m in matches}),
             "categories": sorted({m.entry.term.category for m in matches}),
             "lists": sorted({m.entry.word_list for m in matches}),
             "severity": max((m.entry.term.severity for m in matches), default=0),

@@ -51,6 +51,8 @@ class Matcher:
                 for shape in {_shape(normalise(term.text).text), _shape(bare(normalise(term.text).text))}:
                     if any(map(str.isalpha, shape)):
                         entries[shape].append(Entry(word_list.name, word_list.language, term))
+        for shape, found in entries.items():
+            found.sort(key=lambda entry: entry.term.text != shape)  # told as it is written, if a list has it so
         self._entries = list(entries.values())
         self._shapes = list(entries)
         self._in_words = ahocorasick_rs.AhoCorasick([f" {shape} " for shape in self._shapes])
