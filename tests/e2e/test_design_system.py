@@ -15,9 +15,9 @@ STATIC = Path(safehold.web.__file__).parent / "static" / "safehold"
 PAGES = [
     "/ui/style/",
     "/ui/style/public/",
-    "/account/login/",
     "/account/password/change/",
     "/account/2fa/",
+    "/account/2fa/webauthn/",
     "/nothing-here/",
 ]
 

@@ -289,3 +289,12 @@ def test_choosing_a_theme_never_sends_anybody_elsewhere(client: Client, back: st
 
 def test_a_theme_that_does_not_exist_is_refused(client: Client) -> None:
     assert client.post("/ui/theme/", {"theme": "pink"}).status_code == 400
+
+
+def test_the_reference_names_every_tag_and_filter() -> None:
+    reference = (Path(__file__).parents[2] / "docs" / "reference" / "design-system.md").read_text()
+    from safehold.web.templatetags.safehold import register
+
+    named = set(re.findall(r"[\w]+", " ".join(re.findall(r"`([^`]+)`", reference))))
+    tags = {name for name in register.tags if not name.startswith("end")}
+    assert tags | set(register.filters) <= named

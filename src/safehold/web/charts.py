@@ -57,8 +57,9 @@ def bar_chart(labels: Sequence[str], series: Series, title: str, height: int = 1
             raise ValueError(f"bar chart {title!r}: series {name!r} has {len(values)} values for {len(labels)} labels")
     legend = ((tone, name) for name, tone, _ in series)
     return format_html(
-        '<figure class="chart"><svg viewBox="0 0 640 {}" role="img" aria-label="{}">{}{}</svg>'
+        '<figure class="chart" tabindex="0" aria-label="{}"><svg viewBox="0 0 640 {}" role="img" aria-label="{}">{}{}</svg>'
         '<figcaption><ul class="legend" aria-hidden="true">{}</ul></figcaption>{}</figure>',
+        title,
         height,
         title,
         _scale(_top(labels, series), height),

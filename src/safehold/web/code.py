@@ -14,9 +14,10 @@ _TOKEN = re.compile(
 )
 
 
-def json_text(value: Any) -> str:
-    """Indented JSON; what JSON has no form for (a date, a Decimal) as its string."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+def json_text(value: Any, line: int = 0) -> str:
+    """Indented JSON, on one line where that is at most `line` long; what JSON has no form for (a date) as its string."""
+    short = json.dumps(value, ensure_ascii=False, default=str) if line else ""
+    return short if short and len(short) <= line else json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
 def json_html(text: str) -> SafeString:

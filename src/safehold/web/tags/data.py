@@ -239,7 +239,7 @@ def code_viewer(text: str, label: str = "Code", copyable: bool = True) -> SafeSt
 def saw(values: Mapping[str, Any], caption: str = "The values it saw") -> SafeString:
     """What a rule saw: each path it read with the value, JSON where it is not plain text."""
     rows = (
-        (path, value if isinstance(value, str) else code.json_html(code.json_text(value)))
+        (path, value if isinstance(value, str) else code.json_html(code.json_text(value, line=60)))
         for path, value in values.items()
     )
     return format_html(
