@@ -53,6 +53,7 @@ def happens(
     type: str = "message.sent",
     by: str = "u1",
     subject: Thing | None = None,
+    about: Thing | None = None,
     data: dict[str, Any] | None = None,
     key: str = "scams.outreach",
     queue: str = "",
@@ -63,9 +64,11 @@ def happens(
     at: datetime | None = None,
     reason: str = "21 strangers in an hour",
 ) -> Decision:
-    """An event by account `by` and a rule's decision on it. `labels` are (name, on, seconds)."""
+    """An event by account `by` and a rule's decision: on its subject, or on what else it is `about`. `labels` are
+    (name, on, seconds)."""
     number, at, place = next(_numbers), at or timezone.now(), service(slug)
     subject = subject or Thing("message", f"m{number}", by)
+    about = about or Thing(subject.kind, subject.id, by)
     actor = {"id": by, "created_at": (at - timedelta(days=3)).isoformat()}
     told = {"message_id": subject.id, "recipient_id": "u9", "thread_id": "t1", "text": "hi, earn 500 a day"}
     cloud = {"specversion": "1.0", "id": f"e{number}", "source": SOURCE, "type": type, "time": at.isoformat(),
@@ -79,7 +82,7 @@ def happens(
         if labels:
             params["labels"] = [{"name": name, "on": on, "seconds": lasts} for name, on, lasts in labels]
         decision = Decision(
-            service=place, event=event, subject_kind=subject.kind, subject_id=subject.id, account_id=by, action=action,
+            service=place, event=event, subject_kind=about.kind, subject_id=about.id, account_id=about.owner, action=action,
             policy=policy(key) if action != "allow" else None, rule=f"{key}/r1" if action != "allow" else "",
             policies=[key] if action != "allow" else [], reason=reason if action != "allow" else "", queue=queue,
             bundle="b" * 64, detection_automated=type != "report.filed", automation="fully", strike_weight=strike,
@@ -88,7 +91,7 @@ def happens(
         decision.root = decision.pk
         decision.save(force_insert=True)
         for name, on, lasts in labels:
-            thing = Thing("account", by) if on == "actor" else subject
+            thing = Thing("account", by) if on == "actor" else about
             LabelChange.objects.create(
                 service=place, kind=thing.kind, external_id=thing.id, name=name, decision=decision,
                 expires_at=at + timedelta(seconds=lasts) if lasts else None,
@@ -103,5 +106,5 @@ def report(about: Thing, *, by: str = "u5", queue: str = "reports", slug: str = 
     number = next(_numbers)
     target = {"kind": about.kind, "id": about.id, "owner_id": about.owner, "text": "hi, earn 500 a day"}
     told = {"report_id": f"r{number}", "reason": "scam", "explanation": "Asks me for money", "target": target} | data
-    return happens("allow", type="report.filed", by=by, subject=Thing("report", f"r{number}", by), data=told,
+    return happens("allow", type="report.filed", by=by, subject=Thing("report", f"r{number}", by), about=about, data=told,
                    queue=queue, slug=slug)  # fmt: skip

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from safehold.accounts.models import User
@@ -158,19 +159,18 @@ def _insert(record: Record, decision: Decision) -> None:
 
 
 def _settle_the_same(record: Record, choice: _Choice, decision: Decision, over: Decision) -> None:
-    """Rules that asked the same queue about the same thing have their answer; what they made hold meanwhile ends."""
-    first = Decision.objects.get(pk=over.root)
-    if not first.queue:
-        return
-    asked = Decision.objects.select_for_update(of=("self",)).select_related("event", "policy")
-    asked = asked.filter(service_id=over.service_id, queue=first.queue, person=None, overridden_by=None)
-    about = affected(decision)
-    same = asked.filter(subject_kind=about.kind, subject_id=about.id)
-    reports = asked.filter(subject_kind="report", notice_links__notice__entity__kind=about.kind)
-    reports = reports.filter(notice_links__notice__entity__external_id=about.id)
-    for other in [*same, *reports]:
-        silent = replace(choice, params={"settled_by": decision.pk})
-        settled = _decision(silent, other, decision.decided_at)
+    """Rules that asked the same queue about the same thing, or whose reports this answers, have their answer; what they
+    made hold meanwhile ends."""
+    first, about = Decision.objects.get(pk=over.root), affected(decision)
+    answered = Q(event__notice__decision_links__decision=decision)
+    if first.queue:
+        answered |= Q(queue=first.queue, subject_kind=about.kind, subject_id=about.id)
+        entity = {"event__notice__entity__kind": about.kind, "event__notice__entity__external_id": about.id}
+        answered |= Q(queue=first.queue, **entity)
+    asked = Decision.objects.filter(answered, service_id=over.service_id, person=None, overridden_by=None)
+    same = Decision.objects.filter(pk__in=asked.exclude(root=over.root).values("pk")).order_by("decided_at", "id")
+    for other in same.select_for_update(of=("self",)).select_related("event", "policy"):
+        settled = _decision(replace(choice, params={"settled_by": decision.pk}), other, decision.decided_at)
         settled.strike_weight, settled.strike_expires_at = 0, None
         _insert(record, settled)
         enforce_person(record, settled, [])

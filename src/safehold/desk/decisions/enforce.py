@@ -8,7 +8,7 @@ from safehold.desk.decisions.deliveries import take_back, tell_apply, tell_rever
 from safehold.desk.decisions.effects import Effect, affected, effects_of, plan
 from safehold.desk.decisions.labels import labels_set_by, set_labels, void_labels
 from safehold.desk.decisions.models import Action, Decision
-from safehold.desk.decisions.notices import answer_notices
+from safehold.desk.decisions.notices import answer_notices, link_notices
 from safehold.desk.decisions.standing import in_force_of_chain
 from safehold.desk.topics import tell
 from safehold.record.recording import Record
@@ -32,13 +32,14 @@ def _carry_out(record: Record, decision: Decision, reverse: Sequence[Action], st
     for action in reverse:
         take_back(record, action, by=decision.person_id or "")
     void_labels(decision, reverse, decision.decided_at)
+    notices = link_notices(decision)
     url = next((answer for answer in tell("decision.explain", decision, record) if answer), None)
     # What is new goes first: somebody whose suspension becomes a termination is never let in between.
     for action in begun:
         tell_apply(action, decision, url)
     for action in reverse:
         tell_reverse(action, decision, url)
-    answer_notices(record, decision)
+    answer_notices(record, decision, notices)
     tell("decision.made", decision, record)
 
 

@@ -2,6 +2,8 @@
 and (5)). Both go to the platform, which knows how to reach the notifier.
 """
 
+from collections.abc import Iterable
+
 from django.db.models import QuerySet
 
 from safehold.desk.decisions.deliveries import stamp, tell_platform
@@ -26,18 +28,22 @@ def note_delivery(delivery: Delivery, record: Record) -> None:
         (receipt_delivered if delivery.type == "report.received" else answer_delivered)(record, notice)
 
 
-def answer_notices(record: Record, decision: Decision) -> None:
-    """Link the decision to the notices it answers, and tell each notifier what came of it.
+def link_notices(decision: Decision) -> list[Notice]:
+    """Link the decision to the notices it answers: a rule's decision to its own report, a person's to every notice of
+    its chain and, unless it is an appeal, whatever open one there is about the same thing."""
+    notices = list(_answered_by(decision))
+    DecisionNotice.objects.bulk_create(DecisionNotice(decision=decision, notice=notice) for notice in notices)
+    return notices
 
-    A rule's decision answers its own report, if it does not leave the answer to a person. A person's answers every
-    notice of its chain, and whatever open one there is about the same thing.
-    """
+
+def answer_notices(record: Record, decision: Decision, notices: Iterable[Notice]) -> None:
+    """Tell each notifier what came of it, if it is decided and news. Where rules leave the answer to a person, or no
+    rule said anything about the report, it is not decided yet: a person looks at it."""
+    if decision.person_id is None and (decision.queue or not decision.rule):
+        return
     outcome = "no_action" if decision.action == "allow" else "actioned"
-    if decision.person_id is None and decision.queue:
-        outcome = ""
-    for notice in _answered_by(decision):
-        DecisionNotice.objects.create(decision=decision, notice=notice)
-        if outcome and resolve(record, notice, outcome, by=decision.person_id or ""):
+    for notice in notices:
+        if resolve(record, notice, outcome, by=decision.person_id or ""):
             answer = {"outcome": outcome, "decision_id": decision.pk, "automation": decision.automation}
             tell_platform(notice.service_id, "report.decided", notice.pk, _about(notice) | answer)
 
@@ -54,7 +60,7 @@ def _answered_by(decision: Decision) -> QuerySet[Notice]:
         entity__external_id=decision.subject_id,
         state__in=OPEN,
     ).values("pk")
-    if decision.on_appeal:  # an appeal is about what was decided, not about what came in since
+    if decision.on_appeal:  # it is about what was decided, not about what came in since
         return notices.filter(pk__in=of_chain)
     return notices.filter(pk__in=of_chain.union(about_the_same))
 

@@ -1,25 +1,21 @@
 """How much a person's decision weighs against an account. The strikes themselves are a view over decisions."""
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from safehold.desk.decisions.models import Decision, PolicyVersion
+from safehold.desk.decisions.policies import terms_of
 
 #: Actions that say nothing against anybody.
 MILD = ("allow", "label")
 
 
 def strike_for(policy: PolicyVersion | None, action: str, over: Decision, at: datetime) -> tuple[int, datetime | None]:
-    """(weight, end) of the strike that goes with `action` under `policy`: the policy's own figure, else, where the rule
-    that raised it is of the same policy, that rule's."""
+    """(weight, end) of the strike that goes with `action` under `policy`: what the rule that raised it says, if it is
+    one of this policy, else the heaviest that the policy's rules give."""
     if policy is None or action in MILD:
         return 0, None
-    strikes: dict[str, Any] = policy.spec.get("strikes") or {}
-    weight = strikes.get("weight")
-    if weight is None:
-        first = Decision.objects.select_related("policy").get(pk=over.root)
-        weight = first.strike_weight if first.policy and first.policy.key == policy.key else 0
-    if not weight:
-        return 0, None
-    seconds = strikes.get("seconds")
-    return int(weight), at + timedelta(seconds=seconds) if seconds else None
+    terms = terms_of(policy)
+    first = Decision.objects.select_related("policy").get(pk=over.root)
+    same = first.policy is not None and first.policy.key == policy.key
+    weight = first.strike_weight if same else terms.heaviest_strike
+    return weight, at + terms.strikes_last if weight and terms.strikes_last else None

@@ -13,10 +13,9 @@ STATEMENT = Machine(
         "rejected": {"due": "rejected"},
         "fixed": {"rejected": "fixed"},
         "withheld": {"drafted": "withheld", "validated": "withheld"},  # with the reason why none is owed
-        "corrected": {
-            "accepted": "corrected_locally",
-            "user_notified": "corrected_locally",
-            "due": "corrected_locally",
-        },
+        # Overridden: what it says no longer holds, wherever it had got to.
+        "corrected": dict.fromkeys(
+            ("drafted", "validated", "user_notified", "due", "rejected", "fixed", "accepted"), "corrected_locally"
+        ),
     },
 )
