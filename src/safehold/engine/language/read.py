@@ -1,0 +1,165 @@
+"""CEL's checked form (`cel.expr.CheckedExpr`) read into the typed tree.
+
+The checker has already expanded the macros into comprehensions; the five shapes it makes of them are recognised again
+(cel-spec, doc/langdef.md, "Macros"), because each has a faster and clearer form than a general fold.
+"""
+
+from typing import Any
+
+from cel.expr import checked_pb2, syntax_pb2
+from google.protobuf import any_pb2
+
+from safehold.engine.language import types
+from safehold.engine.language.environment import Environment
+from safehold.engine.language.problem import ExpressionProblems, Problem
+from safehold.engine.language.tree import (
+    Bind,
+    Call,
+    ListOf,
+    Literal,
+    Local,
+    Macro,
+    MapOf,
+    Node,
+    Path,
+    Present,
+    Select,
+)
+from safehold.engine.language.types import Type
+from safehold.engine.language.values import TypeValue, Uint
+
+_PRIMITIVES = {1: types.BOOL, 2: types.INT, 3: types.UINT, 4: types.DOUBLE, 5: types.STRING, 6: types.BYTES}
+_WELL_KNOWN = {1: types.DYN, 2: types.TIMESTAMP, 3: types.DURATION}
+#: Deeper or larger expressions are refused: they bound the work of every later pass and the stack it needs.
+MAX_DEPTH, MAX_NODES = 120, 5_000
+
+
+def read_checked(serialized: bytes, text: str, environment: Environment) -> Node:
+    """The tree of an expression that `Environment.checker` compiled. Raises ExpressionProblems where it is too large."""
+    wrapped, checked = any_pb2.Any.FromString(serialized), checked_pb2.CheckedExpr()
+    wrapped.Unpack(checked)
+    return _Reader(checked, text, environment).node(checked.expr, frozenset(), 0)
+
+
+class _Reader:
+    def __init__(self, checked: checked_pb2.CheckedExpr, text: str, environment: Environment) -> None:
+        self.checked, self.environment = checked, environment
+        self.starts = [0] + [at + 1 for at, letter in enumerate(text) if letter == "\n"]
+        self.positions = dict(checked.source_info.positions)
+        self.count = 0
+
+    def place(self, identifier: int) -> tuple[int, int]:
+        offset = self.positions.get(identifier, 0)
+        line = sum(1 for start in self.starts if start <= offset)
+        return line, offset - self.starts[line - 1] + 1
+
+    def type_of(self, expression: Any) -> Type:
+        return self._type(self.checked.type_map[expression.id]) if expression.id in self.checked.type_map else types.DYN
+
+    def _type(self, kind: Any) -> Type:
+        match kind.WhichOneof("type_kind"):
+            case "primitive":
+                return _PRIMITIVES[kind.primitive]
+            case "well_known":
+                return _WELL_KNOWN[kind.well_known]
+            case "null":
+                return types.NULL
+            case "list_type":
+                return types.list_of(self._type(kind.list_type.elem_type))
+            case "map_type":
+                return types.map_of(self._type(kind.map_type.key_type), self._type(kind.map_type.value_type))
+            case "message_type":
+                return self.environment.object_named(kind.message_type) or types.DYN
+            case "type":
+                return types.TYPE
+        return types.DYN
+
+    def refuse(self, expression: Any, message: str, hint: str = "") -> ExpressionProblems:
+        return ExpressionProblems([Problem(*self.place(expression.id), message, hint)])
+
+    def node(self, expression: Any, scope: frozenset[str], depth: int) -> Node:
+        self.count += 1
+        if depth > MAX_DEPTH or self.count > MAX_NODES:
+            raise self.refuse(expression, "the expression is too large", "split it into several rules")
+        where = (self.type_of(expression), *self.place(expression.id))
+        match expression.WhichOneof("expr_kind"):
+            case "const_expr":
+                return Literal(*where, _constant(expression.const_expr))
+            case "ident_expr":
+                return self._name(expression, where, scope)
+            case "select_expr":
+                return self._select(expression.select_expr, where, scope, depth)
+            case "call_expr":
+                call = expression.call_expr
+                arguments = ([call.target] if call.HasField("target") else []) + list(call.args)
+                # `math.greatest(...)` and friends arrive as calls of one long name.
+                return Call(*where, call.function, tuple(self.node(part, scope, depth + 1) for part in arguments))
+            case "list_expr":
+                return ListOf(
+                    *where, tuple(self.node(item, scope, depth + 1) for item in expression.list_expr.elements)
+                )
+            case "struct_expr" if not expression.struct_expr.message_name:
+                entries = expression.struct_expr.entries
+                pair = lambda e: (self.node(e.map_key, scope, depth + 1), self.node(e.value, scope, depth + 1))  # noqa: E731
+                return MapOf(*where, tuple(pair(entry) for entry in entries))
+            case "struct_expr":
+                raise self.refuse(expression, "messages cannot be made in a policy", "use timestamp() or duration()")
+            case "comprehension_expr":
+                return self._macro(expression, where, scope, depth)
+        raise self.refuse(expression, "this cannot be used in a policy")
+
+    def _name(self, expression: Any, where: tuple[Type, int, int], scope: frozenset[str]) -> Node:
+        name = expression.ident_expr.name
+        if name in scope:
+            return Local(*where, name)
+        resolved = (
+            self.checked.reference_map[expression.id].name if expression.id in self.checked.reference_map else name
+        )
+        resolved = (resolved or name).removeprefix(".")
+        if resolved in self.environment.variables:
+            return Path(*where, (resolved,))
+        if where[0] is types.TYPE or where[0].name == "type":
+            return Literal(*where, TypeValue(resolved))
+        raise self.refuse(expression, f"unknown name `{name}`")
+
+    def _select(self, select: Any, where: tuple[Type, int, int], scope: frozenset[str], depth: int) -> Node:
+        operand = self.node(select.operand, scope, depth + 1)
+        if isinstance(operand, Path) and operand.type.name == "object":
+            kind = Present if select.test_only else Path
+            return kind(where[0], operand.line, operand.column, (*operand.parts, select.field))
+        return Select(*where, operand, select.field, select.test_only)
+
+    def _macro(self, expression: Any, where: tuple[Type, int, int], scope: frozenset[str], depth: int) -> Node:
+        fold = expression.comprehension_expr
+        over = self.node(fold.iter_range, scope, depth + 1)
+        read = lambda part, name: self.node(part, scope | {name}, depth + 1)  # noqa: E731
+        step, call = fold.loop_step, fold.loop_step.call_expr
+        if fold.iter_var == "#unused":
+            return Bind(
+                *where, fold.accu_var, self.node(fold.accu_init, scope, depth + 1), read(fold.result, fold.accu_var)
+            )
+        if getattr(fold, "iter_var2", ""):
+            raise self.refuse(expression, "macros over two variables cannot be used in a policy")
+        name = fold.iter_var
+        if call.function == "_&&_":
+            return Macro(*where, "all", over, name, read(call.args[1], name), None)
+        if call.function == "_||_":
+            return Macro(*where, "exists", over, name, read(call.args[1], name), None)
+        if fold.accu_init.WhichOneof("expr_kind") == "const_expr":
+            return Macro(*where, "exists_one", over, name, read(call.args[0], name), None)
+        condition = None
+        if call.function == "_?_:_":
+            condition, step = read(call.args[0], name), call.args[1]
+        appended = step.call_expr.args[1].list_expr.elements[0]
+        is_filter = condition is not None and appended.ident_expr.name == name
+        if is_filter and where[0] == over.type:
+            return Macro(*where, "filter", over, name, condition, None)
+        return Macro(*where, "map", over, name, condition, read(appended, name))
+
+
+def _constant(constant: syntax_pb2.Constant) -> Any:
+    kind = constant.WhichOneof("constant_kind")
+    if kind == "null_value":
+        return None
+    value = getattr(constant, str(kind))
+    return Uint(value) if kind == "uint64_value" else value

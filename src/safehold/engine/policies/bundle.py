@@ -1,0 +1,148 @@
+"""A folder of policies, loaded: `load_bundle(folder)` is what the gateway, the CLI and scripts call.
+
+    policies/                 policies, in any depth
+    policies/events/*.yaml    event types
+    policies/lists/*.yaml     lists, their entries beside them
+
+Nothing is half loaded: either the Bundle is whole, or PolicyProblems says everything that is wrong.
+"""
+
+from collections.abc import Iterable
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from safehold.engine.language.types import parse_type
+from safehold.engine.policies.events import EventType, EventTypes, read_event_type
+from safehold.engine.policies.lists import PolicyList, read_list
+from safehold.engine.policies.located import Located, YamlProblem, read_yaml
+from safehold.engine.policies.model import Bundle, Policy
+from safehold.engine.policies.problems import PolicyProblems, Report
+from safehold.engine.policies.read import PolicyReader, digest
+from safehold.engine.policies.scope import Scope
+from safehold.engine.signal import Signal
+
+#: Part of every bundle's hash: it changes when the same expression could be answered otherwise by the engine itself.
+LANGUAGE = "safehold-1"
+_SUFFIXES = (".yaml", ".yml")
+
+
+def installed_signals() -> list[Signal]:
+    """The signals that packages registered under the entry point group `safehold.signals`, by name.
+
+    An entry point is a class (or a function) without parameters that makes the signal.
+    """
+    found = [entry_point.load()() for entry_point in entry_points(group="safehold.signals")]
+    return sorted(found, key=lambda signal: signal.name)
+
+
+def load_bundle(folder: str | Path, signals: Iterable[Signal] | None = None) -> Bundle:
+    """Load and check everything in a folder. `signals` are those that policies may read; by default the installed ones.
+
+    Raises PolicyProblems, which carries all problems with file, line and column.
+    """
+    folder = Path(folder)
+    report = Report()
+    if not folder.is_dir():
+        report.add_file(str(folder), "there is no such folder")
+        raise PolicyProblems(report.problems)
+    signals = list(installed_signals() if signals is None else signals)
+    event_types = _event_types(_files(folder / "events", folder, report), report)
+    lists = _lists(folder, report)
+    scopes = {name: Scope(kind, signals, lists) for name, kind in event_types.types.items()}
+    policies = _policies(folder, event_types, scopes, report)
+    if not event_types.types and not report.problems:
+        report.add_file(str(folder / "events"), "there are no event types", "put at least one into events/")
+    if report.problems:
+        raise PolicyProblems(report.problems)
+    return make_bundle(policies, event_types, lists, signals)
+
+
+def make_bundle(
+    policies: tuple[Policy, ...], event_types: EventTypes, lists: dict[str, PolicyList], signals: Iterable[Signal]
+) -> Bundle:
+    """The bundle of these parts, with the hash of everything that can change a verdict."""
+    versions = {signal.name: signal.version for signal in signals}
+    identity = {
+        "language": LANGUAGE,
+        "policies": [_policy_identity(policy) for policy in policies],
+        "events": {
+            name: {"schema": kind.schema, "subject": [kind.subject.kind, kind.subject.id, kind.subject.text or ""]}
+            for name, kind in event_types.types.items()
+        },
+        "lists": {name: entries.digest() for name, entries in lists.items()},
+        "signals": versions,
+    }
+    return Bundle(policies, event_types, lists, versions, digest(identity))
+
+
+def _policy_identity(policy: Policy) -> object:
+    rules = [[rule.id, rule.hash, rule.mode, round(rule.share * 10_000)] for rule in policy.rules]
+    windows = {window.name: window.hash for window in policy.windows}
+    return {"key": policy.key, "severity": policy.severity, "rules": rules, "windows": windows}
+
+
+def _files(where: Path, root: Path, report: Report) -> list[Located]:
+    """Every YAML file directly in a folder, in the order of names."""
+    return _read(sorted(path for path in where.glob("*") if path.suffix in _SUFFIXES), root, report)
+
+
+def _read(paths: Iterable[Path], root: Path, report: Report) -> list[Located]:
+    found = []
+    for path in paths:
+        name = str(path.relative_to(root.parent)) if path.is_relative_to(root.parent) else str(path)
+        try:
+            found.append(read_yaml(path, name))
+        except YamlProblem as error:
+            report.add_file(name, str(error), error.hint, error.line, error.column)
+    return found
+
+
+def _event_types(nodes: list[Located], report: Report) -> EventTypes:
+    found: dict[str, EventType] = {}
+    for node in nodes:
+        event_type = read_event_type(node, report)
+        if event_type is None:
+            continue
+        if event_type.name in found:
+            report.add(node, f"the event type `{event_type.name}` is declared twice")
+        found[event_type.name] = event_type
+    return EventTypes(found)
+
+
+def _lists(folder: Path, report: Report) -> dict[str, PolicyList]:
+    found: dict[str, PolicyList] = {}
+    for node in _files(folder / "lists", folder, report):
+        entries = read_list(node, folder / "lists", report)
+        if entries is None:
+            continue
+        if entries.name in found:
+            report.add(node, f"the list `{entries.name}` is declared twice")
+        found[entries.name] = entries
+    return found
+
+
+def _policies(folder: Path, event_types: EventTypes, scopes: dict[str, Scope], report: Report) -> tuple[Policy, ...]:
+    reserved = (folder / "events", folder / "lists")
+    paths = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix in _SUFFIXES and not any(path.is_relative_to(other) for other in reserved)
+    )
+    found: dict[str, Policy] = {}
+    for node in _read(paths, folder, report):
+        policy = PolicyReader(node, event_types, scopes, report).read()
+        if policy is None:
+            continue
+        if policy.key in found:
+            report.add(node, f"the policy `{policy.key}` is also in {found[policy.key].file}")
+        found[policy.key] = policy
+    return tuple(found.values())
+
+
+def check_signal(signal: Signal) -> None:
+    """Raises ValueError, naming the field, for a signal whose declared types cannot be read."""
+    for name, text in signal.fields.items():
+        try:
+            parse_type(text)
+        except ValueError as error:
+            raise ValueError(f"signal `{signal.name}`, field `{name}`: {error}") from None

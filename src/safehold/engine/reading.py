@@ -1,0 +1,247 @@
+"""What the rules of one event read: fields of the event, and signals, windows and labels when they are first asked for.
+
+`Engine.decide` makes one Reading for each event. The exact evaluator reads by path and gets faults; generated code asks
+`load` and gets MISSING.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from safehold.engine.compile.exact import evaluate, read_field
+from safehold.engine.compile.faults import EvalError, Fault, Unknown
+from safehold.engine.compile.missing import MISSING
+from safehold.engine.event import Event
+from safehold.engine.labels import Labels
+from safehold.engine.language import types
+from safehold.engine.language.types import Type
+from safehold.engine.language.values import INT_MAX, INT_MIN, Duration, Timestamp, timestamp_from_datetime, to_json
+from safehold.engine.policies.events import EventType
+from safehold.engine.policies.lists import PolicyList
+from safehold.engine.policies.model import Window
+from safehold.engine.policies.scope import Scope
+from safehold.engine.signal import Signal, SignalFailed
+from safehold.engine.verdict import SignalRun
+from safehold.engine.windows.kinds import type_of_window
+from safehold.engine.windows.memory import MemoryWindows, TooLate
+from safehold.engine.windows.series import Empty
+
+Parts = tuple[str, ...]
+
+
+class Plan(Protocol):
+    """What a Reading needs to know of an event type (`compile.ruleset.RuleSet`)."""
+
+    scope: Scope
+    windows: Mapping[tuple[str, str], Window]
+    lazies: list[tuple[str, Parts]]
+    lists: Mapping[str, PolicyList]
+
+
+class Reading:
+    """The values of one event. `policy` says whose windows `windows.x` means. `assumed` overrides paths (examples)."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        event: Event,
+        windows: MemoryWindows,
+        labels: Labels,
+        assumed: Mapping[Parts, Any] | None = None,
+    ) -> None:
+        self.plan, self.event, self.windows, self.labels = plan, event, windows, labels
+        self.assumed = assumed or {}
+        self.policy = ""
+        self.keys: dict[tuple[str, str], Any] = {}
+        self.runs: list[SignalRun] = []
+        self._measured: dict[str, Mapping[str, Any] | Fault] = {}
+        self._cache: dict[tuple[str, Parts], Any] = {}
+        self._now: Timestamp | None = None
+
+    @property
+    def now(self) -> Timestamp:
+        if self._now is None:
+            self._now = timestamp_from_datetime(self.event.time)
+        return self._now
+
+    def load(self, index: int) -> Any:
+        """For generated code: the lazy value of that number, or MISSING. Never raises."""
+        policy, parts = self.plan.lazies[index]
+        try:
+            return self._cached(policy, parts)
+        except Fault:
+            return MISSING
+
+    def load_field(self, parts: Parts) -> Any:
+        """For generated code: a field of the event that is not plainly of its type, or MISSING. Never raises."""
+        try:
+            return self._cached("", parts)
+        except Fault:
+            return MISSING
+
+    def feed(self, identity: tuple[str, str], key: tuple[Any, ...], value: Any) -> None:
+        """Put this event into a window under its key; MISSING is for an event that its `where` leaves out."""
+        self.keys[identity] = key
+        if value is not MISSING:
+            window = self.plan.windows[identity]
+            self.windows.add(window.id, window.kind, window.seconds, key, int(self.now), value)
+
+    def feed_exactly(self, identity: tuple[str, str]) -> None:
+        """Where generated code raised: the window does not count an event of which it cannot tell whether it should."""
+        window, kind = self.plan.windows[identity], self.event.type
+        try:
+            key = tuple(evaluate(part, self) for part in window.by[kind])
+            counted = evaluate(window.where[kind], self) if kind in window.where else True
+            value = evaluate(window.value[kind], self) if kind in window.value and counted else True
+        except Fault as fault:
+            self.keys[identity] = fault
+            return
+        self.feed(identity, key, value if counted is True else MISSING)
+
+    def read(self, parts: Parts) -> Any:
+        """For the exact evaluator. Raises Unknown."""
+        return self._cached(self.policy if parts[0] == "windows" else "", parts)
+
+    def _cached(self, policy: str, parts: Parts) -> Any:
+        found = self._cache.get((policy, parts), MISSING)
+        if found is MISSING:
+            try:
+                found = self._find(policy, parts)
+            except Fault as fault:
+                found = fault
+            self._cache[policy, parts] = found
+        if isinstance(found, Fault):
+            raise found
+        return found
+
+    def present(self, parts: Parts) -> bool:
+        """Whether the path is there. Raises Unknown for a signal that failed."""
+        if parts in self.assumed:
+            return self.assumed[parts] is not None
+        if parts[0] in ("windows", "labels", "lists"):
+            return True
+        if parts[0] == "signals":
+            return len(parts) == 2 or self._signal(parts[1]).get(parts[2]) is not None
+        if parts[1:] == ("age",) and parts[0] in ("actor", "target"):
+            parts = (parts[0], "created_at")
+        return self._raw(parts) is not None
+
+    def _find(self, policy: str, parts: Parts) -> Any:
+        kind = self._type(policy, parts)
+        if parts in self.assumed:
+            return read_field(kind, self.assumed[parts], ".".join(parts))
+        match parts[0]:
+            case "now":
+                return self.now
+            case "lists":
+                return self.plan.lists[parts[1]]
+            case "signals":
+                return read_field(kind, self._signal(parts[1]).get(parts[2]), ".".join(parts))
+            case "windows":
+                return self._window(policy, parts[1])
+            case "labels":
+                return self._labels(parts[1])
+            case "actor" | "target" if parts[1:] == ("age",):
+                return self._age(parts[0])
+        return read_field(kind, self._raw(parts), ".".join(parts))
+
+    def _type(self, policy: str, parts: Parts) -> Type:
+        if parts[0] == "labels":
+            return types.list_of(types.STRING)
+        if parts[0] == "windows":
+            window = self.plan.windows.get((policy, parts[1]))
+            value = next(iter(window.value.values())).type if window is not None and window.value else None
+            return type_of_window(window.kind, value) if window is not None else types.DYN
+        kind = self.plan.scope.variables[parts[0]]
+        for part in parts[1:]:
+            kind = kind.fields[part].type
+        return kind
+
+    def _raw(self, parts: Parts) -> Any:
+        """The JSON at a path of the event; None where anything on the way is absent."""
+        value: Any = self.event if parts[0] == "event" else getattr(self.event, parts[0])
+        if parts[0] == "event":
+            return self.plan.scope.event_type.text(self.event) if parts[1] == "text" else getattr(self.event, parts[1])
+        for part in parts[1:]:
+            if not isinstance(value, dict):
+                return None
+            value = value.get(part)
+        return value
+
+    def _age(self, who: str) -> Duration:
+        created = self._cached("", (who, "created_at"))
+        return Duration(int(self.now) - int(created))
+
+    def _signal(self, name: str) -> Mapping[str, Any]:
+        found = self._measured.get(name)
+        if found is None:
+            found = self._measured[name] = self._run(self.plan.scope.signals[name])
+        if isinstance(found, Fault):
+            raise found
+        return found
+
+    def _run(self, signal: Signal) -> Mapping[str, Any] | Fault:
+        """Run a signal once and note how it went. Any exception is a failure of that signal, not of the engine."""
+        begun, error, values = time.perf_counter_ns(), None, {}
+        try:
+            values = dict(signal.run(self.event))
+        except SignalFailed as failure:
+            error = str(failure)
+        except Exception as failure:  # a plug-in's bug must not stop the decision; it is reported in the verdict
+            error = f"{type(failure).__name__}: {failure}"
+        micros = (time.perf_counter_ns() - begun) // 1000
+        shown = {field: shorten(to_json(value)) for field, value in values.items()}
+        self.runs.append(
+            SignalRun(signal=signal.name, version=signal.version, micros=micros, error=error, values=shown)
+        )
+        return Unknown(f"the signal `{signal.name}` failed: {error}") if error is not None else values
+
+    def _window(self, policy: str, name: str) -> Any:
+        window = self.plan.windows.get((policy, name))
+        if window is None:
+            raise Unknown(f"`windows.{name}` is not kept for {self.event.type}")
+        key = self.keys.get((policy, name))
+        if key is None:
+            raise Unknown(f"`windows.{name}` has no key for this event")
+        if isinstance(key, Fault):
+            raise Unknown(f"`windows.{name}` cannot count this event: {key}")
+        try:
+            value = self.windows.value(window.id, window.kind, window.seconds, key, int(self.now))
+        except Empty:
+            raise Unknown(f"`windows.{name}` is empty") from None
+        except TooLate:
+            raise Unknown(f"this event came too late for `windows.{name}`") from None
+        if type(value) is int and not INT_MIN <= value <= INT_MAX:
+            raise EvalError("integer overflow")
+        return value
+
+    def _labels(self, on: str) -> list[str]:
+        entity = entity_of(on, self.event, self.plan.scope.event_type)
+        return self.labels.names(*entity, int(self.now)) if entity else []
+
+
+def entity_of(on: str, event: Event, event_type: EventType) -> tuple[str, str] | None:
+    """(kind, id) of the `actor`, the `target` or the `content` of an event; None where the event does not name it.
+
+    The actor is always an `account`; a target says its kind, and is an `account` where it does not.
+    """
+    if on == "content":
+        return event_type.entity(event)
+    entity = event.actor if on == "actor" else event.target
+    kind = "account" if on == "actor" else str(entity.get("kind") or "account")
+    return (kind, str(entity["id"])) if entity.get("id") is not None else None
+
+
+#: Texts of the event are repeated in a verdict up to this length, lists up to so many items.
+SHOWN_CHARACTERS, SHOWN_ITEMS = 300, 50
+
+
+def shorten(value: Any) -> Any:
+    """A JSON value short enough to be kept with a verdict: what explains a match, not a copy of the event."""
+    if isinstance(value, str) and len(value) > SHOWN_CHARACTERS:
+        return value[: SHOWN_CHARACTERS - 1] + "…"
+    if isinstance(value, list):
+        return [shorten(part) for part in value[:SHOWN_ITEMS]]
+    if isinstance(value, dict):
+        return {key: shorten(part) for key, part in list(value.items())[:SHOWN_ITEMS]}
+    return value
