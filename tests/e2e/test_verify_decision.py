@@ -59,7 +59,7 @@ def visit(told: SimpleNamespace, page: Page) -> Iterator[Callable[[], SimpleName
                 self.reply("application/json", json.dumps(told.proof).encode(), 404 if "error" in told.proof else 200)
             else:
                 row = json.dumps(told.opening).replace("<", "\\u003c")
-                script = f'<script type="application/json" data-verify-row>{row}</script>' if told.opening else ""
+                script = f'<script type="application/json">{row}</script>' if told.opening else ""
                 html = PAGE % {"id": told.id, "shown": told.shown, "row": script, "vkey": told.vkey}
                 self.reply("text/html; charset=utf-8", html.encode())
 

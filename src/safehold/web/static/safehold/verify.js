@@ -9,15 +9,14 @@
  *   <script type="module" src="{% static 'safehold/verify.js' %}"></script>
  *
  *   <verify-decision data-kind="decision" data-id="dec_01..." data-proof="{% url 'record:proof' 'decision' decision.id %}">
- *     <script type="application/json" data-verify-row>{"salt": "<64 hex>", "text": "<canonical JSON of the row>"}</script>
+ *     {{ opening|json_script }}  {# <script type="application/json">{"salt": "<64 hex>", "text": "<canonical JSON>"}</script> #}
  *     <button type="button" data-verify-start>Verify this decision</button>
  *     <p role="status" data-verify-result></p>
  *     <ol data-verify-steps></ol>
  *   </verify-decision>
  *
- * - The JSON script is for the affected person only (it lets its reader open the ledger's commitment). `text` is what
- *   `safehold.ledger.entry.row_text` makes. Make the whole script with `safehold.record.opening.opening(row)` and Django's
- *   `json_script` or an escaping of `<`. Leave it out for other readers: that step is then reported as not done.
+ * - The JSON script is for the affected person only (it lets its reader open the ledger's commitment): `opening` is
+ *   `safehold.record.opening.opening(row)`. Leave it out for other readers: that step is then reported as not checked.
  * - What the page shows of the row may be marked anywhere on the page: <p data-verify-field="reason">...</p> must have
  *   the row's `reason` as its text (white space around it aside). A difference fails the check.
  * - Without a button the check starts at once. `data-verify-result` and `data-verify-steps` are made where missing.
@@ -234,7 +233,7 @@ if (globalThis.customElements) {
         if (this.dataset.state === "running") return;
         const result = this.part("data-verify-result", "p");
         const steps = this.part("data-verify-steps", "ol");
-        const row = this.querySelector("script[data-verify-row]");
+        const row = this.querySelector('script[type="application/json"]');
         result.setAttribute("role", "status");
         steps.replaceChildren();
         this.settle("running", result);
