@@ -9,6 +9,7 @@ labels, both of which the record can rebuild (`observe`, `labels.set`).
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -62,7 +63,7 @@ class Engine:
         }
 
     def decide(self, event: Event, assumed: Mapping[Parts, Any] | None = None) -> Verdict:
-        """Apply every rule of the event's type. `assumed` replaces what paths would read (`("windows", "x")`: 30).
+        """Apply every rule of the event's type. `assumed` replaces what paths would read: a Reading says how.
 
         Raises UnknownEventType. A rule or a signal that fails never raises: the verdict says so.
         """
@@ -85,6 +86,12 @@ class Engine:
         """Feed the windows with an event that was decided before. Raises UnknownEventType."""
         rules, reading = self._reading(event, None)
         rules.run(reading, True)
+
+    def fresh(self) -> "Engine":
+        """An engine with the same bundle that has seen nothing: no windows, no labels."""
+        other = copy(self)
+        other.windows, other.labels = MemoryWindows(), Labels()
+        return other
 
     def _reading(self, event: Event, assumed: Mapping[Parts, Any] | None) -> tuple[RuleSet, Reading]:
         rules = self.rule_sets.get(event.type)

@@ -39,7 +39,8 @@ class Plan(Protocol):
 
 
 class Reading:
-    """The values of one event. `policy` says whose windows `windows.x` means. `assumed` overrides paths (examples)."""
+    """The values of one event. `policy` says whose windows `windows.x` means. `assumed` overrides paths
+    (`("windows", policy, name)` for windows): examples are run with it."""
 
     def __init__(
         self,
@@ -128,8 +129,9 @@ class Reading:
 
     def _find(self, policy: str, parts: Parts) -> Any:
         kind = self._type(policy, parts)
-        if parts in self.assumed:
-            return read_field(kind, self.assumed[parts], ".".join(parts))
+        asked = ("windows", policy, parts[1]) if parts[0] == "windows" else parts
+        if asked in self.assumed:
+            return read_field(kind, self.assumed[asked], ".".join(parts))
         match parts[0]:
             case "now":
                 return self.now

@@ -198,7 +198,7 @@ class Emitter:
         if function == "_?_:_":
             condition, then, otherwise = arguments
             return ast.IfExp(self.condition(condition, local), self.emit(then, local), self.emit(otherwise, local))
-        if arguments and all(isinstance(part, Literal) for part in arguments):
+        if function in FUNCTIONS and all(isinstance(part, Literal) for part in arguments):
             with suppress(EvalError):  # a call that fails for its literals fails at each event, where it is explained
                 return self._literal(
                     FUNCTIONS[function](*(part.value for part in arguments if isinstance(part, Literal)))
