@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from safehold.gateway.problems import FieldError, Refusal, field_error
+from safehold.gateway.problems import FieldError, Refusal, field_error, summary
 
 #: Characters at most; the database's columns are as wide.
 LENGTHS = {"id": 256, "source": 512, "type": 120, "subject": 512}
@@ -130,7 +130,7 @@ def _checked(document: dict[str, Any], raw: bytes, received_at: datetime) -> Clo
     if _looks_hard(raw):
         errors += _hard_errors(document, (), 1)
     if errors:
-        raise Refusal("invalid-event", _summary(errors), errors)
+        raise Refusal("invalid-event", summary(errors), errors)
     return CloudEvent(
         id=event_id, source=source, type=event_type, time=time, subject=subject, data=data, body=raw.decode()
     )
@@ -229,9 +229,3 @@ def _hard_errors(value: Any, path: tuple[str | int, ...], depth: int) -> list[Fi
         for index, member in enumerate(value):
             errors += _hard_errors(member, (*path, index), depth + 1)
     return errors[:20]
-
-
-def _summary(errors: list[FieldError]) -> str:
-    first = errors[0]
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return f"{first.field or 'the event'} {first.detail}{more}"

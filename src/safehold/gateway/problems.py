@@ -149,4 +149,11 @@ def field_error(path: tuple[str | int, ...], detail: str) -> FieldError:
 def refuse_field(path: tuple[str | int, ...], detail: str) -> NoReturn:
     """Refuse an event for one field."""
     error = field_error(path, detail)
-    raise Refusal("invalid-event", f"{error.field}: {detail}", [error])
+    raise Refusal("invalid-event", summary([error]), [error])
+
+
+def summary(errors: list[FieldError]) -> str:
+    """The first of several errors in a sentence, and how many more there are."""
+    first = errors[0]
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return f"{first.field or 'the event'} {first.detail}{more}"

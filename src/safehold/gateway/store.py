@@ -27,8 +27,9 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One event that passed every check and waits to be decided.
 
     `body` is the CloudEvent as it came, JSON text. `subject_kind` and `subject_id` name the entity it is a snapshot of,
-    `account_id` who did it, `thread_id` where; empty where the event has none. `detected_by_person` is true when a
-    person, not a rule, drew attention to it (a report).
+    `account_id` who did it, `thread_id` where; empty where the event has none. `about_kind`, `about_id` and
+    `about_account` name what a decision on it is about: the same, but for a report what was reported.
+    `detected_by_person` is true when a person, not a rule, drew attention to it (a report).
     """
 
     service: str
@@ -39,6 +40,9 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     subject_id: str
     account_id: str
     thread_id: str
+    about_kind: str
+    about_id: str
+    about_account: str
     detected_by_person: bool
 
 

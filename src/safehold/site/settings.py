@@ -234,9 +234,15 @@ SAFEHOLD_POLICIES = Path(env("POLICIES", "policies")).resolve()
 #: The service this installation decides for; the DSA reports are per service.
 SAFEHOLD_SERVICE = env("SERVICE", "plaza")
 #: The transparency log's name (C2SP: a schema-less URL) and its Ed25519 key, made at the first start.
-SAFEHOLD_ORIGIN = env("ORIGIN", f"{_public.netloc}/ledger")
+SAFEHOLD_ORIGIN = env("ORIGIN", _public.netloc)
 SAFEHOLD_LEDGER_KEY_FILE = VAR / "keys" / "ledger-ed25519"
 #: Public keys (C2SP verifier keys) that signed checkpoints before the present one, so that they still verify.
 SAFEHOLD_LEDGER_OLD_KEYS = env_list("LEDGER_OLD_KEYS")
 #: Hosts on private networks that webhooks may reach all the same (the demo's platform runs on this machine).
 SAFEHOLD_WEBHOOK_PRIVATE_HOSTS = env_list("WEBHOOK_PRIVATE_HOSTS")
+#: What one API key may send, in events a second and at once, and how many events may wait for the writer. Rate 0: no limit.
+SAFEHOLD_RATE = float(env("RATE", "2000"))
+SAFEHOLD_BURST = int(env("BURST", "10000"))
+SAFEHOLD_WAITING = int(env("WAITING", "10000"))
+#: Whether this process also carries decisions on (outbox, deliveries, leases, checkpoints), or `safehold worker` does.
+SAFEHOLD_WORKERS = env_flag("WORKERS", default=True)

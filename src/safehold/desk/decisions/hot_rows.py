@@ -17,7 +17,7 @@ from safehold.desk.entities.models import Event
 from safehold.engine.verdict import Hit, Verdict
 from safehold.gateway.store import Decided, Incoming, Written
 from safehold.ids import new_id
-from safehold.ledger.canonical import canonical
+from safehold.ledger.canonical import NotCanonical, canonical
 from safehold.ledger.entry import entry_body
 from safehold.record.append import Entry, append_entries
 from safehold.record.registry import RECORDED
@@ -61,8 +61,9 @@ class HotRows:
 
     def add(self, incoming: Incoming, decided: Decided) -> Written:
         """Queue all rows of one event, or none if one of them has no faithful form. Returns what it will be answered."""
+        verdict, verdict_text = storable(decided.verdict)
         event = self._event(incoming)
-        decision = self._decision(incoming, event["id"], decided)
+        decision = self._decision(incoming, event["id"], verdict, verdict_text)
         entries = [
             ("event", event["id"], event["received_at"], entry_body(_EVENT, event, event["salt"])),
             ("decision", decision["id"], self._now, entry_body(_DECISION, decision, decision["salt"])),
@@ -82,7 +83,7 @@ class HotRows:
         return Written(
             decision=decision["id"],
             event=event["id"],
-            verdict=decided.verdict,
+            verdict=verdict,
             decided_at=self._now,
             duplicate=False,
         )
@@ -114,8 +115,7 @@ class HotRows:
             "salt": os.urandom(32).hex(),
         }
 
-    def _decision(self, incoming: Incoming, event_id: str, decided: Decided) -> dict[str, Any]:
-        verdict = decided.verdict
+    def _decision(self, incoming: Incoming, event_id: str, verdict: Verdict, verdict_text: bytes) -> dict[str, Any]:
         live = [hit for hit in verdict.hits if hit.mode != "shadow"]
         winner = _winner(verdict, live)
         in_force = self._policies[winner.policy] if winner else None
@@ -125,9 +125,9 @@ class HotRows:
             "id": decision_id,
             "service_id": incoming.service,
             "event_id": event_id,
-            "subject_kind": incoming.subject_kind,
-            "subject_id": incoming.subject_id,
-            "account_id": incoming.account_id,
+            "subject_kind": incoming.about_kind,
+            "subject_id": incoming.about_id,
+            "account_id": incoming.about_account,
             "action": verdict.action,
             "policy_id": in_force.id if in_force else None,
             "rule": verdict.winner or "",
@@ -137,7 +137,7 @@ class HotRows:
             "queue": verdict.queue or "",
             "bundle": verdict.bundle,
             "person_id": None,
-            "verdict": msgspec.Raw(canonical(verdict)),
+            "verdict": msgspec.Raw(verdict_text),
             "detection_automated": not incoming.detected_by_person,
             "automation": "fully",
             "root": decision_id,
@@ -161,6 +161,32 @@ class HotRows:
         if isinstance(value, msgspec.Raw):
             return bytes(value).decode()
         return value
+
+
+def storable(verdict: Verdict) -> tuple[Verdict, bytes]:
+    """The verdict and its canonical JSON. What a signal or a window computed may be more than JSON in a database can
+    keep: an integer beyond 2**53 becomes its digits as a string, U+0000 becomes U+FFFD, in the answer as in the record."""
+    try:
+        text = canonical(verdict)
+        if b"\\u0000" not in text:
+            return verdict, text
+    except NotCanonical:
+        pass
+    kept = msgspec.convert(_kept(msgspec.to_builtins(verdict)), Verdict)
+    return kept, canonical(kept)
+
+
+def _kept(value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace("\0", "\ufffd")
+        case int() if not isinstance(value, bool) and abs(value) >= 2**53:
+            return str(value)
+        case list():
+            return [_kept(item) for item in value]
+        case dict():
+            return {_kept(key): _kept(item) for key, item in value.items()}
+    return value
 
 
 def _winner(verdict: Verdict, live: list[Hit]) -> Hit | None:

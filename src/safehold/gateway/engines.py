@@ -1,0 +1,79 @@
+"""The engines of one process, one a service: what a service's events say never counts for another's. They remember in
+memory only; the record tells them everything again at the start, and whenever they were told something that did not
+become part of it.
+
+Who calls: the store, on the writer's thread, within its transaction.
+"""
+
+import copy
+from datetime import datetime, timedelta
+
+import msgspec
+
+from safehold.engine import Bundle, Engine, Labels, MemoryWindows, Verdict
+from safehold.engine.event import Event, lift
+from safehold.engine.reading import entity_of
+from safehold.engine.windows.memory import LATENESS, SECOND
+from safehold.gateway.cloudevents import MAX_AHEAD
+from safehold.gateway.store import Decided, Incoming, LabelSet
+
+
+class Engines:
+    """Fresh memories for every service, on rules that were compiled once (`ready`). See `store.Minds`."""
+
+    def __init__(self, ready: Engine) -> None:
+        self.events_seen = 0
+        self.labels_seen = 0
+        self.spoiled = False
+        self._ready = ready
+        self._by_service: dict[str, Engine] = {}
+        self._reach = window_reach(ready.bundle)
+
+    def horizon(self, now: datetime) -> datetime:
+        return now - self._reach
+
+    def observe(self, service: str, body: str, occurred_at: datetime) -> None:
+        document = msgspec.json.decode(body)
+        # Types that the bundle no longer declares have no windows.
+        if document["type"] in self._ready.bundle.event_types:
+            self._of(service).observe(lift(document | {"time": occurred_at}))
+
+    def label(
+        self, service: str, kind: str, external_id: str, name: str, expires_at: datetime | None, voided: bool
+    ) -> None:
+        labels = self._of(service).labels
+        if voided:
+            labels.void(kind, external_id, name)
+        else:
+            labels.set(kind, external_id, name, expires_at)
+
+    def decide(self, incoming: Incoming) -> Decided:
+        engine = self._of(incoming.service)
+        verdict = engine.decide(incoming.event)
+        return Decided(verdict=verdict, labels=self._labels(verdict, incoming.event))
+
+    def _of(self, service: str) -> Engine:
+        engine = self._by_service.get(service)
+        if engine is None:
+            engine = self._by_service[service] = copy.copy(self._ready)
+            engine.windows, engine.labels = MemoryWindows(), Labels()
+        return engine
+
+    def _labels(self, verdict: Verdict, event: Event) -> list[LabelSet]:
+        """The labels that the verdict has set, as the record keeps them: the engine's own reading of whom and how long."""
+        labels = []
+        for hit in verdict.hits:
+            if hit.label is None or hit.mode == "shadow":
+                continue
+            entity = entity_of(hit.label.on, event, self._ready.bundle.event_types[event.type])
+            if entity is not None:
+                seconds = hit.label.seconds
+                ends = event.time + timedelta(seconds=seconds) if seconds is not None else None
+                labels.append(LabelSet(kind=entity[0], external_id=entity[1], name=hit.label.name, expires_at=ends))
+        return labels
+
+
+def window_reach(bundle: Bundle) -> timedelta:
+    """How long ago an event may have been received and still count in a window of an event that comes now."""
+    longest = max((window.seconds for policy in bundle.policies for window in policy.windows), default=0)
+    return timedelta(seconds=longest + LATENESS // SECOND) + MAX_AHEAD

@@ -1,0 +1,81 @@
+"""One process: the gateway's addresses go to the gateway, all others to Django, and the workers run beside both.
+
+`safehold serve` runs it under uvicorn; `uvicorn safehold.site.asgi:application` does the same.
+"""
+
+import asyncio
+import gc
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from django.core.asgi import get_asgi_application
+
+from safehold.gateway.application import serves
+
+if TYPE_CHECKING:
+    from safehold.gateway.application import Gateway
+    from safehold.site.workers import Workers
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+log = structlog.get_logger("safehold.site")
+
+
+class Application:
+    """The ASGI application. What can fail at the start fails in the lifespan, so the server then does not start."""
+
+    def __init__(self) -> None:
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "safehold.site.settings")
+        self._django = get_asgi_application()
+        self._gateway: Gateway | None = None
+        self._workers: Workers | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._gateway is not None and serves(scope["path"]):
+            await self._gateway(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._django(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()  # lifespan.startup
+        try:
+            await self._start()
+        except Exception as error:
+            log.critical("not_started", reason=str(error))
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()  # lifespan.shutdown
+        await self._stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self) -> None:
+        from django.conf import settings
+
+        from safehold.site.gateway import make_gateway
+        from safehold.site.workers import Workers
+
+        self._gateway = await asyncio.to_thread(make_gateway)
+        # What lives as long as the process need not be looked at by the collector at each turn: its long pauses end.
+        gc.collect()
+        gc.freeze()
+        await self._gateway.start()
+        if settings.SAFEHOLD_WORKERS:
+            self._workers = Workers()
+            self._workers.start()
+
+    async def _stop(self) -> None:
+        """Events first: what was taken is answered. Then the workers finish what they have in hand."""
+        if self._gateway is not None:
+            await self._gateway.stop()
+        if self._workers is not None:
+            await asyncio.to_thread(self._workers.stop)
+
+
+application = Application()
