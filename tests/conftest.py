@@ -11,27 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
-# Before Django reads its settings: nothing a test does touches var/ of this checkout.
-TEST_VAR = Path(tempfile.mkdtemp(prefix="safehold-tests-"))
-os.environ["SAFEHOLD_VAR"] = str(TEST_VAR)
-os.environ.setdefault("SAFEHOLD_SECRET_KEY", "only-for-tests")
-os.environ.pop("SAFEHOLD_DATABASE_URL", None)
-# Playwright keeps an event loop in the test's thread; Django's ORM is used beside it, never inside a coroutine.
-os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+import psycopg
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
-import psycopg  # noqa: E402
-import pytest  # noqa: E402
-from hypothesis import HealthCheck, settings as hypothesis_settings  # noqa: E402
+from tests.environment import TEST_VAR
 
 hypothesis_settings.register_profile(
     "ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 hypothesis_settings.register_profile("explore", deadline=None, max_examples=2000)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
-
-
-def pytest_sessionfinish() -> None:
-    shutil.rmtree(TEST_VAR, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

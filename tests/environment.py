@@ -1,0 +1,16 @@
+"""Loaded by pytest before anything else (`-p tests.environment`): nothing a test does touches `var/` of this checkout."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+TEST_VAR = Path(tempfile.mkdtemp(prefix="safehold-tests-"))
+atexit.register(shutil.rmtree, TEST_VAR, ignore_errors=True)
+
+os.environ["SAFEHOLD_VAR"] = str(TEST_VAR)
+os.environ.setdefault("SAFEHOLD_SECRET_KEY", "only-for-tests")
+os.environ.pop("SAFEHOLD_DATABASE_URL", None)
+# Playwright keeps an event loop in the test's thread; Django's ORM is used beside it, never inside a coroutine.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
