@@ -109,13 +109,17 @@ def carried(made: Decision) -> Decision:
     return made
 
 
-def flagged(action: str = "hold", *, queue: str = "spam", text: str = "Earn 500 a day", author: str = "u1", **more: Any):
+def flagged(
+    action: str = "hold", *, queue: str = "spam", text: str = "Earn 500 a day", author: str = "u1", **more: Any
+):
     """A post that a rule left to a person, carried through: (the rule's decision, the post's entity)."""
     event, entity = post(text, author=author)
     return carried(decision(event, action, queue=queue, **more)), entity
 
 
-def report(entity: Entity, *, kind: str = "user_report", by: str = "u9", reason: str = "spam", queue: str = "") -> Notice:
+def report(
+    entity: Entity, *, kind: str = "user_report", by: str = "u9", reason: str = "spam", queue: str = ""
+) -> Notice:
     """A report on the platform about the entity, carried through like any other event."""
     number = next(_numbers)
     now = timezone.now()

@@ -15,7 +15,6 @@ from safehold.desk.appeals.models import Appeal
 from safehold.desk.decisions.decide import decide
 from safehold.desk.decisions.models import Decision, Delivery
 from safehold.desk.review import claims
-from safehold.desk.review.deciding import decide_task
 from safehold.desk.review.models import Claim, Queue, Task
 from safehold.desk.review.queues import ensure_queues
 from safehold.record.recording import recording
@@ -165,7 +164,9 @@ def test_upheld_changes_nothing_but_tells_the_person(removed):
     version = Task.objects.get(pk=appeal.task_id).version
     with pytest.raises(HearingRefused, match="Explain"):
         hear(hearer, appeal.pk, version=version, over=decision, outcome="upheld", explanation=" ")
-    hear(hearer, appeal.pk, version=version, over=decision, outcome="upheld", explanation="We read it again. It is spam.")
+    hear(
+        hearer, appeal.pk, version=version, over=decision, outcome="upheld", explanation="We read it again. It is spam."
+    )
     assert not Decision.objects.filter(override_of=decision).exists()
     [message] = Delivery.objects.filter(type="appeal.decided")
     assert "It stands" in message.payload

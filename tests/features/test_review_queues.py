@@ -85,7 +85,9 @@ def test_a_report_about_something_never_seen_is_looked_at_all_the_same():
     moderator = person()
     claims.claim_next(moderator, queue("reports"))
     task.refresh_from_db()
-    decide_task(moderator, task.pk, version=task.version, over=task.decision, action="remove", policy=desk_rows.policy())
+    decide_task(
+        moderator, task.pk, version=task.version, over=task.decision, action="remove", policy=desk_rows.policy()
+    )
     assert Action.objects.get().target_id == "never-seen"
     notice.refresh_from_db()
     assert notice.state == "actioned"
@@ -136,9 +138,7 @@ def test_a_refused_decision_leaves_everything_as_it_was():
     with pytest.raises(PolicyNeeded):
         decide_task(moderator, task.pk, version=task.version, over=rule, action="remove")
     with pytest.raises(NotPermitted):
-        decide_task(
-            moderator, task.pk, version=task.version, over=rule, action="terminate", policy=desk_rows.policy()
-        )
+        decide_task(moderator, task.pk, version=task.version, over=rule, action="terminate", policy=desk_rows.policy())
     assert claims.held_by(moderator).get().task == task
     assert LedgerEntry.objects.count() == entries
     assert Decision.objects.count() == 1

@@ -1,11 +1,11 @@
 """The addresses at which people without an account follow what concerns them. The token in them is the permission."""
 
 from django.conf import settings
-from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from safehold.desk.appeals.models import Appeal
 from safehold.desk.reports.models import Notice
+from safehold.desk.transparency.statements import statement_url
 
 
 def notice_token(notice_id: str) -> str:
@@ -20,13 +20,11 @@ def is_notice_token(notice_id: str, token: str) -> bool:
 
 def notice_url(notice: Notice) -> str:
     """Where the notifier follows the notice, as a whole address."""
-    return settings.PUBLIC_URL + reverse("portal-notice", args=[notice.pk, notice_token(notice.pk)])
+    return f"{settings.PUBLIC_URL}/portal/reports/{notice.pk}/{notice_token(notice.pk)}"
 
 
 def page_of(appeal: Appeal) -> str:
     """Where the person who appealed follows it; '' if they never got a page."""
-    from safehold.desk.transparency.links import statement_url
-
     if appeal.notice:
         return notice_url(appeal.notice)
     statement = getattr(appeal.decision, "statement", None)

@@ -67,8 +67,10 @@ def _concerned(appeal: Appeal, outcome: str) -> Iterator[tuple[str, str]]:
 
 
 def advance(record: Record, appeal: Appeal) -> None:
-    """Take a decided appeal as far as the facts allow: implemented, then notified."""
-    if appeal.state in DECIDED and not _of_chain(appeal).filter(state__in=UNDONE).exists():
+    """Take a decided appeal as far as the facts allow: implemented, then notified. Upheld, there is nothing to carry out."""
+    if appeal.state == "upheld" or (
+        appeal.state in DECIDED and not _of_chain(appeal).filter(state__in=UNDONE).exists()
+    ):
         move(record, appeal, APPEAL, "implemented")
     messages = Delivery.objects.filter(about=appeal.pk, type="appeal.decided")
     if appeal.state == "implemented" and not messages.exclude(state__in=("delivered", "cancelled")).exists():

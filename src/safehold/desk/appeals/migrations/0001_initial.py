@@ -2,10 +2,11 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import safehold.desk.appeals.models
-import safehold.ledger.entry
 from django.conf import settings
 from django.db import migrations, models
+
+import safehold.desk.appeals.models
+import safehold.ledger.entry
 
 
 class Migration(migrations.Migration):

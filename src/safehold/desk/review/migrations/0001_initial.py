@@ -2,9 +2,10 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import safehold.desk.review.models
 from django.conf import settings
 from django.db import migrations, models
+
+import safehold.desk.review.models
 
 
 class Migration(migrations.Migration):
