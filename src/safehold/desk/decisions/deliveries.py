@@ -17,7 +17,6 @@ from safehold.desk.decisions.states import ACTION, DELIVERY
 from safehold.desk.moves import move
 from safehold.desk.topics import tell
 from safehold.record.recording import Record
-from safehold.states import InvalidTransition
 
 TYPES = (
     "action.apply", "action.reverse", "action.expired", "report.received", "report.decided", "statement.issued",
@@ -168,11 +167,8 @@ def retry(record: Record, delivery: Delivery, *, by: str = "") -> None:
     action = delivery.action
     if delivery.type == "action.apply" and action and action.state in {"reversal_pending", "reversed", "expired"}:
         raise NothingToRetry(f"The action is {action.state.replace('_', ' ')} by now; there is nothing to apply.")
+    if delivery.type == "action.apply" and action and action.state == "dead_letter":
+        move(record, action, ACTION, "retried", by=by)  # elsewhere, another endpoint has it, and this one catches up
     move(record, delivery, DELIVERY, "retried", by=by)
     delivery.attempts, delivery.next_at = 0, timezone.now()
     delivery.save(update_fields=["attempts", "next_at"])
-    if delivery.type == "action.apply" and action:
-        try:
-            move(record, action, ACTION, "retried", by=by)
-        except InvalidTransition:
-            return  # another endpoint has it; this one catches up
