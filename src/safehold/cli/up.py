@@ -59,7 +59,7 @@ def _prepare(port: int, demo: bool, replay: int) -> "subprocess.Popen[bytes] | N
         from safehold.engine import load_bundle
 
         bundle = load_bundle(settings.SAFEHOLD_POLICIES)
-        rules = sum(len(policy.rules) for policy in bundle.policies.values())
+        rules = sum(len(policy.rules) for policy in bundle.policies)
         say(f"{len(bundle.policies)} policies with {rules} rules from {settings.SAFEHOLD_POLICIES}")
     install.ensure_service()
     with _step("People") as say:

@@ -33,6 +33,7 @@ class SignIn:
 def migrate() -> int:
     """Bring the tables up to date; returns how many migrations ran."""
     out = StringIO()
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     call_command("migrate", verbosity=1, no_color=True, stdout=out)
     return out.getvalue().count("... OK")
 
@@ -72,16 +73,17 @@ def demo_credentials() -> dict[str, str]:
     from safehold.accounts.keys import create_key
     from safehold.accounts.roles import Scope
     from safehold.desk.decisions.endpoints import add_endpoint
-    from safehold.desk.entities.models import Service
+    from safehold.record.recording import recording
 
     path = settings.VAR / "demo" / "plaza.json"
     if path.exists():
         return json.loads(path.read_text())
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     port = _free_port(8001)
-    service = Service.objects.get(pk=settings.SAFEHOLD_SERVICE)
-    _, key = create_key(None, "Plaza, the example platform", [Scope.WRITE_EVENTS], service=service.pk)
-    _, secret = add_endpoint(None, service=service, url=f"http://127.0.0.1:{port}/webhooks", description="Plaza")
+    service = settings.SAFEHOLD_SERVICE
+    with recording() as record:
+        _, key = create_key(None, "Plaza, the example platform", [Scope.WRITE_EVENTS], service=service)
+        _, secret = add_endpoint(record, service, f"http://127.0.0.1:{port}/webhooks", description="Plaza")
     credentials = {"key": key, "secret": secret, "port": str(port)}
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump(credentials, file)
