@@ -144,7 +144,7 @@ def _starts(text):
     ("lines", "message"),
     [
         (["a term"], "list:1"),
-        (["# name: x", "# language: en", "[Insult 4]", "a"], "list:3"),
+        (["# name: x", "# language: en", "[insult 4]", "a"], "list:3"),
         (["[insult 1]", "a"], "# name"),
         (["# name: x", "[insult 1]", "a"], "# language"),
     ],

@@ -5,6 +5,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from msgspec import structs
+
 from safehold.signals.fingerprint import Fingerprint
 from tests.features.test_reading_disguised_text import said
 
@@ -69,9 +71,13 @@ def test_unrelated_messages_do_not_share_a_key():
     assert shared / sum(keys.values()) <= 0.01
 
 
-def test_a_text_that_says_nothing_has_no_key():
-    assert SIGNAL.run(said("  \u200b ")) == {"words": 0, "truncated": False}
-    assert "near" not in SIGNAL.run(said("12345"))
+def test_a_text_that_says_nothing_is_a_copy_of_nothing():
+    empty, other = said("  \u200b "), structs.replace(said(""), id="another")
+    assert SIGNAL.run(empty)["words"] == 0
+    assert SIGNAL.run(empty)["near"] != SIGNAL.run(other)["near"]
+    assert SIGNAL.run(empty) == SIGNAL.run(empty)
+    assert key("12345") == key("12345", "exact")
+    assert key("12345") != key("12346")
     assert key("🔥🔥", "exact") == key(" 🔥  🔥", "exact")
 
 

@@ -21,8 +21,8 @@ _WORDS_KEPT = 3
 
 
 class Fingerprint:
-    """`signals.fingerprint`. Keys are 16 hexadecimal digits. A text that says nothing (no letters or digits, no words)
-    has no key: the field is left out, so that empty messages don't count as copies of each other.
+    """`signals.fingerprint`. Keys are 16 hexadecimal digits. A text without words has its `exact` key as `near` too;
+    one that says nothing at all has a key of its own, so that empty messages don't count as copies of each other.
     """
 
     name = "fingerprint"
@@ -37,12 +37,9 @@ class Fingerprint:
         plain = normalise(text).text
         signs = "".join(filter(str.isalnum, bare(plain))) or plain.replace(" ", "")
         words = distinctive(plain)
-        result: dict[str, object] = {"words": len(words), "truncated": truncated}
-        if signs:
-            result["exact"] = _key(signs)
-        if words:
-            result["near"] = _key(" ".join(sorted(words[:_WORDS_KEPT])))
-        return result
+        exact = _key(signs or f"\0{event.source}\0{event.id}")
+        near = _key(" ".join(sorted(words[:_WORDS_KEPT]))) if words else exact
+        return {"exact": exact, "near": near, "words": len(words), "truncated": truncated}
 
 
 def distinctive(normalised: str) -> list[str]:

@@ -39,7 +39,7 @@ class Lexicon:
         self._matcher = Matcher(lists)
 
     def run(self, event: Event) -> Mapping[str, object]:
-        """Find terms. `severity` is the highest found, 1 to 3, and 0 if there is none."""
+        """Find terms. `severity` is the highest found, 0 if there is none or none that hurts."""
         text, truncated = read(event)
         languages = {"*", "en", language_of(event)}
         matches = [m for m in self._matcher.find(normalise(text)) if m.entry.language in languages]

@@ -2,10 +2,11 @@
 
     # name: my-words            (what `signals.lexicon.lists` says)
     # language: en              (BCP 47; `*`: phrases that can be looked for in any text)
-    [slur-race 3]               (category and severity, 1 to 3, of the lines below)
+    [slur-race 3]               (category and severity, 0 to 3, of the lines below)
     a term
     another term
 
+Severity is how much the words hurt: 1 mild, 2 strong, 3 severe; 0 for phrases that only say what a text is about.
 The lexicon signal reads the lists in this package; a plug-in reads its own with `WordList.parse`.
 """
 
@@ -15,7 +16,7 @@ from importlib.resources import files
 from typing import NamedTuple, Self
 
 _HEAD = re.compile(r"#\s*(name|language|source|licence):\s*(.+)")
-_SECTION = re.compile(r"\[([a-z][a-z-]*) ([1-3])\]")
+_SECTION = re.compile(r"\[([a-z][a-z-]*) ([0-3])\]")
 
 
 class Term(NamedTuple):
@@ -47,7 +48,7 @@ class WordList(NamedTuple):
             elif line and not line.startswith("#"):
                 if section is None or line.startswith("["):
                     raise ValueError(
-                        f"{file}:{number}: expected '[category severity]', severity 1 to 3, before {line!r}"
+                        f"{file}:{number}: expected '[category severity]', severity 0 to 3, before {line!r}"
                     )
                 terms.append(Term(line, *section))
         missing = [key for key in ("name", "language") if key not in head]
