@@ -29,16 +29,14 @@ def env_flag(name: str, default: bool = False) -> bool:
 VAR = Path(env("VAR", "var")).resolve()
 
 
-def secret_key() -> str:
-    """The secret from SAFEHOLD_SECRET_KEY, or one made at the first start and kept in `var/keys/`."""
-    if given := env("SECRET_KEY"):
-        return given
-    path = VAR / "keys" / "django-secret"
+def kept(name: str, first: str) -> str:
+    """What was chosen at the first start and is kept in `var/keys/`: `first`, if this is the first start."""
+    path = VAR / "keys" / name
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(50))
-    return path.read_text()
+            file.write(first)
+    return path.read_text().strip()
 
 
 def database(url: str) -> dict[str, object]:
@@ -72,7 +70,7 @@ def database(url: str) -> dict[str, object]:
 
 
 DEBUG = env_flag("DEBUG")
-SECRET_KEY = secret_key()
+SECRET_KEY = env("SECRET_KEY") or kept("django-secret", secrets.token_urlsafe(50))
 PUBLIC_URL = env("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 _public = urlsplit(PUBLIC_URL)
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", f"{_public.hostname},localhost,127.0.0.1,[::1]")
@@ -233,8 +231,8 @@ configure_logging(env("LOG_LEVEL", "INFO"), json=env_flag("LOG_JSON"))
 SAFEHOLD_POLICIES = Path(env("POLICIES", "policies")).resolve()
 #: The service this installation decides for; the DSA reports are per service.
 SAFEHOLD_SERVICE = env("SERVICE", "plaza")
-#: The transparency log's name (C2SP: a schema-less URL) and its Ed25519 key, made at the first start.
-SAFEHOLD_ORIGIN = env("ORIGIN", _public.netloc)
+#: The transparency log's name (C2SP: a schema-less URL; a log has one for ever) and its Ed25519 key, made at the first start.
+SAFEHOLD_ORIGIN = env("ORIGIN") or kept("ledger-origin", _public.netloc)
 SAFEHOLD_LEDGER_KEY_FILE = VAR / "keys" / "ledger-ed25519"
 #: Public keys (C2SP verifier keys) that signed checkpoints before the present one, so that they still verify.
 SAFEHOLD_LEDGER_OLD_KEYS = env_list("LEDGER_OLD_KEYS")
