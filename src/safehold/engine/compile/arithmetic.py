@@ -9,7 +9,6 @@ from typing import Any
 
 from safehold.engine.compile.faults import EvalError
 from safehold.engine.language.values import (
-    DURATION_MAX,
     INT_MAX,
     INT_MIN,
     TIMESTAMP_MAX,
@@ -57,7 +56,7 @@ def make_timestamp(nanoseconds: int) -> Timestamp:
 
 
 def make_duration(nanoseconds: int) -> Duration:
-    if -DURATION_MAX <= nanoseconds <= DURATION_MAX:
+    if INT_MIN <= nanoseconds <= INT_MAX:
         return Duration(nanoseconds)
     raise EvalError("duration out of range")
 
@@ -163,36 +162,49 @@ def equal(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(map(equal, a, b))
     if kind == "map":
         return len(a) == len(b) and all(key in b and equal(value, b[key]) for key, value in a.items())
+    return bool(a == b) if kind != "number" else _same_number(a, b)
+
+
+def _same_number(a: Any, b: Any) -> bool:
+    a, b = _alike(a, b)
     return bool(a == b)
+
+
+def _alike(a: Any, b: Any) -> tuple[Any, Any]:
+    """An integer is compared with a double as a double, as cel-cpp and the conformance tests have it."""
+    if type(a) is float or type(b) is float:
+        return float(a), float(b)
+    return a, b
 
 
 def unequal(a: Any, b: Any) -> bool:
     return not equal(a, b)
 
 
-def _ordered(symbol: str, a: Any, b: Any) -> None:
+def _ordered(symbol: str, a: Any, b: Any) -> tuple[Any, Any]:
     kind = _KINDS[type(a)]
     if kind not in _ORDERED or kind != _KINDS[type(b)]:
         raise no_overload(symbol, a, b)
+    return _alike(a, b) if kind == "number" else (a, b)
 
 
 def less(a: Any, b: Any) -> bool:
-    _ordered("<", a, b)
+    a, b = _ordered("<", a, b)
     return bool(a < b)
 
 
 def less_equal(a: Any, b: Any) -> bool:
-    _ordered("<=", a, b)
+    a, b = _ordered("<=", a, b)
     return bool(a <= b)
 
 
 def greater(a: Any, b: Any) -> bool:
-    _ordered(">", a, b)
+    a, b = _ordered(">", a, b)
     return bool(a > b)
 
 
 def greater_equal(a: Any, b: Any) -> bool:
-    _ordered(">=", a, b)
+    a, b = _ordered(">=", a, b)
     return bool(a >= b)
 
 

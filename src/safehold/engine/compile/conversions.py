@@ -5,6 +5,7 @@ cel-spec, doc/langdef.md, "List of Standard Definitions".
 
 import math
 import re
+from decimal import Decimal
 from typing import Any
 
 from safehold.engine.compile.arithmetic import int64, make_timestamp, no_overload, type_name, uint64
@@ -78,13 +79,19 @@ def to_double(value: Any) -> float:
 
 
 def format_double(value: float) -> str:
-    """The shortest digits that read back as the same number, in C's `%g` style: `1e+20`, `0.1`, `3`."""
-    if value != value:
-        return "NaN"
-    if math.isinf(value):
-        return "+infinity" if value > 0 else "-infinity"
-    text = repr(value)
-    return text.removesuffix(".0")
+    """The shortest digits that read back as the same number, in C's `%g` style: `0.1`, `3`, `1e+06`, `inf`, `nan`."""
+    if not math.isfinite(value):
+        return str(value)
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    text, point = "".join(map(str, digits)), len(digits) + int(exponent)
+    if value == 0:
+        return "-0" if sign else "0"
+    if not -4 <= point - 1 < 6:
+        mantissa = f"{text[0]}.{text[1:]}" if len(text) > 1 else text
+        return f"{'-' * sign}{mantissa}e{point - 1:+03d}"
+    text = text.ljust(point, "0") if point > 0 else "0" * (1 - point) + text
+    whole, part = text[: max(point, 1)], text[max(point, 1) :]
+    return f"{'-' * sign}{whole}.{part}" if part else f"{'-' * sign}{whole}"
 
 
 def to_string(value: Any) -> str:

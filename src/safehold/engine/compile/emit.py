@@ -32,9 +32,8 @@ from safehold.engine.language.tree import (
     Select,
 )
 
-_NUMERIC = {"int", "uint", "double"}
-#: Types whose values Python compares as CEL does.
-_PLAIN = {"string", "bytes", "bool", "timestamp", "duration"}
+#: Types whose values Python compares with their like as CEL does.
+_PLAIN = {"int", "uint", "double", "string", "bytes", "bool", "timestamp", "duration"}
 _COMPARISONS: dict[str, type[ast.cmpop]] = {
     "_==_": ast.Eq, "_!=_": ast.NotEq, "_<_": ast.Lt, "_<=_": ast.LtE, "_>_": ast.Gt, "_>=_": ast.GtE,
 }  # fmt: skip
@@ -296,8 +295,6 @@ def _flat(node: Node, function: str) -> list[Node]:
 
 def _comparable(kinds: list[str], function: str, node: Call) -> bool:
     left, right = kinds
-    if left in _NUMERIC and right in _NUMERIC:
-        return True
     if left == right and left in _PLAIN:
         return True
     same = node.arguments[0].type == node.arguments[1].type

@@ -118,7 +118,7 @@ class _Reader:
         resolved = (resolved or name).removeprefix(".")
         if resolved in self.environment.variables:
             return Path(*where, (resolved,))
-        if where[0] is types.TYPE or where[0].name == "type":
+        if where[0].name == "type" and resolved != "dyn":
             return Literal(*where, TypeValue(resolved))
         raise self.refuse(expression, f"unknown name `{name}`")
 

@@ -17,11 +17,12 @@ INT_MIN, INT_MAX, UINT_MAX = -(2**63), 2**63 - 1, 2**64 - 1
 SECOND = 1_000_000_000
 #: Nanoseconds since 1970 of 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999999Z, CEL's range of timestamps.
 TIMESTAMP_MIN, TIMESTAMP_MAX = -62135596800 * SECOND, 253402300800 * SECOND - 1
-#: CEL (and protobuf's JSON form) allow durations of about 10,000 years either way.
+#: A duration that is written down may have about 10,000 years either way, as in protobuf; one that is computed must fit
+#: into 64 bits of nanoseconds, as in cel-cpp and cel-go.
 DURATION_MAX = 315_576_000_000 * SECOND
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-]\d\d:\d\d))", re.ASCII)
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:([Zz])|([+-]\d\d:\d\d))", re.ASCII)
 _DURATION = re.compile(r"([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:h|ms|m|s|us|µs|μs|ns))+|0)", re.ASCII)
 _DURATION_PART = re.compile(r"(\d*)\.?(\d*)(h|ms|m|s|us|µs|μs|ns)", re.ASCII)
 _UNITS = {"h": 3600 * SECOND, "m": 60 * SECOND, "s": SECOND, "ms": 10**6, "us": 1000, "µs": 1000, "μs": 1000, "ns": 1}
@@ -56,7 +57,7 @@ class Duration(int):
     def __str__(self) -> str:
         whole, fraction = divmod(abs(int(self)), SECOND)
         sign = "-" if self < 0 else ""
-        return f"{sign}{whole}.{f'{fraction:09d}'.rstrip('0')}s" if fraction else f"{sign}{whole}s"
+        return f"{sign}{whole}.{_fraction(fraction)}s" if fraction else f"{sign}{whole}s"
 
 
 class TypeValue:
@@ -78,7 +79,7 @@ class TypeValue:
 
 
 def _fraction(nanoseconds: int) -> str:
-    """Three, six or nine digits, as protobuf's JSON form of a Timestamp prescribes."""
+    """Three, six or nine digits, as protobuf's JSON form prescribes."""
     digits = f"{nanoseconds:09d}"
     return digits[:3] if digits.endswith("000000") else digits[:6] if digits.endswith("000") else digits
 
@@ -92,13 +93,14 @@ def timestamp_from_datetime(value: datetime) -> Timestamp:
 
 
 def parse_timestamp(text: str) -> Timestamp:
-    """Read RFC 3339 with up to nine digits of a second. Raises ValueError."""
+    """Read RFC 3339, to the nanosecond. Raises ValueError."""
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise ValueError(f"`{text[:60]}` is not an RFC 3339 time such as 2026-03-01T12:00:00Z")
     day, clock, fraction, _, offset = match.groups()
-    whole = datetime.fromisoformat(f"{day}T{clock}+00:00") - _EPOCH
-    value = (whole.days * 86400 + whole.seconds) * SECOND + int((fraction or "0").ljust(9, "0"))
+    leap = clock.endswith(":60")  # a leap second is the first second of the next minute, as in POSIX time
+    whole = datetime.fromisoformat(f"{day}T{clock[:6]}{'59' if leap else clock[6:]}+00:00") - _EPOCH
+    value = (whole.days * 86400 + whole.seconds + leap) * SECOND + int((fraction or "0")[:9].ljust(9, "0"))
     if offset:
         hours, minutes = int(offset[1:3]), int(offset[4:6])
         if hours > 23 or minutes > 59:
