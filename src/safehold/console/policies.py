@@ -1,0 +1,219 @@
+"""Policies as they are in force and as they were: what reviewers and people read, the rules with their conditions, how
+often each one wins and how often an appeal overturns it. Read from the versions that decisions name.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import yaml
+from django.db.models import Count, F, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_GET
+
+from safehold.accounts.access import require
+from safehold.accounts.roles import Permission
+from safehold.console.counting import counts, days, remembered
+from safehold.console.highlight import cel_html
+from safehold.desk.decisions.models import Decision, PolicyVersion
+from safehold.desk.decisions.policies import terms_of
+
+WEEK = 7
+#: Versions shown in a policy's history; each older one is still at its own address.
+HISTORY = 50
+
+
+@dataclass
+class RuleLine:
+    """One rule of a version, with what happened to what it decided."""
+
+    name: str
+    id: str
+    title: str
+    mode: str
+    share: float | None
+    on: list[str]
+    condition: SafeString
+    action: str
+    queue: str
+    strike: int
+    seconds: int | None
+    reason: str
+    label: dict[str, Any] | None
+    hash: str
+    hits: list[int] = field(default_factory=list)
+    heard: int = 0
+    overturned: int = 0
+
+    @property
+    def week(self) -> int:
+        return sum(self.hits)
+
+    @property
+    def share_text(self) -> str:
+        return f"{100 * (self.share or 0):g} % of people"
+
+
+@dataclass
+class PolicyLine:
+    """One policy in force, as the list shows it."""
+
+    version: PolicyVersion
+    rules: list[RuleLine]
+
+    @property
+    def hits(self) -> list[int]:
+        return [sum(day) for day in zip(*(rule.hits for rule in self.rules), strict=True)] or [0] * WEEK
+
+    @property
+    def week(self) -> int:
+        return sum(self.hits)
+
+    @property
+    def modes(self) -> list[tuple[str, int]]:
+        """How many rules are in each mode, those that act first."""
+        modes = [rule.mode for rule in self.rules]
+        return [(mode, modes.count(mode)) for mode in ("live", "canary", "shadow", "draft", "retired") if mode in modes]
+
+    @property
+    def overturned(self) -> int:
+        return sum(rule.overturned for rule in self.rules)
+
+    @property
+    def heard(self) -> int:
+        return sum(rule.heard for rule in self.rules)
+
+
+def rules_of(version: PolicyVersion) -> list[RuleLine]:
+    """The rules as the version has them."""
+    return [
+        RuleLine(
+            name=f"{version.key}/{rule['id']}",
+            id=rule["id"],
+            title=rule.get("title", ""),
+            mode=rule.get("mode", "live"),
+            share=rule.get("share") if rule.get("mode") == "canary" else None,
+            on=rule.get("on") or version.spec.get("on", []),
+            condition=cel_html(rule.get("when", "")),
+            action=rule["action"],
+            queue=rule.get("queue") or "",
+            strike=rule.get("strike") or 0,
+            seconds=rule.get("seconds"),
+            reason=rule.get("reason", ""),
+            label=rule.get("label"),
+            hash=rule.get("hash", ""),
+        )
+        for rule in version.spec.get("rules", [])
+    ]
+
+
+def in_force() -> QuerySet[PolicyVersion]:
+    return PolicyVersion.objects.filter(effective_to=None).order_by("key")
+
+
+def known_rules() -> list[str]:
+    """The names (policy/rule) of every rule of the policies in force."""
+
+    def read() -> list[str]:
+        return [
+            f"{key}/{rule['id']}"
+            for key, spec in in_force().values_list("key", "spec")
+            for rule in spec.get("rules", [])
+        ]
+
+    return remembered("known-rules", 60, read)
+
+
+def fill(rules: Iterable[RuleLine]) -> None:
+    """Put a week's hits and the outcomes of appeals on each rule: at most three queries."""
+    rules = list(rules)
+    hits = counts("rule", [rule.name for rule in rules], days(WEEK))
+    heard, overturned = remembered("appeals-by-rule", 60, _appeals)
+    for rule in rules:
+        rule.hits = hits[rule.name]
+        rule.heard, rule.overturned = heard.get(rule.name, 0), overturned.get(rule.name, 0)
+
+
+def _appeals() -> tuple[dict[str, int], dict[str, int]]:
+    """rule -> how many of its decisions an appeal was heard about; and how many of those were not left as they were."""
+    appeals = Decision.objects.filter(on_appeal=True)
+    changed = appeals.exclude(action=F("override_of__action"))
+    return _by_rule(appeals), _by_rule(changed)
+
+
+def _by_rule(appeals: QuerySet[Decision]) -> dict[str, int]:
+    first = Decision.objects.filter(pk__in=appeals.values("root")).exclude(rule="").order_by()
+    return dict(first.values_list("rule").annotate(Count("pk")))
+
+
+@require(Permission.READ_POLICIES)
+@require_GET
+def policy_list(request: HttpRequest) -> HttpResponse:
+    lines = [PolicyLine(version, rules_of(version)) for version in in_force()]
+    fill(rule for line in lines for rule in line.rules)
+    packs: dict[str, list[PolicyLine]] = {}
+    for line in lines:
+        packs.setdefault(pack_of(line.version), []).append(line)
+    return render(request, "console/policies.html", {"packs": sorted(packs.items()), "any": bool(lines)})
+
+
+def pack_of(version: PolicyVersion) -> str:
+    """The pack a policy belongs to: the first part of its key (`scams.cold-outreach` is of `scams`)."""
+    return version.key.partition(".")[0].replace("-", " ").capitalize()
+
+
+@require(Permission.READ_POLICIES)
+@require_GET
+def policy(request: HttpRequest, key: str) -> HttpResponse:
+    versions = list(PolicyVersion.objects.filter(key=key).order_by("-effective_from", "-pk").defer("spec")[:HISTORY])
+    if not versions:
+        raise Http404(f"There is no policy {key}.")
+    chosen = request.GET.get("version") or versions[0].pk
+    version = get_object_or_404(PolicyVersion, key=key, pk=chosen)
+    for newer, older in pairwise(versions):
+        newer.older = older.pk  # type: ignore[attr-defined]
+    rules = rules_of(version)
+    fill(rules)
+    spec = version.spec
+    context = {
+        "version": version,
+        "versions": versions,
+        "rules": rules,
+        "spec": spec,
+        "terms": terms_of(version),
+        "notice": sorted((spec.get("notice") or {}).items()),
+        "examples": spec.get("examples") or [],
+        "windows": spec.get("windows") or [],
+        "line": PolicyLine(version, rules),
+        "pack": pack_of(version),
+    }
+    return render(request, "console/policy.html", context)
+
+
+@require(Permission.READ_POLICIES)
+@require_GET
+def policy_diff(request: HttpRequest, key: str, before: str, after: str) -> HttpResponse:
+    """What changed from one version of a policy to another."""
+    old, new = (get_object_or_404(PolicyVersion, key=key, pk=each) for each in (before, after))
+    context = {"key": key, "old": old, "new": new, "before": _text(old), "after": _text(new)}
+    return render(request, "console/policy_diff.html", context)
+
+
+def _text(version: PolicyVersion) -> str:
+    """A version as YAML, so that two can be compared line by line."""
+    whole = {"policy": version.key, "title": version.title, "severity": version.severity, **version.spec}
+    return yaml.dump(whole, Dumper=_Readable, sort_keys=False, allow_unicode=True, width=110)
+
+
+class _Readable(yaml.SafeDumper):
+    """YAML as people write it: a text of several lines as a block."""
+
+
+def _as_block(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Readable.add_representer(str, _as_block)
