@@ -2,7 +2,7 @@
 
 `exact` is the text without its disguises: homoglyphs, leet, spacing, case and punctuation change nothing in it. `near`
 also survives other numbers, links, names, greetings and most changes of single words, because it holds only the three
-longest words. Measured against MinHash and simhash on short messages: see docs/reference/signals.md.
+longest words. Measured against MinHash on short messages: see docs/reference/signals.md.
 """
 
 import hashlib
