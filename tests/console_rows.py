@@ -187,7 +187,7 @@ class _Filler:
         if not allowed:
             self.act(number, decision, account, subject, action, at)
         if not allowed and number % 160 == 0:
-            self.override(number, decision, event, subject, account, at, name, on_appeal=number % 480 == 0)
+            self.override(number, decision, event, subject, account, at, action, on_appeal=number % 480 == 0)
         return decision
 
     def decision(self, row_id: str, event: str, subject: str, account: str, at: datetime, **more: Any) -> None:
@@ -209,14 +209,14 @@ class _Filler:
         subject: str,
         account: str,
         at: datetime,
-        rule: str,
+        was: str,
         *,
         on_appeal: bool,
     ) -> None:
-        later = at + timedelta(minutes=20)
+        later = min(at + timedelta(minutes=20), self.now)
         row_id = tid("dec", 10_000_000 + number, later)
         who = self.roles[Role.SENIOR_MODERATOR if on_appeal else Role.MODERATOR]
-        self.decision(row_id, event, subject, account, later, action="allow" if number % 320 == 0 else "warn", rule="", root=first,
+        self.decision(row_id, event, subject, account, later, action="allow" if number % 320 == 0 else was, rule="", root=first,
                       override_of=first, person=who.pk, on_appeal=on_appeal, reason="It was a reply to somebody they know.")  # fmt: skip
         self.overridden = first
 

@@ -28,19 +28,29 @@ class RolesField(forms.MultipleChoiceField):
         super().__init__(choices=role_choices(by), required=False, label="Roles", **options)
 
 
-class AddPerson(forms.Form):
+class _WithRoles(forms.Form):
+    """A form with the field `roles`, drawn by accounts/parts/roles.html."""
+
+    def __init__(self, by: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["roles"] = RolesField(by)
+
+    def role_options(self) -> list[dict[str, Any]]:
+        """Each role that may be given, with what it is for and whether it is chosen."""
+        chosen = set(self["roles"].value() or ())
+        return [
+            {"value": value, "title": title, "note": Role(value).note, "held": value in chosen}
+            for value, title in self.fields["roles"].choices  # type: ignore[attr-defined]
+        ]
+
+
+class AddPerson(_WithRoles):
     email = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "off"}))
     name = forms.CharField(max_length=120, label="Name", widget=forms.TextInput(attrs={"autocomplete": "off"}))
 
-    def __init__(self, by: User, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["roles"] = RolesField(by)
 
-
-class Roles(forms.Form):
-    def __init__(self, by: User, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["roles"] = RolesField(by)
+class Roles(_WithRoles):
+    """Which roles somebody holds."""
 
 
 class Name(forms.ModelForm):

@@ -74,6 +74,11 @@ class Role(StrEnum):
         return self.value.replace("_", " ").capitalize()
 
     @property
+    def note(self) -> str:
+        """What the role is for, in a line."""
+        return NOTES[self]
+
+    @property
     def permissions(self) -> frozenset[Permission]:
         return PERMISSIONS[self]
 
@@ -89,6 +94,16 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.AUDITOR: _LOOK
     | {Permission.READ_CONTENT, Permission.READ_AUDIT, Permission.READ_WEBHOOKS, Permission.READ_PEOPLE},
     Role.READ_ONLY: _LOOK,
+}
+
+
+NOTES: dict[Role, str] = {
+    Role.ADMIN: "Everything: people, keys and webhooks too.",
+    Role.POLICY_AUTHOR: "Writes policies, and reads what they are about.",
+    Role.MODERATOR: "Works the queues, hears appeals, suspends accounts.",
+    Role.SENIOR_MODERATOR: "Also terminates accounts, and manages other people's tasks.",
+    Role.AUDITOR: "Sees everything, changes nothing.",
+    Role.READ_ONLY: "Sees decisions, policies and the ledger, but not what people wrote.",
 }
 
 

@@ -19,6 +19,7 @@ from safehold.accounts.roles import Permission
 from safehold.desk.decisions.models import Action, Decision, Delivery
 from safehold.desk.entities.subjects import text_of
 from safehold.desk.reports.models import Notice
+from safehold.desk.transparency.statements import statement_url
 from safehold.record.log import latest_checkpoint
 from safehold.record.models import LedgerEntry, Transition
 from safehold.record.opening import opening
@@ -145,10 +146,12 @@ def decision(request: HttpRequest, decision_id: str) -> HttpResponse:
     notices = Notice.objects.filter(decision_links__decision__root=found.root).distinct().order_by("received_at")
     entry = LedgerEntry.objects.filter(kind="decision", subject_id=found.pk).first()
     checkpoint = latest_checkpoint()
+    statement = getattr(found, "statement", None)
     context = {
         "decision": found,
         "overridden_by": getattr(found, "overridden_by", None),
-        "statement": getattr(found, "statement", None),
+        "statement": statement,
+        "statement_url": statement_url(statement) if statement and reveal and not statement.excluded_reason else "",
         "explained": explain(found, reveal),
         "chain": chain_of(found),
         "actions": actions,

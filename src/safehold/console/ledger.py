@@ -1,5 +1,6 @@
 """The ledger: its head, its checkpoints and entries, its key, and checking all of it now, with the progress shown."""
 
+import json
 import threading
 import time
 from dataclasses import dataclass, field
@@ -138,6 +139,7 @@ def entry(request: HttpRequest, index: int) -> HttpResponse:
     proven = prove(found, newest) if covered and newest else None
     context = {
         "entry": found,
+        "said": json.loads(found.body),
         "leaf": bytes(found.leaf_hash).hex(),
         "href": link_to(found.kind, found.subject_id),
         "covered": covered,

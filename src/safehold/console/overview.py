@@ -133,7 +133,7 @@ def by_hour() -> dict[str, Any]:
     edges = hours()
     counted = counts("action", ACTIONS, edges)
     series = [
-        (action_word(action).text, action_word(action).tone, counted[action])
+        (action_word(action).text, "info" if action == "limit" else action_word(action).tone, counted[action])
         for action in ACTIONS
         if action != "allow" and any(counted[action])
     ]
@@ -189,7 +189,7 @@ def ledger_head() -> dict[str, Any]:
     highest = LedgerEntry.objects.aggregate(highest=Max("index"))["highest"]
     size = 0 if highest is None else highest + 1
     uncovered = size - (newest.size if newest else 0)
-    note = "all under a signed checkpoint" if not uncovered else f"{uncovered:,} not under a checkpoint yet"
+    note = "all signed for" if not uncovered else f"{uncovered:,} not signed for yet"
     return {"size": size, "checkpoint": newest, "note": note}
 
 
@@ -232,6 +232,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         context["owed"] = Outbox.objects.filter(done_at=None).count()
         context["owed_text"] = f"{context['owed']:,} decisions behind"
         context["to_people_note"] = f"{_share(context['to_people'], context['hours']['total'])} of all"
+        context["decisions_href"] = reverse("decisions")
         context["waiting_href"] = f"{reverse('decisions')}?q=is:waiting"
     if may(Permission.READ_WEBHOOKS):
         context["webhooks"] = webhooks()

@@ -33,6 +33,7 @@ urlpatterns = [
     path("webhooks/endpoints/add/", webhooks.endpoint_add, name="endpoint-add"),
     path("webhooks/endpoints/<str:endpoint_id>/", webhooks.endpoint, name="endpoint"),
     path("webhooks/endpoints/<str:endpoint_id>/rotate/", webhooks.endpoint_rotate, name="endpoint-rotate"),
+    path("webhooks/endpoints/<str:endpoint_id>/ping/", webhooks.endpoint_ping, name="endpoint-ping"),
     path("webhooks/endpoints/<str:endpoint_id>/switch/", webhooks.endpoint_switch, name="endpoint-switch"),
     path("audit/", audit.audit, name="audit"),
     path("reports/", reports.report_list, name="reports"),

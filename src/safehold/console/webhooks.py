@@ -1,5 +1,6 @@
 """Webhooks: the platform's endpoints, every message to them with each try, and the dead letters that wait for somebody."""
 
+import json
 from datetime import timedelta
 
 from django import forms
@@ -19,10 +20,13 @@ from safehold.accounts.access import log_read, require
 from safehold.accounts.roles import Permission
 from safehold.console import search
 from safehold.console.decisions import chips, menus
-from safehold.desk.decisions.deliveries import TYPES, NothingToRetry, retry
-from safehold.desk.decisions.endpoints import add_endpoint, rotate_secret, switch
+from safehold.desk.decisions.deliveries import TYPES, NothingToRetry, retry, stamp
+from safehold.desk.decisions.endpoints import add_endpoint, rotate_secret, signing_secrets, switch
 from safehold.desk.decisions.models import Delivery, Endpoint
+from safehold.desk.decisions.sealing import CannotOpen
+from safehold.desk.decisions.sending import Outbound, send
 from safehold.desk.decisions.states import DELIVERY
+from safehold.ids import new_id
 from safehold.record.models import Transition
 from safehold.record.recording import recording
 from safehold.states import InvalidTransition
@@ -254,6 +258,29 @@ def endpoint_rotate(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     with recording() as record:
         secret = rotate_secret(record, found, by=request.user.pk)
     return _show_secret(request, found, secret)
+
+
+@require(Permission.MANAGE_WEBHOOKS)
+@require_POST
+def endpoint_ping(request: HttpRequest, endpoint_id: str) -> HttpResponse:
+    """Send a signed test message now, and say what came of it. It is no delivery: it is not tried again."""
+    found = get_object_or_404(Endpoint, pk=endpoint_id, service_id=settings.SAFEHOLD_SERVICE)
+    payload = json.dumps({"type": "ping", "timestamp": stamp(timezone.now()), "data": {"endpoint": found.pk}})
+    try:
+        secrets = signing_secrets(found)
+    except CannotOpen as error:
+        messages.error(request, str(error))
+        return redirect("endpoint", found.pk)
+    outcome = send(Outbound(new_id("msg"), found.pk, found.url, payload.encode(), secrets))
+    status = outcome.answer.status if outcome.answer else None
+    with recording() as record:
+        record.audit("webhook.tested", "endpoint", found.pk, actor=request.user.pk, detail={"status": status})
+    if status is not None and 200 <= status < 300:
+        messages.success(request, f"It answered {status} in {outcome.milliseconds:,} ms.")
+    else:
+        said = f"It answered {status}." if status is not None else f"It could not be reached: {outcome.error}."
+        messages.error(request, said)
+    return redirect("endpoint", found.pk)
 
 
 @require(Permission.MANAGE_WEBHOOKS)
