@@ -6,9 +6,8 @@ To add one, add a line to COMMANDS.
 from importlib import import_module
 from typing import Any, NamedTuple
 
-import click
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 
 class _Entry(NamedTuple):
@@ -34,29 +33,27 @@ COMMANDS = {
 class _Lazy(TyperGroup):
     """Knows its commands by name, and imports the one that is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
         if ctx.meta.get("safehold.listing"):
-            return click.Command(cmd_name, help=entry.help)
+            return TyperCommand(cmd_name, help=entry.help)
         return _load(cmd_name, entry)
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         ctx.meta["safehold.listing"] = True
         super().format_help(ctx, formatter)
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         ctx.meta["safehold.listing"] = False
         return super().resolve_command(ctx, args)
 
 
-def _load(name: str, entry: _Entry) -> click.Command:
+def _load(name: str, entry: _Entry) -> Any:
     target: Any = getattr(import_module(entry.module), entry.target)
     if not isinstance(target, typer.Typer):
         single = typer.Typer(add_completion=False)

@@ -51,6 +51,7 @@ class Engine:
         labels: Labels | None = None,
     ) -> None:
         self.bundle = bundle
+        self._policies = {policy.key: policy for policy in bundle.policies}
         self.windows = windows if windows is not None else MemoryWindows()
         self.labels = labels if labels is not None else Labels()
         signals = list(installed_signals() if signals is None else signals)
@@ -129,7 +130,7 @@ class Engine:
         for hit in hits:
             if hit.label is None or hit.mode == "shadow":
                 continue
-            entity = entity_of(hit.label.on, reading.event, reading.plan.scope.event_type)
+            entity = entity_of(hit.label.on, reading.event, reading.rules.scope.event_type)
             seconds = hit.label.seconds
             if entity is not None:
                 ends = Timestamp(int(reading.now) + seconds * SECOND) if seconds is not None else None
@@ -152,14 +153,14 @@ class Engine:
 
     def _rank(self, hit: Hit) -> tuple[int, int]:
         """Strongest action first, then the gravest policy; the order of files and rules settles the rest."""
-        severity = self.bundle.policy(hit.policy).severity
+        severity = self._policies[hit.policy].severity
         return -ACTIONS.index(hit.action), -SEVERITIES.index(severity)
 
     def _why(self, winner: Hit | None, undecided: list[Undecided]) -> str:
         open_rules = f" {len(undecided)} could not be decided." if undecided else ""
         if winner is None:
             return f"No rule matched.{open_rules}"
-        title = self.bundle.policy(winner.policy).title
+        title = self._policies[winner.policy].title
         because = winner.reason or ", ".join(f"{path} = {_words(value)}" for path, value in winner.values.items())
         return f"{title}: {because}.{open_rules}" if because else f"{title}.{open_rules}"
 

@@ -41,7 +41,7 @@ def lift(cloudevent: Mapping[str, Any]) -> Event:
     data = cloudevent.get("data") or {}
     if not isinstance(data, dict):
         raise ValueError("the CloudEvent's `data` must be a JSON object")
-    lifted = {name: data.get(name) or {} for name in ("actor", "target", "context")}
+    lifted: dict[str, Any] = {name: data.get(name) or {} for name in ("actor", "target", "context")}
     for name, value in lifted.items():
         if not isinstance(value, dict):
             raise ValueError(f"`data.{name}` must be a JSON object")

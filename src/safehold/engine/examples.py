@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from safehold.engine.decide import Engine
-from safehold.engine.policies.examples import example_event
+from safehold.engine.event import lift
 from safehold.engine.policies.model import Bundle, Example, Policy
 from safehold.engine.reading import Parts
 from safehold.engine.signal import Signal
@@ -33,8 +33,7 @@ def run_examples(bundle: Bundle, signals: Iterable[Signal] | None = None) -> lis
 
 
 def _run(engine: Engine, policy: Policy, example: Example) -> Outcome:
-    event_type = engine.bundle.event_types[str(example.event["type"])]
-    verdict = engine.fresh().decide(example_event(example, event_type), assumptions(example, policy))
+    verdict = engine.fresh().decide(lift(example.event), assumptions(example, policy))
     matched = {hit.rule: hit.action for hit in verdict.hits if hit.policy == policy.key}
     differences = [f"expected `{rule}` to match; it did not" for rule in example.expect if rule not in matched]
     differences += [f"`{rule}` matched; it was not expected to" for rule in matched if rule not in example.expect]

@@ -6,20 +6,18 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from safehold.engine.compile.exact import evaluate, read_field
 from safehold.engine.compile.faults import EvalError, Fault, Unknown
 from safehold.engine.compile.missing import MISSING
+from safehold.engine.compile.ruleset import RuleSet
 from safehold.engine.event import Event
 from safehold.engine.labels import Labels
 from safehold.engine.language import types
 from safehold.engine.language.types import Type
 from safehold.engine.language.values import INT_MAX, INT_MIN, Duration, Timestamp, timestamp_from_datetime, to_json
 from safehold.engine.policies.events import EventType
-from safehold.engine.policies.lists import PolicyList
-from safehold.engine.policies.model import Window
-from safehold.engine.policies.scope import Scope
 from safehold.engine.signal import Signal, SignalFailed
 from safehold.engine.verdict import SignalRun
 from safehold.engine.windows.kinds import type_of_window
@@ -29,28 +27,19 @@ from safehold.engine.windows.series import Empty
 Parts = tuple[str, ...]
 
 
-class Plan(Protocol):
-    """What a Reading needs to know of an event type (`compile.ruleset.RuleSet`)."""
-
-    scope: Scope
-    windows: Mapping[tuple[str, str], Window]
-    lazies: list[tuple[str, Parts]]
-    lists: Mapping[str, PolicyList]
-
-
 class Reading:
     """The values of one event. `policy` says whose windows `windows.x` means. `assumed` overrides paths
     (`("windows", policy, name)` for windows): examples are run with it."""
 
     def __init__(
         self,
-        plan: Plan,
+        rules: RuleSet,
         event: Event,
         windows: MemoryWindows,
         labels: Labels,
         assumed: Mapping[Parts, Any] | None = None,
     ) -> None:
-        self.plan, self.event, self.windows, self.labels = plan, event, windows, labels
+        self.rules, self.event, self.windows, self.labels = rules, event, windows, labels
         self.assumed = assumed or {}
         self.policy = ""
         self.keys: dict[tuple[str, str], Any] = {}
@@ -67,7 +56,7 @@ class Reading:
 
     def load(self, index: int) -> Any:
         """For generated code: the lazy value of that number, or MISSING. Never raises."""
-        policy, parts = self.plan.lazies[index]
+        policy, parts = self.rules.lazies[index]
         try:
             return self._cached(policy, parts)
         except Fault:
@@ -84,12 +73,12 @@ class Reading:
         """Put this event into a window under its key; MISSING is for an event that its `where` leaves out."""
         self.keys[identity] = key
         if value is not MISSING:
-            window = self.plan.windows[identity]
+            window = self.rules.windows[identity]
             self.windows.add(window.id, window.kind, window.seconds, key, int(self.now), value)
 
     def feed_exactly(self, identity: tuple[str, str]) -> None:
         """Where generated code raised: the window does not count an event of which it cannot tell whether it should."""
-        window, kind = self.plan.windows[identity], self.event.type
+        window, kind = self.rules.windows[identity], self.event.type
         try:
             key = tuple(evaluate(part, self) for part in window.by[kind])
             counted = evaluate(window.where[kind], self) if kind in window.where else True
@@ -136,7 +125,7 @@ class Reading:
             case "now":
                 return self.now
             case "lists":
-                return self.plan.lists[parts[1]]
+                return self.rules.lists[parts[1]]
             case "signals":
                 return read_field(kind, self._signal(parts[1]).get(parts[2]), ".".join(parts))
             case "windows":
@@ -151,10 +140,10 @@ class Reading:
         if parts[0] == "labels":
             return types.list_of(types.STRING)
         if parts[0] == "windows":
-            window = self.plan.windows.get((policy, parts[1]))
+            window = self.rules.windows.get((policy, parts[1]))
             value = next(iter(window.value.values())).type if window is not None and window.value else None
             return type_of_window(window.kind, value) if window is not None else types.DYN
-        kind = self.plan.scope.variables[parts[0]]
+        kind = self.rules.scope.variables[parts[0]]
         for part in parts[1:]:
             kind = kind.fields[part].type
         return kind
@@ -163,7 +152,7 @@ class Reading:
         """The JSON at a path of the event; None where anything on the way is absent."""
         value: Any = self.event if parts[0] == "event" else getattr(self.event, parts[0])
         if parts[0] == "event":
-            return self.plan.scope.event_type.text(self.event) if parts[1] == "text" else getattr(self.event, parts[1])
+            return self.rules.scope.event_type.text(self.event) if parts[1] == "text" else getattr(self.event, parts[1])
         for part in parts[1:]:
             if not isinstance(value, dict):
                 return None
@@ -177,7 +166,7 @@ class Reading:
     def _signal(self, name: str) -> Mapping[str, Any]:
         found = self._measured.get(name)
         if found is None:
-            found = self._measured[name] = self._run(self.plan.scope.signals[name])
+            found = self._measured[name] = self._run(self.rules.scope.signals[name])
         if isinstance(found, Fault):
             raise found
         return found
@@ -199,7 +188,7 @@ class Reading:
         return Unknown(f"the signal `{signal.name}` failed: {error}") if error is not None else values
 
     def _window(self, policy: str, name: str) -> Any:
-        window = self.plan.windows.get((policy, name))
+        window = self.rules.windows.get((policy, name))
         if window is None:
             raise Unknown(f"`windows.{name}` is not kept for {self.event.type}")
         key = self.keys.get((policy, name))
@@ -218,7 +207,7 @@ class Reading:
         return value
 
     def _labels(self, on: str) -> list[str]:
-        entity = entity_of(on, self.event, self.plan.scope.event_type)
+        entity = entity_of(on, self.event, self.rules.scope.event_type)
         return self.labels.names(*entity, int(self.now)) if entity else []
 
 

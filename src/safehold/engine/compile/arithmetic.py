@@ -5,6 +5,7 @@ function raises EvalError for values that it does not work on.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from safehold.engine.compile.faults import EvalError
@@ -61,7 +62,8 @@ def make_duration(nanoseconds: int) -> Duration:
     raise EvalError("duration out of range")
 
 
-_SUMS = {
+_Operation = Callable[[Any, Any], Any]
+_SUMS: dict[tuple[type, type], _Operation] = {
     (int, int): lambda a, b: int64(a + b),
     (Uint, Uint): lambda a, b: uint64(int(a) + int(b)),
     (float, float): lambda a, b: a + b,
@@ -72,7 +74,7 @@ _SUMS = {
     (Duration, Timestamp): lambda a, b: make_timestamp(int(a) + int(b)),
     (Duration, Duration): lambda a, b: make_duration(int(a) + int(b)),
 }
-_DIFFERENCES = {
+_DIFFERENCES: dict[tuple[type, type], _Operation] = {
     (int, int): lambda a, b: int64(a - b),
     (Uint, Uint): lambda a, b: uint64(int(a) - int(b)),
     (float, float): lambda a, b: a - b,

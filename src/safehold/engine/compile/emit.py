@@ -197,6 +197,8 @@ class Emitter:
         if function == "_?_:_":
             condition, then, otherwise = arguments
             return ast.IfExp(self.condition(condition, local), self.emit(then, local), self.emit(otherwise, local))
+        if function == "dyn":
+            return self.certain(arguments[0], local)
         if function in FUNCTIONS and all(isinstance(part, Literal) for part in arguments):
             with suppress(EvalError):  # a call that fails for its literals fails at each event, where it is explained
                 return self._literal(
@@ -212,8 +214,8 @@ class Emitter:
         kinds = [argument.type.name for argument in node.arguments]
         function, arguments = node.function, node.arguments
         if function in _COMPARISONS and _comparable(kinds, function, node):
-            left, right = (self.emit(part, local) for part in arguments)
-            return compare(left, _COMPARISONS[function](), right)
+            one, other = (self.emit(part, local) for part in arguments)
+            return compare(one, _COMPARISONS[function](), other)
         if function == "!_" and kinds == ["bool"]:
             return ast.UnaryOp(ast.Not(), self.emit(arguments[0], local))
         if function == "@in":

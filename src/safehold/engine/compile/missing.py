@@ -13,7 +13,7 @@ class _Missing:
     def _fail(self, *_: Any) -> NoReturn:
         raise LookupError("a value that is not known was used")
 
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = __bool__ = _fail  # type: ignore[assignment]
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = __bool__ = _fail
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __neg__ = _fail
     __contains__ = __iter__ = __len__ = __getitem__ = __index__ = __str__ = __call__ = _fail
 

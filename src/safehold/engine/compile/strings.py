@@ -108,7 +108,7 @@ def split(text: Any, separator: Any, limit: Any = -1) -> list[str]:
     if limit == 0:
         return []
     if separator == "":
-        letters = list(text)
+        letters = list(text) or [""]
         return letters if limit < 0 or limit >= len(letters) else [*letters[: limit - 1], "".join(letters[limit - 1 :])]
     return list(text.split(separator, limit - 1 if limit > 0 else -1))
 

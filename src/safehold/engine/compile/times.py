@@ -13,10 +13,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from safehold.engine.compile.arithmetic import no_overload
 from safehold.engine.compile.faults import EvalError
-from safehold.engine.language.values import SECOND, Duration, Timestamp
+from safehold.engine.language.values import SECOND, TIMESTAMP_MAX, TIMESTAMP_MIN, Duration, Timestamp
 
 _OFFSET = re.compile(r"([+-]?)(\d\d):(\d\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Seconds of 400 years of the Gregorian calendar, and the times well inside the years 1 to 9999.
+_CYCLE = 146_097 * 86400
+_INSIDE = (TIMESTAMP_MIN // SECOND + 2 * 86400, TIMESTAMP_MAX // SECOND - 2 * 86400)
 
 
 @lru_cache(maxsize=512)
@@ -35,11 +38,17 @@ def _zone(name: str) -> tzinfo:
         raise EvalError(f"`{name[:60]}` is not a time zone") from None
 
 
-def _local(value: Timestamp, zone: str) -> datetime:
-    try:
-        return (_EPOCH + timedelta(seconds=int(value) // SECOND)).astimezone(_zone(zone))
-    except OverflowError:
-        raise EvalError("this time has no local date in the years 1 to 9999") from None
+def _local(value: Timestamp, zone: str) -> tuple[datetime, int]:
+    """The local time, and the years to add to it.
+
+    Near the ends of the calendar a zone can lead out of the years that `datetime` has: there the same moment of another
+    400 years is used, which has the same days of the week.
+    """
+    seconds, years = int(value) // SECOND, 0
+    if not _INSIDE[0] < seconds < _INSIDE[1]:
+        years = 400 if seconds > 0 else -400
+        seconds -= years // 400 * _CYCLE
+    return (_EPOCH + timedelta(seconds=seconds)).astimezone(_zone(zone)), years
 
 
 def _reading(
@@ -49,7 +58,8 @@ def _reading(
 
     def read(value: Any, zone: Any = "UTC") -> int:
         if type(value) is Timestamp and type(zone) is str:
-            return of_time(_local(value, zone), int(value) % SECOND)
+            local, years = _local(value, zone)
+            return of_time(local, int(value) % SECOND) + (years if name == "getFullYear" else 0)
         if type(value) is Duration and of_duration is not None and zone == "UTC":
             return of_duration(int(value))
         raise no_overload(name, value, zone)

@@ -99,9 +99,9 @@ class _Reader:
                     *where, tuple(self.node(item, scope, depth + 1) for item in expression.list_expr.elements)
                 )
             case "struct_expr" if not expression.struct_expr.message_name:
-                entries = expression.struct_expr.entries
-                pair = lambda e: (self.node(e.map_key, scope, depth + 1), self.node(e.value, scope, depth + 1))  # noqa: E731
-                return MapOf(*where, tuple(pair(entry) for entry in entries))
+                parts = [(entry.map_key, entry.value) for entry in expression.struct_expr.entries]
+                key_value = [tuple(self.node(part, scope, depth + 1) for part in pair) for pair in parts]
+                return MapOf(*where, tuple((key, value) for key, value in key_value))
             case "struct_expr":
                 raise self.refuse(expression, "messages cannot be made in a policy", "use timestamp() or duration()")
             case "comprehension_expr":
@@ -132,7 +132,10 @@ class _Reader:
     def _macro(self, expression: Any, where: tuple[Type, int, int], scope: frozenset[str], depth: int) -> Node:
         fold = expression.comprehension_expr
         over = self.node(fold.iter_range, scope, depth + 1)
-        read = lambda part, name: self.node(part, scope | {name}, depth + 1)  # noqa: E731
+
+        def read(part: Any, name: str) -> Node:
+            return self.node(part, scope | {name}, depth + 1)
+
         step, call = fold.loop_step, fold.loop_step.call_expr
         if fold.iter_var == "#unused":
             return Bind(

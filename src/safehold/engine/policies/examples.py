@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from safehold.engine.event import Event, lift
 from safehold.engine.policies.events import EventType, EventTypes
 from safehold.engine.policies.fields import Fields, read_seconds
 from safehold.engine.policies.located import Located
@@ -97,19 +96,13 @@ def complete_event(plain: Mapping[str, Any], event_type: EventType) -> dict[str,
     }
 
 
-def example_event(example: Example, event_type: EventType) -> Event:
-    """The lifted event of an example, its subject's text filled in."""
-    event = lift(example.event)
-    return Event(**{**{name: getattr(event, name) for name in event.__struct_fields__}, "text": event_type.text(event)})
-
-
 def _dated(entity: Any, time: datetime) -> dict[str, Any]:
     if not isinstance(entity, Mapping):
         raise ValueError("actor, target and context must be mappings")
-    entity = dict(entity)
-    if "age" in entity:
-        entity["created_at"] = (time - timedelta(seconds=read_seconds(entity.pop("age")))).isoformat()
-    return entity
+    found: dict[str, Any] = dict(entity)
+    if "age" in found:
+        found["created_at"] = (time - timedelta(seconds=read_seconds(found.pop("age")))).isoformat()
+    return found
 
 
 def _filled(data: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -115,10 +115,11 @@ def _convert(node: yaml.Node, source: Source, seen: set[int]) -> Located:
             keys.append(key)
             result[name] = _convert(value_node, source, seen)
         return Located(result, line, column, source, keys=tuple(keys))
+    assert isinstance(node, yaml.ScalarNode)  # noqa: S101 - YAML has three kinds of nodes
     return Located(_scalar(node), line, column, source, (node.start_mark.index, node.end_mark.index, node.style))
 
 
-def _scalar(node: yaml.Node) -> Any:
+def _scalar(node: yaml.ScalarNode) -> Any:
     text = node.value
     if node.style is not None:
         return text

@@ -310,8 +310,10 @@ class PolicyReader:
 
     def _reason(self, then: Located, action: ActionSpec, environments: list[Environment]) -> None:
         """Every `{path}` of the reason must be something the rule could read."""
-        node = then.value.get("reason") if isinstance(then.value, dict) else None
-        for path, offset in template_paths(action.reason if node is not None else ""):
+        node: Located | None = then.value.get("reason") if isinstance(then.value, dict) else None
+        if node is None:
+            return
+        for path, offset in template_paths(action.reason):
             for environment in environments:
                 try:
                     tree = check(path, environment, guards=False)

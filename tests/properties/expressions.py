@@ -1,0 +1,157 @@
+"""Random expressions that type-check, and random values for their variables: for holding evaluators against each other.
+
+Numbers are drawn from the edges of their types, texts from what breaks naive code; a variable may be missing.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from safehold.engine.language import types
+from safehold.engine.language.types import Type
+
+VARIABLES: dict[str, Type] = {
+    "b": types.BOOL,
+    "c": types.BOOL,
+    "i": types.INT,
+    "j": types.INT,
+    "d": types.DOUBLE,
+    "e": types.DOUBLE,
+    "s": types.STRING,
+    "t": types.STRING,
+    "y": types.BYTES,
+    "w": types.TIMESTAMP,
+    "v": types.DURATION,
+    "li": types.list_of(types.INT),
+    "ls": types.list_of(types.STRING),
+    "m": types.map_of(types.STRING, types.INT),
+    "x": types.DYN,
+}
+
+_INTS = [0, 1, -1, 2, 3, 7, 60, 1 << 31, (1 << 53) + 1, (1 << 63) - 1, -(1 << 63)]
+_DOUBLES = [0.0, -0.0, 1.0, -1.5, 0.1, 1e16, 1e308, 5e-324, float("inf"), float("-inf"), float("nan"), 2.0**63]
+_TEXTS = [
+    "",
+    "a",
+    "ab",
+    "Ab c",
+    "é",
+    "日本",
+    "👋🏽",
+    "e\u0301",
+    "a,b,,c",
+    "\x00",
+    "\u200b",
+    "1",
+    "-7",
+    "1.5",
+    "true",
+    "3h",
+    "(a|b)+",
+]
+ints = st.sampled_from(_INTS) | st.integers(-100, 100)
+doubles = st.sampled_from(_DOUBLES) | st.floats(allow_nan=True, width=64)
+texts = st.sampled_from(_TEXTS) | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+#: The judge's binding cuts a bound text at its first NUL; texts written in expressions have them.
+bound_texts = texts.map(lambda text: text.replace("\x00", "0"))
+times = st.sampled_from(
+    [datetime(1970, 1, 1, tzinfo=UTC), datetime(2024, 2, 29, 23, 59, 59, 999999, tzinfo=UTC)]
+) | st.datetimes(min_value=datetime(1800, 1, 1), max_value=datetime(2200, 1, 1), timezones=st.just(UTC))
+spans = st.sampled_from([timedelta(0), timedelta(hours=-3), timedelta(microseconds=1)]) | st.timedeltas(
+    timedelta(days=-4000), timedelta(days=4000)
+)
+plain: st.SearchStrategy[Any] = st.none() | st.booleans() | ints | doubles | bound_texts
+_VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "b": st.booleans(), "c": st.booleans(), "i": ints, "j": ints, "d": doubles, "e": doubles, "s": bound_texts, "t": bound_texts,
+    "y": st.binary(max_size=4), "w": times, "v": spans, "li": st.lists(ints, max_size=4),
+    "ls": st.lists(bound_texts, max_size=4), "m": st.dictionaries(bound_texts, ints, max_size=3),
+    "x": plain | st.lists(plain, max_size=3) | st.dictionaries(bound_texts, plain, max_size=2),
+}  # fmt: skip
+
+
+@st.composite
+def activations(draw: st.DrawFn) -> dict[str, Any]:
+    """A value for most variables; the others are missing."""
+    missing = draw(st.sets(st.sampled_from(sorted(VARIABLES)), max_size=4))
+    return {name: draw(values) for name, values in _VALUES.items() if name not in missing}
+
+
+_LEAVES: dict[str, list[str]] = {
+    "bool": ["b", "c", "true", "false"],
+    "int": ["i", "j", "0", "1", "7", "(-1)", "9223372036854775807", "(-9223372036854775807 - 1)"],
+    "uint": ["0u", "1u", "7u", "18446744073709551615u"],
+    "double": ["d", "e", "0.0", "1.5", "(-2.0)", "1.0e300", "9223372036854775808.0"],
+    "string": ["s", "t", "TEXT"],
+    "bytes": ["y", 'b"ab"', 'b"\\xff"'],
+    "timestamp": ["w", 'timestamp("2024-02-29T12:30:45.5Z")', 'timestamp("9999-12-31T23:59:59Z")'],
+    "duration": ["v", 'duration("1h30m")', 'duration("-1.5s")', 'duration("2562047h")'],
+    "ints": ["li", "[1, 2, 3]", "[i, j]"],
+    "strings": ["ls", '["a", "b"]', "[s, t]"],
+    "dyn": ["x", "dyn(i)", "dyn(d)", "dyn(s)", "dyn(1u)", "dyn(b)", "dyn(ls)", "dyn(m)", "dyn(null)"],
+    "order": ["<", "<=", ">", ">=", "==", "!="],
+    "arithmetic": ["+", "-", "*", "/", "%"],
+    "pattern": ['"a"', '"^a|b$"', '"(?i)AB"', '"\\\\d+"', '"."', '"[^a-z]"', '""'],
+    "reading": ["getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours"],
+    "zone": ["", '"UTC"', '"+05:30"', '"-08:00"', '"Europe/Berlin"', '"Asia/Kathmandu"'],
+}
+#: What an expression of each type can be made of: `<type>` is an expression of that type.
+_FORMS: dict[str, list[str]] = {
+    "bool": [
+        "(<int> <order> <int>)", "(<uint> <order> <uint>)", "(<double> <order> <double>)", "(<string> <order> <string>)",
+        "(<bytes> <order> <bytes>)", "(<timestamp> <order> <timestamp>)", "(<duration> <order> <duration>)",
+        "(<dyn> <order> <dyn>)", "(<dyn> <order> <int>)", "(<ints> == <ints>)", "(<strings> != <strings>)", "(!<bool>)",
+        "(<bool> && <bool>)", "(<bool> || <bool>)", "(<bool> ? <bool> : <bool>)", "<string>.contains(<string>)",
+        "<string>.startsWith(<string>)", "<string>.endsWith(<string>)", "<string>.matches(<pattern>)",
+        "(<string> in <strings>)", "(<int> in <ints>)", "(<string> in m)", "(<string> in [<string>, \"a\"])",
+        "<ints>.all(n, <bool> || n > j)", "<ints>.exists(n, n == <int> || <bool>)", "<strings>.exists_one(k, k == <string>)",
+        "(dyn(<dyn> && <bool>) == true)", "(<dyn> in [1, 2])", "cel.bind(z, <int>, z > 0 && z == <int>)",
+        "(<bool> == <bool>)", "(<dyn> in <dyn>)",
+    ],
+    "int": [
+        "(<int> <arithmetic> <int>)", "(-<int>)", "size(<string>)", "size(<bytes>)", "size(<ints>)", "int(<double>)",
+        "int(<uint>)", "int(<string>)", "int(<timestamp>)", "<ints>[<int>]", "m[<string>]", "(<bool> ? <int> : <int>)",
+        "<timestamp>.<reading>(<zone>)", "<duration>.getMinutes()", "<string>.indexOf(<string>)",
+        "math.greatest(<int>, <int>)",
+    ],
+    "uint": ["(<uint> <arithmetic> <uint>)", "uint(<int>)", "uint(<double>)"],
+    "double": ["(<double> + <double>)", "(<double> * <double>)", "(<double> / <double>)", "double(<int>)", "(-<double>)"],
+    "string": [
+        "(<string> + <string>)", "string(<int>)", "string(<uint>)", "string(<bool>)", "string(<duration>)",
+        "string(<bytes>)", "<strings>[<int>]", "(<bool> ? <string> : <string>)", "<string>.lowerAscii()", "<string>.trim()",
+        "<strings>.join(<string>)", "<string>.replace(<string>, <string>)", "<string>.charAt(<int>)",
+        "<string>.substring(<int>)",
+    ],
+    "bytes": ["(<bytes> + <bytes>)", "bytes(<string>)"],
+    "timestamp": ["(<timestamp> + <duration>)", "(<timestamp> - <duration>)"],
+    "duration": ["(<timestamp> - <timestamp>)", "(<duration> + <duration>)", "(<duration> - <duration>)"],
+    "ints": [
+        "(<ints> + <ints>)", "<ints>.map(n, n + <int>)", "<ints>.filter(n, n < <int>)", "[<int>, <int>]",
+        "<ints>.map(n, <bool>, n)",
+    ],
+    "strings": [
+        "<string>.split(<string>)", "<strings>.filter(k, <bool>)", "<strings>.map(k, k + <string>)", "[<string>]",
+    ],
+    "dyn": ["dyn(<int>)", "dyn(<string>)", "dyn(<double>)", "dyn(<ints>)", "(<bool> ? <dyn> : <dyn>)", "<dyn>[<int>]"],
+}  # fmt: skip
+_SLOT = re.compile(r"<([a-z]+)>")
+
+
+def _quoted(text: str) -> str:
+    parts = (letter if letter.isascii() and letter.isalnum() else f"\\U{ord(letter):08x}" for letter in text)
+    return f'"{"".join(parts)}"'
+
+
+@st.composite
+def expressions(draw: st.DrawFn, depth: int = 4) -> str:
+    """The text of an expression of any type, at most `depth` operators deep."""
+
+    def grow(kind: str, left: int) -> str:
+        forms = _FORMS.get(kind)
+        if forms is None or left == 0 or draw(st.integers(0, 3)) == 0:
+            leaf = draw(st.sampled_from(_LEAVES[kind]))
+            return _quoted(draw(texts)) if leaf == "TEXT" else leaf
+        return _SLOT.sub(lambda slot: grow(slot[1], left - 1), draw(st.sampled_from(forms)))
+
+    return grow(draw(st.sampled_from(sorted(_FORMS))), depth)
