@@ -177,3 +177,19 @@ def test_a_failing_row_waits_with_its_error_and_holds_nothing_up():
     assert rows[broken.pk].next_at is not None and rows[broken.pk].attempts == 1
     assert rows[fine.pk].done_at and holds("message", fine.subject_id) == ["hold"]
     assert carry_on_once() == 0
+
+
+def test_a_person_may_decide_before_the_outbox_came_to_it():
+    held = happens("hold", queue="scams", labels=(("phishing", "actor", None),))
+    decide(person(), over=held, action="allow")
+    carry_on()
+    assert holds("message", held.subject_id) == [] and standing_of("plaza", "account", "u1").labels == {}
+    assert Action.objects.filter(state="reversal_pending").count() == 2
+
+
+def test_a_person_can_put_right_what_a_rule_asked_for_in_vain():
+    broken = happens("suspend", labels=(("phishing", "actor", None),))  # without an end
+    carry_on_once()
+    decide(person(), over=broken, action="suspend", policy=policy(), params={"seconds": 60, "labels": []})
+    assert holds("account", "u1") == ["suspend"] and standing_of("plaza", "account", "u1").labels == {}
+    assert "needs an end" in Outbox.objects.get().error and Outbox.objects.get().done_at

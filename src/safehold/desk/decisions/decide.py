@@ -19,6 +19,7 @@ from safehold.desk.decisions.enforce import enforce_person
 from safehold.desk.decisions.errors import AlreadyDecided, BadParams, NotIndependent, NotPermitted, PolicyNeeded
 from safehold.desk.decisions.labels import labels_in, labels_wanted
 from safehold.desk.decisions.models import Automation, Decision, PolicyVersion
+from safehold.desk.decisions.outbox import carry_on_first
 from safehold.desk.decisions.standing import in_force_of_chain
 from safehold.desk.decisions.strikes import strike_for
 from safehold.engine.verdict import ACTIONS
@@ -70,6 +71,7 @@ def decide(
     with recording() as record:
         over = Decision.objects.select_for_update(of=("self",)).select_related("event", "policy").get(pk=over.pk)
         _check_open(choice, over)
+        carry_on_first(record, over.root)
         decision = _decision(choice, over, timezone.now())
         try:
             wanted = _wanted(choice, decision, over)

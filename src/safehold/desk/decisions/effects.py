@@ -55,8 +55,14 @@ def effects_of(decision: Decision, about: Thing, labels: Iterable[Label]) -> lis
             raise InvalidParams(f"{decision.action} needs an account, and nobody is known to own this {about.kind}")
         params = kind.validated({name: value for name, value in decision.params.items() if name != "labels"})
         wanted.append(_effect(decision, decision.action, target, params))
+    return [*wanted, *label_effects(decision, labels)]
+
+
+def label_effects(decision: Decision, labels: Iterable[Label]) -> list[Effect]:
+    """Each label as an effect, from the moment of the decision."""
+    wanted = []
     for label in labels:
-        params = {"label": label.name}
+        params: dict[str, Any] = {"label": label.name}
         if label.expires_at is not None:
             params["seconds"] = round((label.expires_at - decision.decided_at).total_seconds())
         wanted.append(_effect(decision, "label", Thing(label.kind, label.id), ACTION_TYPES["label"].validated(params)))

@@ -5,8 +5,8 @@ reasons, messages to the platform, answers to those who reported. `decide` calls
 from collections.abc import Sequence
 
 from safehold.desk.decisions.deliveries import take_back, tell_apply, tell_reverse
-from safehold.desk.decisions.effects import Effect, affected, effects_of, plan
-from safehold.desk.decisions.labels import labels_set_by, set_labels, void_labels
+from safehold.desk.decisions.effects import Effect, affected, effects_of, label_effects, plan
+from safehold.desk.decisions.labels import heal_labels, labels_set_by, set_labels, void_labels
 from safehold.desk.decisions.models import Action, Decision
 from safehold.desk.decisions.notices import answer_notices, link_notices
 from safehold.desk.decisions.standing import in_force_of_chain
@@ -15,9 +15,22 @@ from safehold.record.recording import Record
 
 
 def enforce_rules(record: Record, decision: Decision) -> None:
-    """Carry on a decision that the gateway wrote: its labels are set already, and nothing of its chain holds yet."""
-    wanted = effects_of(decision, affected(decision), labels_set_by(decision))
-    _carry_out(record, decision, [], wanted)
+    """Carry on a decision that the gateway wrote: its labels are set already, and nothing of its chain holds yet.
+
+    Raises `InvalidParams` if the rule asked for what its action can't do.
+    """
+    _begin(record, decision, effects_of(decision, affected(decision), labels_set_by(decision)))
+
+
+def enforce_labels(record: Record, decision: Decision) -> None:
+    """Carry on only the labels of a rule's decision, where its action can't be done: so that a person can decide."""
+    _begin(record, decision, label_effects(decision, labels_set_by(decision)))
+
+
+def _begin(record: Record, decision: Decision, wanted: Sequence[Effect]) -> None:
+    _, _, start = plan([], wanted)  # two rules may want the same
+    heal_labels(decision, start)
+    _carry_out(record, decision, [], start)
 
 
 def enforce_person(record: Record, decision: Decision, wanted: Sequence[Effect]) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
+
 from safehold.desk.decisions.actions import InvalidParams
 from safehold.desk.decisions.effects import Effect, Label
 from safehold.desk.decisions.models import Action, Decision, LabelChange
-from safehold.desk.decisions.standing import holding
+from safehold.desk.decisions.standing import holding, labels_after, later
 from safehold.desk.entities.subjects import Thing
 
 
@@ -54,6 +56,19 @@ def set_labels(decision: Decision, started: Iterable[Effect]) -> None:
     for effect in started:
         if effect.type == "label":
             _tell(decision, effect.target_kind, effect.target_id, effect.params["label"], effect.ends_at)
+
+
+def heal_labels(decision: Decision, started: Iterable[Effect]) -> None:
+    """Tell the feed again of a rule's label that a void of another decision took away before this one was carried on:
+    until then nobody could see that both set it."""
+    now = timezone.now()
+    for effect in started:
+        if effect.type == "label" and (effect.ends_at is None or effect.ends_at > now):
+            place = {"service_id": decision.service_id, "kind": effect.target_kind, "external_id": effect.target_id}
+            held = labels_after(LabelChange.objects.filter(**place).order_by("position"), now)
+            name = effect.params["label"]
+            if name not in held or later(held[name], effect.ends_at) != held[name]:
+                _tell(decision, effect.target_kind, effect.target_id, name, effect.ends_at)
 
 
 def void_labels(decision: Decision, reversed_actions: Iterable[Action], at: datetime) -> None:

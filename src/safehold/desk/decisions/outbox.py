@@ -19,7 +19,8 @@ from django.db import close_old_connections, connection
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from safehold.desk.decisions.enforce import enforce_rules
+from safehold.desk.decisions.actions import InvalidParams
+from safehold.desk.decisions.enforce import enforce_labels, enforce_rules
 from safehold.desk.decisions.models import Decision, Outbox
 from safehold.desk.entities.projection import project
 from safehold.desk.reports.notices import notice_from
@@ -43,6 +44,27 @@ def decision_made(record: Record, reference: str) -> None:
     project(decision.event)
     notice_from(record, decision.event)
     enforce_rules(record, decision)
+
+
+def carry_on_first(record: Record, root: str) -> None:
+    """Before a person decides over a rule's decision that still waits here: carry it on, so that there is something to
+    put another in the place of. Where the rule asked for what can't be done, only its labels are; the person's decision
+    is what helps then, and the row keeps the error.
+    """
+    row = Outbox.objects.select_for_update().filter(topic="decision.made", reference=root, done_at=None).first()
+    if row is None:
+        return
+    error = ""
+    try:
+        with recording():
+            decision_made(record, root)
+    except InvalidParams as refused:
+        error = f"a person decided instead: {refused}"
+        decision = Decision.objects.select_related("event", "policy").get(pk=root)
+        project(decision.event)
+        notice_from(record, decision.event)
+        enforce_labels(record, decision)
+    Outbox.objects.filter(pk=row.pk).update(attempts=F("attempts") + 1, done_at=timezone.now(), error=error)
 
 
 #: topic -> what carries it on, called with the open record and the row's reference.
