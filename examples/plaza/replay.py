@@ -28,7 +28,7 @@ THREADS = (
 )
 NAMES = (Path(__file__).parent / "data" / "names.txt").read_text().split()
 DAY = 86_400
-LIVE = 300  # how many of the messages happen live
+LIVE_SHARE = 6  # one in six messages happens live
 LIVE_SECONDS = 1.5
 
 
@@ -42,7 +42,7 @@ def live(store: Store, safehold: Safehold, count: int) -> None:
     people = _people(store)
     if not done:
         _send(safehold, [account_created(person) for person in people])
-    history = max(0, len(messages) - LIVE)
+    history = len(messages) - len(messages) // LIVE_SHARE
     for first in range(done, history, 100):
         last = min(first + 100, history)
         events = [event for number in range(first, last) for event in _happen(store, people, messages, number, history)]
