@@ -6,5 +6,7 @@ urlpatterns = [
     path("", include("safehold.record.urls")),
     path("", include("safehold.accounts.urls")),
     path("", include("safehold.console.urls")),
+    path("", include("safehold.desk.review.urls")),
+    path("", include("safehold.desk.appeals.urls")),
     path("ui/", include("safehold.web.urls")),
 ]

@@ -17,6 +17,7 @@ WORKERS = {
     "deliveries": "safehold.desk.decisions.sending:run",
     "expiry": "safehold.desk.decisions.expiry:run",
     "leases": "safehold.desk.review.leases:run",
+    "letters": "safehold.desk.appeals.letters:run",
     "checkpoints": "safehold.record.checkpointer:keep_signing",
 }
 #: A worker that died is started again after so many seconds.

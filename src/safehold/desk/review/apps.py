@@ -13,6 +13,6 @@ class ReviewConfig(AppConfig):
     label = "review"
 
     def ready(self) -> None:
-        from safehold.desk.review import listeners  # noqa: F401 (registers them)
+        from safehold.desk.review import counters, listeners  # noqa: F401 (they register)
 
         post_migrate.connect(_make_queues, sender=self)

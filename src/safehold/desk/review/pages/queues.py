@@ -62,6 +62,20 @@ def counted(queues: Iterable[Queue]) -> list[Waiting]:
     ]
 
 
+def summed(rows: Iterable[Waiting]) -> str:
+    """The state of these queues in one line."""
+    rows = list(rows)
+    counts = [
+        (sum(row.waiting for row in rows), "waiting"),
+        (sum(row.taken for row in rows), "in review"),
+        (sum(row.overdue for row in rows), "overdue"),
+        (sum(row.done_today for row in rows), "done today"),
+    ]
+    return (
+        ", ".join(f"{count:,} {words}" for count, words in counts if count or words in {"waiting", "done today"}) + "."
+    )
+
+
 @require(Permission.REVIEW)
 @never_cache
 @require_GET
@@ -73,8 +87,7 @@ def queue_list(request: HttpRequest) -> HttpResponse:
         "rows": rows,
         "held": list(held_by(request.user).select_related("task__queue", "task__entity")),
         "waiting": sum(row.waiting for row in rows),
-        "overdue": sum(row.overdue for row in rows),
-        "done": sum(row.done_today for row in rows),
+        "summary": summed(rows),
     }
     return render(request, "review/queues.html", context)
 
@@ -87,9 +100,11 @@ def queue(request: HttpRequest, slug: str) -> HttpResponse:
     if found.appeals_only:
         return redirect("appeals")
     allowed = may_work(request.user, found)
+    [row] = counted([found])
     context = {
         "queue": found,
-        "row": counted([found])[0],
+        "row": row,
+        "summary": f"{found.description} {summed([row])}".strip(),
         "waiting": list(_waiting(found, request.user)[:SHOWN]) if allowed else [],
         "taken": list(_taken(found)[:SHOWN]) if allowed else [],
         "allowed": allowed,
@@ -105,7 +120,7 @@ def _waiting(queue: Queue, person: User) -> QuerySet[Task]:
     reports = Notice.objects.filter(entity=OuterRef("entity")).order_by().values("entity").annotate(count=Count("id"))
     return (
         Task.objects.filter(queue=queue, state="queued")
-        .select_related("entity", "decision__policy")
+        .select_related("entity__owner", "decision__policy")
         .defer("decision__verdict", "decision__policy__spec")
         .annotate(
             reports=Subquery(reports.values("count")),

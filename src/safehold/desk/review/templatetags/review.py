@@ -1,8 +1,6 @@
 """What the pages of review and appeals show of a case: small words and the files they load. `{% load review %}`."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from django.template import Library
 from django.templatetags.static import static
@@ -10,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from safehold.desk.decisions.standing import Standing
+from safehold.desk.review.case import Case
 from safehold.web.markup import duration
 
 register = Library()
@@ -19,7 +18,7 @@ _ICONS = {
     "listing": "store", "login": "log-in", "report": "flag",
 }  # fmt: skip
 #: Fields of an event's data that the page shows elsewhere, or that say nothing to a person.
-_ELSEWHERE = frozenset({"text", "actor", "target", "context"})
+_ELSEWHERE = frozenset({"text", "actor", "target", "context", "kind", "id"})
 LONGEST = 300
 
 
@@ -40,11 +39,11 @@ def kind_icon(kind: str) -> str:
 
 
 @register.filter
-def facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+def facts(case: Case) -> list[tuple[str, str]]:
     """(name, value) of what the platform said beside the text, in words: `thread_id` is `Thread id`."""
     shown = []
-    for name, value in data.items():
-        if name in _ELSEWHERE or value in (None, "", [], {}):
+    for name, value in case.facts.items():
+        if name in _ELSEWHERE or value in (None, "", [], {}, case.entity.external_id):
             continue
         words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         yes_no = {True: "yes", False: "no"}.get(value, words) if isinstance(value, bool) else words

@@ -35,6 +35,9 @@ if (form) {
   const reason = form.elements.namedItem("reason");
   let given = Object.values(reasons).includes(reason?.value) ? reason.value : null;
   form.addEventListener("change", (event) => {
+    // A suspension ends: a week, unless somebody says otherwise.
+    const seconds = form.elements.namedItem("seconds");
+    if (event.target.name === "action" && event.target.value === "suspend" && !seconds.value) seconds.value = "604800";
     if (event.target.name !== "policy") return;
     for (const each of document.querySelectorAll("[data-policy]")) each.hidden = each.dataset.policy !== event.target.value;
     if (!reason || (reason.value.trim() && reason.value !== given)) return;
