@@ -18,8 +18,14 @@
  * - The JSON script is for the affected person only (it lets its reader open the ledger's commitment): `opening` is
  *   `safehold.record.opening.opening(row)`. Leave it out for other readers: that step is then reported as not checked.
  * - What the page shows of the row may be marked anywhere on the page: <p data-verify-field="reason">...</p> must have
- *   the row's `reason` as its text (white space around it aside). A difference fails the check.
+ *   the row's `reason` as its text (white space around it aside); a dotted name leads into a JSON column
+ *   (`texts.en.what`). A difference fails the check. Where several rows are on one page, `data-verify-row="decision"`
+ *   beside it says of which kind of row it is.
+ * - <code data-verify-open="action">...</code> marks what the entry itself says in clear; it is checked without an opening.
+ * - `data-verify-start="id"` on a button elsewhere starts the element with that id; several ids, one after a space.
  * - Without a button the check starts at once. `data-verify-result` and `data-verify-steps` are made where missing.
+ * - In another language: <script type="application/json" data-verify-words>{"passed": "..."}</script> anywhere on the page
+ *   gives words in place of those of WORDS below, by their names.
  * - States for CSS: the element has data-state="idle|running|passed|failed|incomplete"; each step is an <li> with
  *   data-state="passed|failed|skipped" and its words in text, so colour never carries the meaning alone.
  * - When it is done the element dispatches a bubbling `verified` event with detail {state, steps, proof}.
@@ -27,18 +33,74 @@
 
 const encoder = new TextEncoder();
 
-/** A check that did not hold; its message is for the visitor. */
-class Failed extends Error {}
+/** Everything a visitor reads, by name; `{name}` is filled in. */
+export const WORDS = {
+  stepPassed: "passed",
+  stepFailed: "failed",
+  stepSkipped: "not checked",
+  running: "Checking…",
+  passed: "Verified: this is what the ledger holds, and the log has signed it.",
+  failed: "Not verified: see which step failed. Please tell us, or the dispute body you trust.",
+  incomplete: "What could be checked here is right; a step was left out, as said below.",
+  hasEntry: "The ledger has an entry",
+  entryMade: "Entry {number}, made {at}.",
+  anotherEntry: "The server sent another entry's proof.",
+  saysSame: "The entry says what this page says",
+  fieldsSame: "{count} fields, exactly as they were recorded.",
+  openSame: "{count} fields that the entry names openly, exactly as this page has them.",
+  onlyAffected: "Only the affected person's own page can check this.",
+  differs: "The record differs from what the ledger took down.",
+  notCovered: "The ledger's entry does not cover “{field}”, which this page shows.",
+  fieldDiffers: "“{field}” on this page differs from the record.",
+  inLog: "The entry is in the log",
+  hashes: "{count} hashes lead from it to the log's root {root}.",
+  otherRoot: "The proof leads to another log than the signed one.",
+  isSigned: "The log has signed it",
+  signedBy: "Signed by {name} with key {key}, for {size} entries.",
+  badSalt: "The page's salt is no hexadecimal number.",
+  notWithin: "The entry's number is not within the log.",
+  tooLong: "The proof is too long.",
+  tooShort: "The proof is too short.",
+  noNote: "The checkpoint is no signed note.",
+  unreadable: "The checkpoint can't be read.",
+  noKey: "The log's public key is no Ed25519 key.",
+  keyName: "The log's public key does not fit its own name.",
+  otherLog: "The checkpoint is another log's.",
+  unsigned: "The log has not signed this checkpoint.",
+  wrongSignature: "The log's signature is wrong.",
+  oldBrowser: "This browser can't check Ed25519 signatures; a newer one can.",
+  answered: "The server answered {status}.",
+  notYet: "The log has not signed a checkpoint over this entry yet. Try again in a minute.",
+  unchecked: "It could not be checked: {error}",
+  itself: "The check itself",
+};
 
-/** A check that could not be made; its message says why. */
-class Skipped extends Error {}
+/** One of WORDS, or what the page has in its place, filled in. */
+function fill(words, name, values = {}) {
+  const text = words[name] ?? WORDS[name] ?? name;
+  return text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
+}
+
+/** What ends a check: one of WORDS with its values, or a sentence of the server's. */
+class Ended extends Error {
+  constructor(name, values = {}) {
+    super(fill({}, name, values));
+    Object.assign(this, { word: name, values });
+  }
+}
+
+/** A check that did not hold. */
+class Failed extends Ended {}
+
+/** A check that could not be made. */
+class Skipped extends Ended {}
 
 const bytesOfBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 const base64OfBytes = (bytes) => btoa(String.fromCharCode(...bytes));
 const hexOfBytes = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function bytesOfHex(text) {
-  if (!/^([0-9a-f]{2})+$/.test(text)) throw new Failed("The page's salt is no hexadecimal number.");
+  if (!/^([0-9a-f]{2})+$/.test(text)) throw new Failed("badSalt");
   return Uint8Array.from(text.match(/../g), (pair) => parseInt(pair, 16));
 }
 
@@ -52,6 +114,9 @@ function concat(...parts) {
   return all;
 }
 
+/** A number as the page's language writes it. */
+const counted = (number) => number.toLocaleString(globalThis.document?.documentElement.lang || "en");
+
 const sha256 = async (...parts) => new Uint8Array(await crypto.subtle.digest("SHA-256", concat(...parts)));
 const equal = (left, right) => left.length === right.length && left.every((byte, at) => byte === right[at]);
 
@@ -62,12 +127,12 @@ export const nodeHash = (left, right) => sha256(Uint8Array.of(1), left, right);
 /** The root that an inclusion proof leads to: RFC 9162, section 2.1.3.2. Sizes beyond 2**53 do not occur. */
 export async function rootFromProof(leaf, index, size, proof) {
   if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) {
-    throw new Failed("The entry's number is not within the log.");
+    throw new Failed("notWithin");
   }
   let [node, last, current] = [index, size - 1, leaf];
   const up = () => ([node, last] = [Math.floor(node / 2), Math.floor(last / 2)]);
   for (const sibling of proof) {
-    if (last === 0) throw new Failed("The proof is too long.");
+    if (last === 0) throw new Failed("tooLong");
     if (node % 2 === 1 || node === last) {
       current = await nodeHash(sibling, current);
       while (node % 2 === 0 && node !== 0) up();
@@ -76,17 +141,17 @@ export async function rootFromProof(leaf, index, size, proof) {
     }
     up();
   }
-  if (last !== 0) throw new Failed("The proof is too short.");
+  if (last !== 0) throw new Failed("tooShort");
   return current;
 }
 
 /** A C2SP checkpoint: {text, origin, size, root, signatures: [{name, keyId, bytes}]}. */
 export function parseCheckpoint(note) {
   const end = note.lastIndexOf("\n\n");
-  if (end < 0) throw new Failed("The checkpoint is no signed note.");
+  if (end < 0) throw new Failed("noNote");
   const text = note.slice(0, end + 1);
   const [origin, size, root] = text.split("\n");
-  if (!origin || !/^(0|[1-9]\d*)$/.test(size ?? "") || !root) throw new Failed("The checkpoint can't be read.");
+  if (!origin || !/^(0|[1-9]\d*)$/.test(size ?? "") || !root) throw new Failed("unreadable");
   const signatures = [];
   for (const line of note.slice(end + 2).split("\n")) {
     const found = /^— (\S+) (\S+)$/.exec(line);
@@ -101,28 +166,28 @@ export function parseCheckpoint(note) {
 export async function parseVerifierKey(vkey) {
   const [name, keyId, encoded] = vkey.trim().split(/\+(.*?)\+(.*)/s);
   const key = encoded ? bytesOfBase64(encoded) : new Uint8Array();
-  if (key.length !== 33 || key[0] !== 1) throw new Failed("The log's public key is no Ed25519 key.");
+  if (key.length !== 33 || key[0] !== 1) throw new Failed("noKey");
   const hash = await sha256(encoder.encode(`${name}\n`), key);
-  if (hexOfBytes(hash.slice(0, 4)) !== keyId) throw new Failed("The log's public key does not fit its own name.");
+  if (hexOfBytes(hash.slice(0, 4)) !== keyId) throw new Failed("keyName");
   return { name, keyId, bytes: key.slice(1) };
 }
 
 async function checkSignature(checkpoint, vkey) {
   const key = await parseVerifierKey(vkey);
-  if (key.name !== checkpoint.origin) throw new Failed("The checkpoint is another log's.");
+  if (key.name !== checkpoint.origin) throw new Failed("otherLog");
   const signature = checkpoint.signatures.find((one) => one.name === key.name && one.keyId === key.keyId);
-  if (!signature) throw new Failed("The log has not signed this checkpoint.");
+  if (!signature) throw new Failed("unsigned");
   let imported;
   try {
     imported = await crypto.subtle.importKey("raw", key.bytes, { name: "Ed25519" }, false, ["verify"]);
   } catch {
-    throw new Skipped("This browser can't check Ed25519 signatures; a newer one can.");
+    throw new Skipped("oldBrowser");
   }
   const message = encoder.encode(checkpoint.text);
   if (!(await crypto.subtle.verify({ name: "Ed25519" }, imported, signature.bytes, message))) {
-    throw new Failed("The log's signature is wrong.");
+    throw new Failed("wrongSignature");
   }
-  return `Signed by ${key.name} with key ${key.keyId}, for ${checkpoint.size.toLocaleString("en")} entries.`;
+  return ["signedBy", { name: key.name, key: key.keyId, size: counted(checkpoint.size) }];
 }
 
 /** How long to wait for a checkpoint that covers a new entry: tries, one second apart. */
@@ -136,10 +201,10 @@ async function fetchProof(url) {
       continue;
     }
     const answer = await response.json();
-    if (!response.ok) throw new Failed(answer.error ?? `The server answered ${response.status}.`);
+    if (!response.ok) throw new Failed(answer.error ?? "answered", { status: response.status });
     return answer;
   }
-  throw new Skipped("The log has not signed a checkpoint over this entry yet. Try again in a minute.");
+  throw new Skipped("notYet");
 }
 
 function shownText(element) {
@@ -151,20 +216,32 @@ function storedText(value) {
   return value === null ? "" : typeof value === "string" ? value.trim() : JSON.stringify(value);
 }
 
+/** Fails unless every field that the page shows is in `row` with the text that the page has. */
+function compare(row, shown) {
+  for (const [field, text] of shown) {
+    const value = field.split(".").reduce((inside, name) => inside?.[name], row);
+    if (value === undefined) throw new Failed("notCovered", { field });
+    if (storedText(value) !== text) throw new Failed("fieldDiffers", { field });
+  }
+}
+
 /**
- * Run all checks in order. `page` is {kind, id, row: {salt, text} | null, shown: [[field, text]], proofUrl, vkey}.
- * Calls `report(title, state, words)` after each and returns "passed", "failed" or "incomplete".
+ * Run all checks in order. `page` is {kind, id, row: {salt, text} | null, shown: [[field, text]],
+ * open: [[field, text]], proofUrl, vkey, words}.
+ * Calls `report(title, state, words)` after each; the state it returns is "passed", "failed" or "incomplete".
  */
 export async function verify(page, report) {
   let state = "passed";
+  const say = (name, values) => fill(page.words ?? {}, name, values);
   const step = async (title, check) => {
     try {
-      report(title, "passed", await check());
+      report(say(title), "passed", say(...(await check())));
       return true;
     } catch (error) {
       const skipped = error instanceof Skipped;
-      const words = error instanceof Failed || skipped ? error.message : `It could not be checked: ${error.message}`;
-      report(title, skipped ? "skipped" : "failed", words);
+      const words =
+        error instanceof Ended ? say(error.word, error.values) : say("unchecked", { error: error.message });
+      report(say(title), skipped ? "skipped" : "failed", words);
       if (!skipped) state = "failed";
       else if (state === "passed") state = "incomplete";
       return false;
@@ -172,42 +249,36 @@ export async function verify(page, report) {
   };
 
   let proof, entry, root, checkpoint;
-  const fetched = await step("The ledger has an entry", async () => {
+  const fetched = await step("hasEntry", async () => {
     proof = await fetchProof(page.proofUrl);
     entry = JSON.parse(proof.entry);
-    if (entry.kind !== page.kind || entry.id !== page.id) throw new Failed("The server sent another entry's proof.");
-    return `Entry ${proof.index.toLocaleString("en")}, made ${entry.at}.`;
+    if (entry.kind !== page.kind || entry.id !== page.id) throw new Failed("anotherEntry");
+    return ["entryMade", { number: counted(proof.index), at: entry.at }];
   });
   if (!fetched) return { state, proof };
 
-  await step("The entry says what this page says", async () => {
-    if (!page.row) throw new Skipped("Only the affected person's own page can check this.");
-    const commitment = hexOfBytes(await sha256(bytesOfHex(page.row.salt), encoder.encode(page.row.text)));
-    if (commitment !== entry.commitment) throw new Failed("The record differs from what the ledger took down.");
-    const row = JSON.parse(page.row.text);
-    for (const [field, text] of page.shown) {
-      if (!(field in row)) throw new Failed(`The ledger's entry does not cover “${field}”, which this page shows.`);
-      if (storedText(row[field]) !== text) throw new Failed(`“${field}” on this page differs from the record.`);
+  await step("saysSame", async () => {
+    compare(entry, page.open);
+    if (!page.row) {
+      if (!page.open.length) throw new Skipped("onlyAffected");
+      return ["openSame", { count: page.open.length }];
     }
-    return `${Object.keys(row).length} fields, exactly as they were recorded.`;
+    const commitment = hexOfBytes(await sha256(bytesOfHex(page.row.salt), encoder.encode(page.row.text)));
+    if (commitment !== entry.commitment) throw new Failed("differs");
+    const row = JSON.parse(page.row.text);
+    compare(row, page.shown);
+    return ["fieldsSame", { count: Object.keys(row).length }];
   });
-  await step("The entry is in the log", async () => {
+  await step("inLog", async () => {
     checkpoint = parseCheckpoint(proof.checkpoint);
     const leaf = await leafHash(encoder.encode(proof.entry));
     root = await rootFromProof(leaf, proof.index, checkpoint.size, proof.proof.map(bytesOfBase64));
-    if (!equal(root, checkpoint.root)) throw new Failed("The proof leads to another log than the signed one.");
-    return `${proof.proof.length} hashes lead from it to the log's root ${base64OfBytes(root)}.`;
+    if (!equal(root, checkpoint.root)) throw new Failed("otherRoot");
+    return ["hashes", { count: proof.proof.length, root: base64OfBytes(root) }];
   });
-  await step("The log has signed it", () => checkSignature(checkpoint ?? parseCheckpoint(proof.checkpoint), page.vkey ?? proof.vkey));
+  await step("isSigned", () => checkSignature(checkpoint ?? parseCheckpoint(proof.checkpoint), page.vkey ?? proof.vkey));
   return { state, proof };
 }
-
-const RESULTS = {
-  running: "Checking…",
-  passed: "Verified: this is what the ledger holds, and the log has signed it.",
-  failed: "Not verified: see which step failed. Please tell us, or the dispute body you trust.",
-  incomplete: "What could be checked here is right; a step was left out, as said below.",
-};
 
 if (globalThis.customElements) {
   customElements.define(
@@ -215,7 +286,8 @@ if (globalThis.customElements) {
     class extends HTMLElement {
       connectedCallback() {
         this.dataset.state = "idle";
-        const start = this.querySelector("[data-verify-start]");
+        const elsewhere = this.id && document.querySelector(`[data-verify-start~="${CSS.escape(this.id)}"]`);
+        const start = this.querySelector("[data-verify-start]") ?? elsewhere;
         if (start) start.addEventListener("click", () => this.run());
         else this.run();
       }
@@ -233,20 +305,22 @@ if (globalThis.customElements) {
         if (this.dataset.state === "running") return;
         const result = this.part("data-verify-result", "p");
         const steps = this.part("data-verify-steps", "ol");
-        const row = this.querySelector('script[type="application/json"]');
+        const row = this.querySelector('script[type="application/json"]:not([data-verify-words])');
+        const given = document.querySelector("script[data-verify-words]");
+        const words = given ? JSON.parse(given.textContent) : {};
         result.setAttribute("role", "status");
         steps.replaceChildren();
-        this.settle("running", result);
+        this.settle("running", result, words);
         const taken = [];
-        const report = (title, state, words) => {
+        const report = (title, state, said) => {
           const item = document.createElement("li");
-          const verdict = { passed: "passed", failed: "failed", skipped: "not checked" }[state];
+          const verdict = fill(words, { passed: "stepPassed", failed: "stepFailed", skipped: "stepSkipped" }[state]);
           const heading = document.createElement("strong");
           item.dataset.state = state;
           heading.textContent = `${title}: ${verdict}.`;
-          item.append(heading, ` ${words}`);
+          item.append(heading, ` ${said}`);
           steps.append(item);
-          taken.push({ title, state, words });
+          taken.push({ title, state, words: said });
         };
         let outcome;
         try {
@@ -255,26 +329,32 @@ if (globalThis.customElements) {
               kind: this.dataset.kind,
               id: this.dataset.id,
               row: row ? JSON.parse(row.textContent) : null,
-              shown: Array.from(document.querySelectorAll("[data-verify-field]"), (element) => [
-                element.dataset.verifyField,
-                shownText(element),
-              ]),
+              shown: this.marked("data-verify-field"),
+              open: this.marked("data-verify-open"),
               proofUrl: this.dataset.proof,
               vkey: this.dataset.vkey,
+              words,
             },
             report,
           );
         } catch (error) {
-          report("The check itself", "failed", error.message);
+          report(fill(words, "itself"), "failed", error.message);
           outcome = { state: "failed" };
         }
-        this.settle(outcome.state, result);
+        this.settle(outcome.state, result, words);
         this.dispatchEvent(new CustomEvent("verified", { bubbles: true, detail: { ...outcome, steps: taken } }));
       }
 
-      settle(state, result) {
+      /** [field, text] of everything that the page marks with this attribute as this row's. */
+      marked(name) {
+        return Array.from(document.querySelectorAll(`[${name}]`))
+          .filter((element) => (element.dataset.verifyRow ?? this.dataset.kind) === this.dataset.kind)
+          .map((element) => [element.getAttribute(name), shownText(element)]);
+      }
+
+      settle(state, result, words) {
         this.dataset.state = state;
-        result.textContent = RESULTS[state];
+        result.textContent = fill(words, state);
       }
     },
   );
