@@ -1,0 +1,193 @@
+"""Who may see what: every page of the console and of people and keys, for every role, and for nobody at all.
+
+The table of needs is written out here, apart from the code, so that a page that changes who may see it fails a test; a
+page that is in the code and not in the table fails too.
+"""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+
+from safehold.accounts import people
+from safehold.accounts.keys import create_key
+from safehold.accounts.models import User
+from safehold.accounts.roles import PERMISSIONS, Role, Scope
+from safehold.accounts.roles import Permission as P
+from safehold.desk.decisions.models import Endpoint
+from tests import console_rows
+
+pytestmark = pytest.mark.django_db
+
+#: url name -> (method, what it needs). Names that people and keys or the console serve; the desk's rooms have their own.
+NEEDS: dict[str, tuple[str, set[P]]] = {
+    "overview": ("get", set()),
+    "live": ("get", {P.READ_DECISIONS}),
+    "decisions": ("get", {P.READ_DECISIONS}),
+    "decision": ("get", {P.READ_DECISIONS}),
+    "policies": ("get", {P.READ_POLICIES}),
+    "policy": ("get", {P.READ_POLICIES}),
+    "policy-diff": ("get", {P.READ_POLICIES}),
+    "ledger": ("get", {P.READ_LEDGER}),
+    "ledger-verify": ("post", {P.READ_LEDGER}),
+    "ledger-progress": ("get", {P.READ_LEDGER}),
+    "ledger-entries": ("get", {P.READ_LEDGER}),
+    "ledger-entry": ("get", {P.READ_LEDGER}),
+    "ledger-entry-proof": ("get", {P.READ_LEDGER}),
+    "deliveries": ("get", {P.READ_WEBHOOKS}),
+    "dead-letters": ("get", {P.READ_WEBHOOKS}),
+    "dead-letters-retry": ("post", {P.MANAGE_WEBHOOKS}),
+    "delivery": ("get", {P.READ_WEBHOOKS}),
+    "delivery-retry": ("post", {P.MANAGE_WEBHOOKS}),
+    "endpoints": ("get", {P.READ_WEBHOOKS}),
+    "endpoint-add": ("get", {P.MANAGE_WEBHOOKS}),
+    "endpoint": ("get", {P.READ_WEBHOOKS}),
+    "endpoint-rotate": ("post", {P.MANAGE_WEBHOOKS}),
+    "endpoint-ping": ("post", {P.MANAGE_WEBHOOKS}),
+    "endpoint-switch": ("post", {P.MANAGE_WEBHOOKS}),
+    "audit": ("get", {P.READ_AUDIT}),
+    "reports": ("get", {P.READ_CONTENT}),
+    "report": ("get", {P.READ_CONTENT}),
+    "people": ("get", {P.READ_PEOPLE}),
+    "person-add": ("get", {P.MANAGE_PEOPLE}),
+    "person": ("get", {P.READ_PEOPLE}),
+    "person-roles": ("post", {P.MANAGE_PEOPLE}),
+    "person-invite": ("post", {P.MANAGE_PEOPLE}),
+    "person-deactivate": ("post", {P.MANAGE_PEOPLE}),
+    "person-reactivate": ("post", {P.MANAGE_PEOPLE}),
+    "person-sign-out": ("post", {P.MANAGE_PEOPLE}),
+    "api-keys": ("get", {P.MANAGE_KEYS}),
+    "api-key-create": ("post", {P.MANAGE_KEYS}),
+    "api-key-revoke": ("post", {P.MANAGE_KEYS}),
+    "profile": ("get", set()),
+    "session-end": ("post", set()),
+    "sessions-end-others": ("post", set()),
+}
+#: What people without an account may open, each with its reason.
+OPEN = {"welcome": "its address is the permission", "": "leads to the profile or the sign-in"}
+
+
+@pytest.fixture
+def made() -> Iterator[console_rows.Made]:
+    cache.clear()
+    made = console_rows.make(480)
+    Endpoint.objects.update(url="https://127.0.0.1:9/")  # refused at once, without a name service
+    yield made
+    for thread in threading.enumerate():
+        if thread.name == "ledger-check":
+            thread.join(30)
+    cache.clear()
+
+
+def addresses(made: console_rows.Made) -> dict[str, str]:
+    """An address of something real for each name."""
+    somebody = people.add_person(None, "somebody@example.org").pk
+    key = create_key(None, "a key", [Scope.READ_DECISIONS], service="plaza")[0].pk
+    first, last = (made.versions["spam.bulk"],) * 2
+    given: dict[str, list[Any]] = {
+        "decision": [made.decisions[0]],
+        "policy": ["spam.bulk"],
+        "policy-diff": ["spam.bulk", first, last],
+        "ledger-entry": [0],
+        "ledger-entry-proof": [0],
+        "delivery": [made.delivery],
+        "delivery-retry": [made.delivery],
+        "endpoint": [made.endpoint],
+        "endpoint-rotate": [made.endpoint],
+        "endpoint-ping": [made.endpoint],
+        "endpoint-switch": [made.endpoint],
+        "report": [made.notice],
+        "api-key-revoke": [key],
+        "session-end": [1],
+        **{name: [somebody] for name in NEEDS if name.startswith("person") and name != "person-add"},
+    }
+    return {name: reverse(name, args=given.get(name, [])) for name in NEEDS}
+
+
+def views() -> dict[str, Any]:
+    """Every view of the two rooms, by name."""
+    from safehold.accounts import urls as accounts_urls
+    from safehold.console import urls as console_urls
+
+    patterns = [*accounts_urls.urlpatterns, *console_urls.urlpatterns]
+    return {pattern.name or "": pattern.callback for pattern in patterns if isinstance(pattern, URLPattern)}
+
+
+def test_every_page_says_what_it_needs_and_the_table_knows_it() -> None:
+    found = views()
+    assert set(found) == set(NEEDS) | set(OPEN)
+    for name, (_, needed) in NEEDS.items():
+        assert found[name].permissions == needed, name
+    for name in OPEN:
+        assert not hasattr(found[name], "permissions")
+
+
+def test_the_site_serves_them_all() -> None:
+    served = set(get_resolver().reverse_dict)
+    assert set(NEEDS) <= served
+
+
+@pytest.mark.parametrize("role", [None, *Role])
+def test_who_may_see_what(role: Role | None, made: console_rows.Made) -> None:
+    """Somebody with `role` (None: with no role) opens every page: allowed exactly where the table says so."""
+    user = people.add_person(None, "tester@example.org", roles=[role] if role else [])
+    if role is Role.ADMIN:
+        user = made.people[Role.ADMIN]
+    held = PERMISSIONS[role] if role else frozenset()
+    wrong = []
+    for name, address in addresses(made).items():
+        method, needed = NEEDS[name]
+        client = Client()
+        client.force_login(User.objects.get(pk=user.pk))
+        answer = getattr(client, method)(address)
+        allowed = answer.status_code not in {401, 403} and not answer.get("Location", "").startswith("/account/")
+        if allowed != (needed <= held):
+            wrong.append((name, answer.status_code))
+    assert wrong == []
+
+
+def test_nobody_sees_anything_without_signing_in(client: Client, made: console_rows.Made) -> None:
+    for name, address in addresses(made).items():
+        answer = getattr(client, NEEDS[name][0])(address)
+        assert answer.status_code == 302, name
+        assert answer["Location"].startswith("/account/login/?next=%2F"), name
+
+
+def test_after_signing_in_one_is_where_one_wanted_to_go(client: Client, made: console_rows.Made) -> None:
+    there = client.get(f"{reverse('decisions')}?q=action:remove")["Location"]
+    user = people.add_person(None, "reader@example.org", roles=[Role.READ_ONLY])
+    people.accept_invitation(user, people.invite(None, user), "correct horse battery staple")
+    answer = client.post(there, {"login": user.email, "password": "correct horse battery staple"})
+    assert answer["Location"] == "/decisions/?q=action:remove"
+
+
+def test_a_page_that_is_refused_says_what_is_lacking(client: Client) -> None:
+    client.force_login(people.add_person(None, "reader@example.org", roles=[Role.READ_ONLY]))
+    answer = client.get(reverse("audit"))
+    assert answer.status_code == 403
+    assert answer.context["lacking"] == [P.READ_AUDIT]
+
+
+def test_a_request_by_htmx_sends_the_whole_page_to_the_sign_in(client: Client) -> None:
+    answer = client.get(
+        reverse("ledger-progress"), headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/ledger/"}
+    )
+    assert answer.status_code == 204
+    assert answer["HX-Redirect"] == "/account/login/?next=%2Fledger%2F"
+
+
+def test_the_sidebar_shows_only_what_one_may_open(client: Client, made: console_rows.Made) -> None:
+    client.force_login(made.people[Role.READ_ONLY])
+    page = client.get("/").content.decode()
+    for name, shown in (
+        ("decisions", True),
+        ("ledger", True),
+        ("audit", False),
+        ("people", False),
+        ("api-keys", False),
+    ):
+        assert (f'href="{reverse(name)}"' in page) is shown, name
