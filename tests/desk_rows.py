@@ -136,7 +136,8 @@ def report(
         )  # fmt: skip
         record.add(event)
     made = Decision(
-        service=event.service, event=event, subject_kind="report", subject_id=event.subject_id, account_id=by,
+        service=event.service, event=event, subject_kind=entity.kind, subject_id=entity.external_id,
+        account_id=entity.owner.external_id if entity.owner else "",
         action="allow", queue=queue, rule="reports/route" if queue else "", bundle="b" * 64,
         verdict=verdict("allow", winner=None, hits=[], queue=queue or None), detection_automated=False,
         automation="fully",

@@ -97,7 +97,7 @@ def test_the_statement_has_ended_and_says_so(won):
 
 
 def test_everybody_concerned_is_told(won):
-    appeal, _, _, notice = won
+    _appeal, _, _, notice = won
     told = [json.loads(each.payload)["data"] for each in Delivery.objects.filter(type="appeal.decided").order_by("id")]
     assert [(each["recipient"], each["account_id"]) for each in told] == [("affected", "u1"), ("notifier", "u9")]
     affected, notifier = told

@@ -87,7 +87,7 @@ def test_grounds_are_needed_and_have_a_length(removed, grounds, reason):
 
 
 def test_each_side_appeals_once(removed):
-    decision, _, entity = removed
+    decision, _, _entity = removed
     file_appeal(decision, grounds="It was a joke.")
     with pytest.raises(AppealRefused, match="already"):
         file_appeal(decision, grounds="Really.")

@@ -52,7 +52,7 @@ def test_a_decision_that_wants_nobody_makes_no_task():
 
 
 def test_the_same_thing_twice_is_one_task_about_the_newer_decision():
-    first, entity = flagged()
+    first, _entity = flagged()
     second = desk_rows.carried(desk_rows.decision(first.event, "remove"))
     [task] = Task.objects.all()
     assert task.decision == second
@@ -81,7 +81,7 @@ def test_a_report_about_something_never_seen_is_looked_at_all_the_same():
     unknown = desk_rows.Entity.objects.create(service=desk_rows.service(), kind="content", external_id="never-seen")
     notice = report(unknown)
     [task] = Task.objects.all()
-    assert (task.entity, task.decision.subject_kind) == (unknown, "report")
+    assert (task.entity, task.decision.event) == (unknown, notice.event)
     moderator = person()
     claims.claim_next(moderator, queue("reports"))
     task.refresh_from_db()
@@ -97,7 +97,7 @@ def test_the_most_urgent_comes_first_and_then_the_oldest():
     flagged(key="low.one")
     desk_rows.PolicyVersion.objects.filter(key="low.one")
     desk_rows.policy("high.one", severity="critical")
-    urgent, _ = flagged(key="high.one")
+    _urgent, _ = flagged(key="high.one")
     report(flagged(key="low.one")[1], kind="trusted_flagger")
     moderator = person()
     order = []
@@ -167,7 +167,7 @@ def test_somebody_elses_item_cannot_be_decided():
 
 
 def test_what_was_decided_meanwhile_is_not_decided_over_unseen():
-    rule, entity = flagged()
+    rule, _entity = flagged()
     moderator, quicker = person(), person()
     claims.claim_next(moderator, queue("spam"))
     from safehold.desk.decisions.decide import decide
@@ -180,7 +180,7 @@ def test_what_was_decided_meanwhile_is_not_decided_over_unseen():
 
 
 def test_what_one_queue_settled_does_not_wait_in_another():
-    rule, entity = flagged(queue="spam")
+    rule, _entity = flagged(queue="spam")
     desk_rows.carried(desk_rows.decision(rule.event, "allow", queue="privacy"))
     assert Task.objects.filter(state="queued").count() == 2
     moderator = person()
@@ -191,7 +191,7 @@ def test_what_one_queue_settled_does_not_wait_in_another():
 
 
 def test_moving_to_a_queue_where_the_same_waits_joins_it():
-    rule, entity = flagged(queue="spam")
+    rule, _entity = flagged(queue="spam")
     desk_rows.carried(desk_rows.decision(rule.event, "hold", queue="scams"))
     moderator = person()
     task = claims.claim_next(moderator, queue("spam")).task

@@ -95,7 +95,8 @@ def read_case(entity: Entity, asked: Decision) -> Case:
     versions = list(entity.versions.select_related("event").order_by("-captured_at", "-id")[:VERSIONS])
     about = affected(asked)
     # What is decided about is what the event of the decision said; of a report, what was known of the thing reported.
-    event = asked.event if asked.subject_kind != "report" or not versions else versions[0].event
+    seen = [version.event for version in versions if reported_by(version.event) is None]
+    event = seen[0] if reported_by(asked.event) and seen else asked.event
     text, facts = _content(event, versions)
     before = [
         version for version in versions if version.event_id != event.pk and version.captured_at < event.occurred_at

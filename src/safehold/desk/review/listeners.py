@@ -85,7 +85,8 @@ def _decision_about(notice: Notice) -> Decision | None:
     standing = Decision.objects.filter(
         service_id=entity.service_id, subject_kind=entity.kind, subject_id=entity.external_id, overridden_by=None
     ).select_related("policy")
-    newest = standing.order_by("-decided_at", "-id").first()
+    # What rules said when they saw a report is no decision on what was reported.
+    newest = standing.exclude(event__subject_kind="report", person=None).order_by("-decided_at", "-id").first()
     if newest is not None:
         return newest
     asked = _of_event(notice)
