@@ -157,6 +157,8 @@ def axe() -> object:
     """`axe(page)`: fail, naming what is wrong and where, if the page has an accessibility violation."""
 
     def check(page: Page) -> None:
+        page.emulate_media(reduced_motion="reduce")  # a colour half-way through a transition is nobody's choice
+        page.wait_for_timeout(250)
         results = Axe().run(page)
         assert results.violations_count == 0, f"{page.url}\n{results.generate_report()}"
 

@@ -1,7 +1,9 @@
 """`safehold up`: everything a first start needs, then serve. `make up` runs it."""
 
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -36,11 +38,15 @@ def up(
     import django
 
     django.setup()
+    # uvicorn ends what is open and then raises the signal again: leave by an exception, so that Plaza ends too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     plaza = _prepare(port, demo, replay)
     try:
         from safehold.cli.serve import serve
 
         serve(host=host, port=port)
+    except KeyboardInterrupt:
+        console.print("Stopped. Everything is kept; `make up` goes on from here.")
     finally:
         if plaza:
             plaza.terminate()
