@@ -64,9 +64,10 @@ def test_when_nothing_is_left_the_queue_says_so(client, moderator):
     assert "All done" in page.content.decode()
 
 
-def test_the_reason_begins_with_what_the_policy_tells_people(client, moderator):
+def test_the_reason_begins_with_what_the_rule_found_beside_what_the_policy_tells_people(client, moderator):
     flagged()
     page = start(client)
+    assert page.context["reason"] == "It links to earn.example"
     assert "We removed a post with links to a known scam." in page.content.decode()
     assert page.context["picked"] == "spam.links"
     assert page.context["chosen"] == ""  # what is to happen is for the person to say

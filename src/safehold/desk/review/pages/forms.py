@@ -105,12 +105,12 @@ def policy_choices(case: Case) -> list[tuple[str, ...]]:
 
 
 def reasons_for(case: Case) -> dict[str, str]:
-    """policy -> the words for the affected person that the reason begins with, in the content's language if there are any."""
-    found = {}
-    for version in case.policies:
-        notice = version.spec.get("notice") or {}
-        words = notice.get(case.language[:2]) or notice.get("en") or next(iter(notice.values()), "")
-        found[version.key] = " ".join(words.split())
+    """policy -> what its rules found, as the reason begins. The policy's own notice needs no repeating: the statement of
+    reasons has it beside the reason."""
+    found: dict[str, str] = {}
+    for hit in case.rules.hits if case.rules else ():
+        if hit.mode != "shadow" and hit.reason:
+            found.setdefault(hit.rule.rpartition("/")[0], hit.reason)
     return found
 
 

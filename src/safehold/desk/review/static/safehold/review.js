@@ -1,5 +1,5 @@
 // The item under review: what keys and fields do beyond pressing a button. Without this file everything can still be
-// decided; the reason is then not filled in for another policy, and the lease is not counted down.
+// decided; the reason then does not follow the policy, and the lease is not counted down.
 const LOW_SECONDS = 60;
 
 // Show or blur all that was written, together.
@@ -28,7 +28,7 @@ document.addEventListener("keydown", (event) => {
   if (link && !event.target.matches("input, textarea, select")) link.click();
 });
 
-// The words for the person concerned follow the policy, until somebody has written their own.
+// The reason begins with what the rules of the policy found, until somebody has written their own.
 const form = document.querySelector("[data-decide]");
 const reasons = JSON.parse(document.getElementById("reasons")?.textContent ?? "{}");
 if (form) {

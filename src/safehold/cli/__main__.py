@@ -1,0 +1,5 @@
+"""`python -m safehold.cli`: the command without its script."""
+
+from safehold.cli import app
+
+app()
