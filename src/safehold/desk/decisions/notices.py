@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from safehold.desk.decisions.deliveries import stamp, tell_platform
 from safehold.desk.decisions.models import Decision, DecisionNotice, Delivery
+from safehold.desk.entities.subjects import reported_by
 from safehold.desk.reports.models import Notice
 from safehold.desk.reports.notices import OPEN, answer_delivered, receipt_delivered, resolve
 from safehold.desk.topics import on
@@ -31,6 +32,8 @@ def note_delivery(delivery: Delivery, record: Record) -> None:
 def link_notices(decision: Decision) -> list[Notice]:
     """Link the decision to the notices it answers: a rule's decision to its own report, a person's to every notice of
     its chain and, unless it is an appeal, whatever open one there is about the same thing."""
+    if decision.person_id is None and reported_by(decision.event) is None:
+        return []
     notices = list(_answered_by(decision))
     DecisionNotice.objects.bulk_create(DecisionNotice(decision=decision, notice=notice) for notice in notices)
     return notices

@@ -11,7 +11,7 @@ decision that wants a person has a `queue` and no `person`.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import structlog
@@ -22,9 +22,9 @@ from django.utils import timezone
 from safehold.desk.decisions.actions import InvalidParams
 from safehold.desk.decisions.enforce import enforce_labels, enforce_rules
 from safehold.desk.decisions.models import Decision, Outbox
-from safehold.desk.entities.projection import project
+from safehold.desk.entities.projection import project, project_all
 from safehold.desk.reports.notices import notice_from
-from safehold.desk.topics import on
+from safehold.desk.topics import on, tell
 from safehold.record.recording import Record, recording
 
 __all__ = ["carry_on_once", "on", "run"]
@@ -75,18 +75,46 @@ def carry_on_once(limit: int = BATCH) -> int:
     """Carry on up to `limit` waiting rows and return how many were taken, failed ones included; 0 when nothing waits."""
     if not _waiting().exists():  # a look without the writer's lock
         return 0
-    taken = 0
-    until = time.monotonic() + SLICE_SECONDS
     with recording() as record:
-        rows = _waiting()
+        waiting = _waiting()
         if connection.features.has_select_for_update_skip_locked:
-            rows = rows.select_for_update(skip_locked=True)
-        for row in rows[:limit]:
-            _carry_on(record, row)
-            taken += 1
-            if time.monotonic() > until:
-                break
-    return taken
+            waiting = waiting.select_for_update(skip_locked=True)
+        rows = list(waiting[:limit])
+        done = _carry_on_quiet(record, rows)
+        until = time.monotonic() + SLICE_SECONDS
+        for row in rows:
+            if row.pk not in done:
+                _carry_on(record, row)
+                done.add(row.pk)
+                if time.monotonic() > until:
+                    break
+    return len(done)
+
+
+def _carry_on_quiet(record: Record, rows: Sequence[Outbox]) -> set[int]:
+    """Most decisions allow something and nothing follows but that it was seen: those, all at once. Returns which."""
+    references = {row.reference: row.pk for row in rows if row.topic == "decision.made" and not row.attempts}
+    decisions = Decision.objects.filter(pk__in=references, action="allow", queue="", overridden_by=None)
+    quiet = [decision for decision in decisions.select_related("event").defer("verdict") if is_quiet(decision)]
+    if not quiet:
+        return set()
+    try:
+        with recording():
+            project_all(decision.event for decision in quiet)
+            for decision in quiet:
+                tell("decision.made", decision, record)
+    except Exception as error:
+        log.warning("outbox_batch_failed", decisions=len(quiet), exc_info=error)
+        return set()  # one by one, each with its own error
+    done = {references[decision.pk] for decision in quiet}
+    Outbox.objects.filter(pk__in=done).update(attempts=F("attempts") + 1, done_at=timezone.now())
+    return done
+
+
+def is_quiet(decision: Decision) -> bool:
+    """True if a rule's decision does nothing, sets nothing, answers nobody and asks nobody."""
+    silent = decision.action == "allow" and not decision.queue and not decision.params.get("labels")
+    return silent and decision.event.subject_kind != "report"
 
 
 def _waiting() -> QuerySet[Outbox]:

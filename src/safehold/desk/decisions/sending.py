@@ -102,7 +102,8 @@ def claim(limit: int, busy: Collection[str] = ()) -> list[Outbound]:
         actions = {action.pk: action for action in ours.select_for_update(skip_locked=skip).order_by("pk")}
         due = _due(busy).filter(Q(action=None) | Q(action__in=actions), pk__in=[pk for pk, _ in candidates])
         rows = due.select_related("endpoint").select_for_update(skip_locked=skip, of=("self",))
-        taken, room = [], Counter[str]()
+        taken: list[Delivery] = []
+        room = Counter[str]()
         for delivery in rows:
             if len(taken) == limit:
                 break

@@ -136,7 +136,7 @@ def token_of(statement_id: str, secret: str | None = None) -> str:
 
 def statement_for(statement_id: str, token: str) -> StatementOfReasons | None:
     """The statement, if the token is its own; None for anything else, after the same work."""
-    known = [None, *settings.SECRET_KEY_FALLBACKS]
+    known = [None, *map(str, settings.SECRET_KEY_FALLBACKS)]
     fits = [constant_time_compare(token_of(statement_id, secret), token) for secret in known]
     if not any(fits):
         return None
