@@ -5,10 +5,10 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types fmt bench docs lock clean
+.PHONY: help up test lint types fmt bench docs pictures lock clean
 
 help:  ## list what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  \033[1mmake %-6s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: .venv/run  ## install, migrate, load the starter policies and the demo, serve on http://127.0.0.1:8000
 	@$(BIN)/safehold up
@@ -34,6 +34,9 @@ bench: .venv/dev  ## every benchmark, side by side with its peers
 docs: .venv/dev  ## the documentation, into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+pictures: .venv/dev .venv/browser  ## the pictures in README and documentation, from the real thing
+	$(BIN)/python docs/pictures/take.py
 
 lock: .venv/dev  ## pin what pyproject.toml asks for, for every platform and Python it supports
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra postgres -o requirements/run.txt

@@ -30,14 +30,19 @@ PASSWORD = "correct-horse-battery"
 PEOPLE = {"admin": "admin", "mira": "moderator", "noor": "senior_moderator", "otto": "auditor", "rita": "read_only"}
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium, headless."""
+def chromium() -> str:
+    """The browser of this machine."""
     names = [os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
     path = next(filter(None, (shutil.which(name) for name in names if name)), None)
     assert path, "no Chromium here: tests/e2e/install-browser installs it, or says how to"
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, headless."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=BROWSER_ARGUMENTS)
         yield browser
         browser.close()
 
