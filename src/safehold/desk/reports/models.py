@@ -56,7 +56,10 @@ class Notice(models.Model):
         constraints = (
             models.CheckConstraint(condition=models.Q(state__in=NOTICE.states), name="notice_state_is_known"),
         )
-        indexes = (models.Index(fields=["service", "state", "-received_at"], name="notice_by_state"),)
+        indexes = (
+            models.Index(fields=["service", "-received_at"], name="notice_newest"),
+            models.Index(fields=["service", "state", "-received_at"], name="notice_by_state"),
+        )
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} about {self.entity}"
