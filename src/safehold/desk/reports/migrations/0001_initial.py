@@ -97,7 +97,10 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "indexes": [models.Index(fields=["service", "state", "-received_at"], name="notice_by_state")],
+                "indexes": [
+                    models.Index(fields=["service", "-received_at"], name="notice_newest"),
+                    models.Index(fields=["service", "state", "-received_at"], name="notice_by_state"),
+                ],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(
