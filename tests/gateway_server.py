@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
+import pytest
+
+from tests.conftest import _in_use, _with_name
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "https://plaza.example/forum"
@@ -118,6 +122,28 @@ class Server:
         text = httpx.get(f"{self.url}/metrics").text
         found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0
+
+
+@contextmanager
+def database_of_its_own(vendor: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """A migrated database for a whole module, as Django's default connection too; its URL. See tests/conftest.py."""
+    blocker = request.getfixturevalue("django_db_blocker")
+    if vendor == "sqlite":
+        path = folder / "safehold.sqlite3"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        databases = _in_use(f"sqlite:///{path}", vendor, blocker)
+        yield next(databases).url
+        next(databases, None)
+        return
+    server, template = request.getfixturevalue("postgres_url"), request.getfixturevalue("postgres_template")
+    name = f"module_{os.urandom(6).hex()}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    databases = _in_use(_with_name(server, name), vendor, blocker)
+    yield next(databases).url
+    next(databases, None)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def free_port() -> int:

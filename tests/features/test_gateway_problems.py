@@ -6,7 +6,6 @@ import json
 import socket
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
@@ -16,8 +15,7 @@ from django.utils import timezone
 from safehold.accounts.keys import create_key
 from safehold.accounts.roles import Scope
 from safehold.gateway.problems import KINDS
-from tests.conftest import _restore, use_database
-from tests.gateway_server import SOURCE, message, policy_folder, serving
+from tests.gateway_server import SOURCE, database_of_its_own, message, policy_folder, serving
 from tests.world import service
 
 EVENT = {"Content-Type": "application/cloudevents+json"}
@@ -25,37 +23,24 @@ SECRET_WORD = "xyzzy-secret-4711"
 
 
 @pytest.fixture(scope="module")
-def place(
-    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: object
-) -> Iterator[SimpleNamespace]:
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """One server for the module, with a key of each kind."""
-    from django.db import connections
-
-    folder = tmp_path_factory.mktemp("gateway")
-    database = folder / "safehold.sqlite3"
-    database.write_bytes(sqlite_template.read_bytes())
-    before = dict(connections.databases["default"])
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]
-        try:
-            use_database(f"sqlite:///{database}")
-            service()
-            keys = {
-                name: create_key(None, name, scopes, service="plaza")[1]
-                for name, scopes in {
-                    "both": [Scope.WRITE_EVENTS, Scope.READ_DECISIONS],
-                    "writer": [Scope.WRITE_EVENTS],
-                    "reader": [Scope.READ_DECISIONS],
-                }.items()
-            }
-            expired, keys["expired"] = create_key(
-                None, "old", [Scope.WRITE_EVENTS], service="plaza", expires_at=timezone.now() + timedelta(days=1)
-            )
-            type(expired).objects.filter(pk=expired.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
-        finally:
-            _restore(before)
-    policies = policy_folder(folder / "policies")
-    with serving(f"sqlite:///{database}", policies, folder, rate=0) as server:
-        yield SimpleNamespace(server=server, keys=keys, client=server.client(keys["both"]), log=server.log)
+    folder = tmp_path_factory.mktemp("problems")
+    with database_of_its_own("sqlite", request, folder) as url:
+        service()
+        keys = {
+            name: create_key(None, name, scopes, service="plaza")[1]
+            for name, scopes in {
+                "both": [Scope.WRITE_EVENTS, Scope.READ_DECISIONS],
+                "writer": [Scope.WRITE_EVENTS],
+                "reader": [Scope.READ_DECISIONS],
+            }.items()
+        }
+        tomorrow = timezone.now() + timedelta(days=1)
+        expired, keys["expired"] = create_key(None, "old", [Scope.WRITE_EVENTS], service="plaza", expires_at=tomorrow)
+        type(expired).objects.filter(pk=expired.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+        with serving(url, policy_folder(folder / "policies"), folder, rate=0) as server:
+            yield SimpleNamespace(server=server, keys=keys, client=server.client(keys["both"]), log=server.log)
 
 
 def problem(answer: httpx.Response, status: int, kind: str) -> dict[str, object]:

@@ -7,11 +7,15 @@ from pathlib import Path
 
 
 def described(error: BaseException) -> dict[str, str]:
-    """`fault`: the exception's type, with SQLSTATE or SQLite's error name if it has one; `where`: the innermost frames."""
-    cause = error.__cause__ if error.__cause__ is not None else error
+    """`fault`: the exception's type and that of its first cause, with SQLSTATE or SQLite's error name; `where`: the
+    innermost frames of the cause."""
+    cause = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    names = [type(error).__name__] + ([type(cause).__name__] if cause is not error else [])
     code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
-    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    frames = traceback.extract_tb(cause.__traceback__)[-6:]
     return {
-        "fault": f"{type(error).__name__} {code}" if code else type(error).__name__,
+        "fault": " from ".join(names) + (f" {code}" if code else ""),
         "where": " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)),
     }

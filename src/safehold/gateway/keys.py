@@ -125,6 +125,7 @@ class Keyring:
                 if not failing:
                     log.error("keys_unreadable", **described(error))
                 failing = True
+                self._store.close()  # the next try gets a connection of its own
             if self._stop.wait(REFRESH_SECONDS):
                 break
         try:

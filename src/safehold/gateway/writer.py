@@ -46,6 +46,7 @@ class Writer:
         self._waiting = 0  # events handed in and not answered; touched by the event loop only
         self._loop: asyncio.AbstractEventLoop | None = None
         self._minds: Minds | None = None
+        self._open = False  # whether events are let in: not before the record was read, nor while it can't be
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gateway-writer", daemon=True)
         metrics.watch_queue(lambda: self._waiting)
@@ -65,8 +66,8 @@ class Writer:
 
     @property
     def ready(self) -> bool:
-        """Whether the engines know the record and the thread lives."""
-        return self._minds is not None and self._thread.is_alive() and not self._stopping.is_set()
+        """Whether the record has been read, can still be as far as is known, and the thread lives."""
+        return self._open and self._thread.is_alive() and not self._stopping.is_set()
 
     @property
     def waiting(self) -> int:
@@ -91,15 +92,15 @@ class Writer:
     def _run(self) -> None:
         try:
             while True:
-                self._read_record()  # here, not at the next event: while there are no engines no event is let in
+                self._read_record()  # here, not at the next event, which need not wait for it then
                 if (tickets := self._take()) is None:
                     break
                 self._write(tickets)
         except Exception as error:
             log.critical("writer_died", **described(error))  # /readyz says so; a supervisor restarts the process
         finally:
-            self._minds = None
-            self._refuse_rest()
+            self._open = False
+            self._refuse_waiting()
             self._store.close()
 
     def _take(self) -> list[_Ticket] | None:
@@ -191,6 +192,8 @@ class Writer:
                 minds = self._new_minds()
                 events = self._store.catch_up(minds)
             except Exception as error:
+                self._open = False
+                self._refuse_waiting()
                 log.error("record_unreadable", **described(error))
                 if self._stopping.wait(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)]):
                     return None
@@ -200,16 +203,20 @@ class Writer:
             self._metrics.rebuild_seconds.set(seconds)
             log.info("engine_ready", events_replayed=events, seconds=round(seconds, 3))
             self._minds = minds
+            self._open = True
             return minds
 
-    def _refuse_rest(self) -> None:
-        rest = []
+    def _refuse_waiting(self) -> None:
+        """Answer what waits that it was not written."""
+        tickets = []
         while True:
             try:
                 ticket = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if ticket is not None:
-                rest.append(ticket)
-        if rest and self._loop is not None and not self._loop.is_closed():
-            self._answer(rest)
+            if ticket is None:
+                self._queue.put(None)
+                break
+            tickets.append(ticket)
+        if tickets and self._loop is not None and not self._loop.is_closed():
+            self._answer(tickets)

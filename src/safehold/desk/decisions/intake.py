@@ -13,7 +13,15 @@ from typing import Any
 
 import msgspec
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
 
 from safehold.accounts.models import ApiKey
 from safehold.desk.decisions.bulk import BulkCursor
@@ -224,11 +232,10 @@ def _position_before(cursor: BulkCursor, horizon: datetime) -> int:
     return last
 
 
-def _moment(stored: Any) -> datetime:
-    """A time as the driver gives it: aware from PostgreSQL, text in UTC from SQLite."""
-    if isinstance(stored, str):
-        return datetime.fromisoformat(stored).replace(tzinfo=UTC)
-    return stored  # type: ignore[no-any-return]
+def _moment(stored: datetime | str) -> datetime:
+    """A time as the driver gives it: aware from PostgreSQL, in UTC without saying so from SQLite."""
+    moment = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _stored_verdict(stored: Any) -> Verdict:
@@ -238,13 +245,13 @@ def _stored_verdict(stored: Any) -> Verdict:
 
 @contextmanager
 def _reported() -> Iterator[None]:
-    """Tell failures of the database from refusals of rows; after either the connection is made anew."""
+    """Tell failures of the database from its refusal of a row; after either the connection is made anew."""
     try:
         with connection.wrap_database_errors:
             yield
-    except (OperationalError, InterfaceError) as error:
-        connection.close()
-        raise Unavailable from error
-    except DatabaseError:
+    except (IntegrityError, DataError):
         connection.close()
         raise
+    except (DatabaseError, InterfaceError) as error:
+        connection.close()
+        raise Unavailable from error
