@@ -116,7 +116,7 @@ def _person(request: HttpRequest, user_id: str, form: Roles | None = None) -> Ht
         "grants": user.grants.select_related("granted_by", "revoked_by").order_by("-granted_at", "-id")[:50],
         "keys": ApiKey.objects.filter(created_by=user, revoked_at=None).order_by("-id"),
         "sessions": UserSession.objects.filter(user=user).order_by("-created_at")[:20] if manage else [],
-        "done": AuditEvent.objects.filter(actor=user.pk).order_by("-at", "-id")[:10]
+        "done": AuditEvent.objects.filter(actor=user.pk).order_by("-id")[:10]
         if request.user.may(Permission.READ_AUDIT)
         else [],
     }

@@ -68,7 +68,7 @@ def report_list(request: HttpRequest) -> HttpResponse:
     context = {"text": text, "view": view, "tabs": tabs}
     try:
         query = search.parse(text, FILTERS)
-        notices = narrow(query, view).select_related("entity")
+        notices = narrow(query, view).prefetch_related("entity")
     except search.BadQuery as error:
         context |= {"page": [], "problem": str(error), "menus": menus(search.Query(), options, address)}
         return render(request, "console/reports.html", context, status=400)
