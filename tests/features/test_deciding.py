@@ -193,3 +193,15 @@ def test_a_person_can_put_right_what_a_rule_asked_for_in_vain():
     decide(person(), over=broken, action="suspend", policy=policy(), params={"seconds": 60, "labels": []})
     assert holds("account", "u1") == ["suspend"] and standing_of("plaza", "account", "u1").labels == {}
     assert "needs an end" in Outbox.objects.get().error and Outbox.objects.get().done_at
+
+
+def test_one_answer_ends_every_hold_that_asked_the_same_queue():
+    subject = Thing("content", "c7", "u1")
+    first, second = (happens("hold", subject=subject, queue="scams") for _ in range(2))
+    other = happens("limit", subject=subject, queue="harassment")
+    carry_on()
+    allowed = decide(person(), over=first, action="allow")
+    assert holds("content", "c7") == ["limit"]  # another queue is another question
+    settled = Decision.objects.get(override_of=second)
+    assert settled.params == {"settled_by": allowed.pk} and settled.strike_weight == 0
+    assert not Decision.objects.filter(override_of=other).exists()
