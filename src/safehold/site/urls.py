@@ -8,5 +8,6 @@ urlpatterns = [
     path("", include("safehold.console.urls")),
     path("", include("safehold.desk.review.urls")),
     path("", include("safehold.desk.appeals.urls")),
+    path("portal/", include("safehold.desk.portal.urls")),
     path("ui/", include("safehold.web.urls")),
 ]

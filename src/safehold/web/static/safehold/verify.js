@@ -24,8 +24,8 @@
  * - <code data-verify-open="action">...</code> marks what the entry itself says in clear; it is checked without an opening.
  * - `data-verify-start="id"` on a button elsewhere starts the element with that id; several ids, one after a space.
  * - Without a button the check starts at once. `data-verify-result` and `data-verify-steps` are made where missing.
- * - In another language: <script type="application/json" data-verify-words>{"passed": "..."}</script> anywhere on the page
- *   gives words in place of those of WORDS below, by their names.
+ * - In another language: <div data-verify-words>{{ words|json_script }}</div> ({"passed": "..."}) anywhere outside of the
+ *   element gives words in place of those of WORDS below, by their names.
  * - States for CSS: the element has data-state="idle|running|passed|failed|incomplete"; each step is an <li> with
  *   data-state="passed|failed|skipped" and its words in text, so colour never carries the meaning alone.
  * - When it is done the element dispatches a bubbling `verified` event with detail {state, steps, proof}.
@@ -305,8 +305,8 @@ if (globalThis.customElements) {
         if (this.dataset.state === "running") return;
         const result = this.part("data-verify-result", "p");
         const steps = this.part("data-verify-steps", "ol");
-        const row = this.querySelector('script[type="application/json"]:not([data-verify-words])');
-        const given = document.querySelector("script[data-verify-words]");
+        const row = this.querySelector('script[type="application/json"]');
+        const given = document.querySelector("[data-verify-words] script");
         const words = given ? JSON.parse(given.textContent) : {};
         result.setAttribute("role", "status");
         steps.replaceChildren();
