@@ -25,9 +25,14 @@ def check(folder: Folder = Path("policies")) -> None:
     Example: safehold policy check policies
     """
     bundle = load(folder)
-    rules = sum(len(policy.rules) for policy in bundle.policies)
-    counts = f"{len(bundle.policies)} policies, {rules} rules, {len(bundle.event_types.types)} event types"
-    console.print(f"[green]ok[/green]  {counts}, {len(bundle.lists)} lists")
+    counts = {
+        "policy/policies": len(bundle.policies),
+        "rule/rules": sum(len(policy.rules) for policy in bundle.policies),
+        "event type/event types": len(bundle.event_types.types),
+        "list/lists": len(bundle.lists),
+    }
+    words = (f"{count} {names.split('/')[count != 1]}" for names, count in counts.items())
+    console.print(f"[green]ok[/green]  {', '.join(words)}")
     console.print(f"    bundle {bundle.hash}")
 
 
