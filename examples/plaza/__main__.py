@@ -1,11 +1,14 @@
 """Plaza, a small forum that leaves trust and safety to Safehold: sign up, post, message, report.
 
-    python -m plaza --safehold http://127.0.0.1:8000 --key sh_... --secret whsec_... --port 8001 --replay 1700
+    PLAZA_KEY=sh_... PLAZA_SECRET=whsec_... python -m plaza --safehold http://127.0.0.1:8000 --port 8001 --replay 1700
+
+PLAZA_KEY is an API key with the scope events:write, PLAZA_SECRET the secret of the webhook endpoint.
 
 It sends what happens as CloudEvents and does what the signed webhooks say. `--replay` first lives through real messages.
 """
 
 import argparse
+import os
 import threading
 import time
 from http.cookies import SimpleCookie
@@ -152,13 +155,15 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     parser = argparse.ArgumentParser(prog="plaza", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--safehold", default="http://127.0.0.1:8000", help="where Safehold answers")
-    parser.add_argument("--key", required=True, help="an API key with the scope events:write")
-    parser.add_argument("--secret", required=True, help="the webhook endpoint's secret, whsec_...")
     parser.add_argument("--port", type=int, default=8001)
     parser.add_argument("--data", type=Path, default=Path("plaza.sqlite3"), help="where Plaza keeps its own data")
     parser.add_argument("--replay", type=int, default=0, metavar="N", help="live through N real messages first, once")
     options = parser.parse_args()
-    plaza = Plaza(Store(options.data), Safehold(options.safehold, options.key, options.secret))
+    if missing := [name for name in ("PLAZA_KEY", "PLAZA_SECRET") if not os.environ.get(name)]:
+        parser.error(f"set {' and '.join(missing)}: see --help")
+    # Secrets come by the environment: everybody on the machine can read a command line.
+    safehold = Safehold(options.safehold, os.environ["PLAZA_KEY"], os.environ["PLAZA_SECRET"])
+    plaza = Plaza(Store(options.data), safehold)
     server = ThreadingHTTPServer(("127.0.0.1", options.port), type("PlazaHandler", (Handler,), {"plaza": plaza}))
     if options.replay:
         threading.Thread(target=replay.live, args=(plaza.store, plaza.safehold, options.replay), daemon=True).start()

@@ -94,10 +94,11 @@ def start_plaza(safehold_url: str, credentials: dict[str, str], replay: int) -> 
     """Run the example platform in a process of its own, as a real platform would be."""
     data = settings.VAR / "demo" / "plaza.sqlite3"
     command = [
-        sys.executable, "-m", "plaza", "--safehold", safehold_url, "--key", credentials["key"],
-        "--secret", credentials["secret"], "--port", credentials["port"], "--data", str(data), "--replay", str(replay),
+        sys.executable, "-m", "plaza", "--safehold", safehold_url, "--port", credentials["port"],
+        "--data", str(data), "--replay", str(replay),
     ]  # fmt: skip
-    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(EXAMPLES)})  # noqa: S603 - our own
+    handed = {"PLAZA_KEY": credentials["key"], "PLAZA_SECRET": credentials["secret"]}
+    return subprocess.Popen(command, env={**os.environ, **handed, "PYTHONPATH": str(EXAMPLES)})  # noqa: S603 - our own
 
 
 def _free_port(wanted: int) -> int:
