@@ -87,7 +87,7 @@ def _statement(browser: Browser, var: Path) -> None:
     context = browser.new_context(viewport={"width": 420, "height": 860}, device_scale_factor=1.5, locale="en-GB")
     page = context.new_page()
     page.goto(link)
-    page.locator("verify-decision button").first.click()
+    page.locator("[data-verify-start]").click()
     page.wait_for_timeout(2500)
     page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=HERE / "statement.png")
