@@ -54,7 +54,7 @@ _TEXTS = [
 ints = st.sampled_from(_INTS) | st.integers(-100, 100)
 doubles = st.sampled_from(_DOUBLES) | st.floats(allow_nan=True, width=64)
 texts = st.sampled_from(_TEXTS) | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
-#: The judge's binding cuts a bound text at its first NUL; texts written in expressions have them.
+#: The judge's binding cuts bound texts and bytes at the first NUL; those written in expressions may have it.
 bound_texts = texts.map(lambda text: text.replace("\x00", "0"))
 times = st.sampled_from(
     [datetime(1970, 1, 1, tzinfo=UTC), datetime(2024, 2, 29, 23, 59, 59, 999999, tzinfo=UTC)]
@@ -65,7 +65,8 @@ spans = st.sampled_from([timedelta(0), timedelta(hours=-3), timedelta(microsecon
 plain: st.SearchStrategy[Any] = st.none() | st.booleans() | ints | doubles | bound_texts
 _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "b": st.booleans(), "c": st.booleans(), "i": ints, "j": ints, "d": doubles, "e": doubles, "s": bound_texts, "t": bound_texts,
-    "y": st.binary(max_size=4), "w": times, "v": spans, "li": st.lists(ints, max_size=4),
+    "y": st.binary(max_size=4).map(lambda raw: raw.replace(b"\x00", b"0")), "w": times, "v": spans,
+    "li": st.lists(ints, max_size=4),
     "ls": st.lists(bound_texts, max_size=4), "m": st.dictionaries(bound_texts, ints, max_size=3),
     "x": plain | st.lists(plain, max_size=3) | st.dictionaries(bound_texts, plain, max_size=2),
 }  # fmt: skip

@@ -66,7 +66,8 @@ class Engine:
     def decide(self, event: Event, assumed: Mapping[Parts, Any] | None = None) -> Verdict:
         """Apply every rule of the event's type. `assumed` replaces what paths would read: a Reading says how.
 
-        Raises UnknownEventType. A rule or a signal that fails never raises: the verdict says so.
+        Raises UnknownEventType, and ValueError for a time without an offset. A rule or a signal that fails never raises:
+        the verdict says so.
         """
         rules, reading = self._reading(event, assumed)
         hits, retries = rules.run(reading, False)
@@ -98,6 +99,8 @@ class Engine:
         rules = self.rule_sets.get(event.type)
         if rules is None:
             raise UnknownEventType(f"`{event.type}` is not an event type of this bundle")
+        if event.time.tzinfo is None:
+            raise ValueError("the event's `time` needs a UTC offset")
         if event.text is None and (text := rules.scope.event_type.text(event)) is not None:
             event = msgspec.structs.replace(event, text=text)
         return rules, Reading(rules, event, self.windows, self.labels, assumed)
