@@ -44,10 +44,10 @@ def rules() -> list[tuple[str, str]]:
 
 def events() -> list[bytes]:
     draw = random.Random(100)
-    return [json.dumps(_event(draw, number)).encode() for number in range(EVENTS)]
+    return [json.dumps(one_event(draw, number)).encode() for number in range(EVENTS)]
 
 
-def _event(draw: random.Random, number: int) -> dict[str, Any]:
+def one_event(draw: random.Random, number: int) -> dict[str, Any]:
     text = " ".join(draw.choices(_WORDS.split(), k=draw.randint(5, 40)))
     if draw.random() < 0.1:
         text += " " + draw.choice([*_TERMS, "earn 500", "click here", "act now!!!!", "mail me: a.b@example.org"])
@@ -69,30 +69,32 @@ def labelled() -> dict[str, list[str]]:
     return {f"a{number}": [f"label-{number // 50}"] for number in range(0, 500, 50)}
 
 
+def write_policies(folder: Path) -> None:
+    """The rules as a folder of policies, like any other."""
+    (folder / "events").mkdir()
+    (folder / "lists").mkdir()
+    fields = {
+        "message_id": "string",
+        "recipient_id": "string",
+        "thread_id": "string",
+        "text": "string",
+        "score": "integer",
+    }
+    properties: dict[str, Any] = {field: {"type": kind} for field, kind in fields.items()}
+    schema = {"required": list(fields), "properties": {**properties, "actor": {"required": ["posts"]}}}
+    subject = {"kind": "message", "id": "data.message_id", "text": "data.text"}
+    _write(folder / "events/message.yaml", {"event": "bench.message", "subject": subject, "schema": schema})
+    for list_name, entries in _LISTS.items():
+        _write(folder / f"lists/{list_name}.yaml", {"list": list_name, "entries": entries})
+    found = [{"id": rule, "when": condition, "then": {"action": "hold"}} for rule, condition in rules()]
+    _write(folder / "policy.yaml", {"policy": "bench.mixed", "title": "Mixed", "on": ["bench.message"], "rules": found})
+
+
 def engine() -> Engine:
-    """The rules as a folder of policies, loaded like any other."""
+    """The rules, loaded, and the labels set."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "events").mkdir()
-        (folder / "lists").mkdir()
-        fields = {
-            "message_id": "string",
-            "recipient_id": "string",
-            "thread_id": "string",
-            "text": "string",
-            "score": "integer",
-        }
-        properties: dict[str, Any] = {field: {"type": kind} for field, kind in fields.items()}
-        schema = {"required": list(fields), "properties": {**properties, "actor": {"required": ["posts"]}}}
-        subject = {"kind": "message", "id": "data.message_id", "text": "data.text"}
-        _write(folder / "events/message.yaml", {"event": "bench.message", "subject": subject, "schema": schema})
-        for list_name, entries in _LISTS.items():
-            _write(folder / f"lists/{list_name}.yaml", {"list": list_name, "entries": entries})
-        found = [{"id": rule, "when": condition, "then": {"action": "hold"}} for rule, condition in rules()]
-        _write(
-            folder / "policy.yaml", {"policy": "bench.mixed", "title": "Mixed", "on": ["bench.message"], "rules": found}
-        )
-        made = Engine(load_bundle(folder, []), [])
+        write_policies(Path(name))
+        made = Engine(load_bundle(name, []), [])
     for actor, labels in labelled().items():
         for label in labels:
             made.labels.set("account", actor, label)
