@@ -18,6 +18,7 @@ WORKERS = {
     "expiry": "safehold.desk.decisions.expiry:run",
     "leases": "safehold.desk.review.leases:run",
     "letters": "safehold.desk.appeals.letters:run",
+    "answers": "safehold.desk.portal.letters:run",
     "checkpoints": "safehold.record.checkpointer:keep_signing",
 }
 #: A worker that died is started again after so many seconds.

@@ -1,5 +1,6 @@
 """Answers to those who told us: the receipt when a notice comes in, and the outcome when it is decided (DSA Art. 16(4)
-and (5)). Both go to the platform, which knows how to reach the notifier.
+and (5)). Both go to the platform, which knows how to reach the notifier; who has no account there wrote on the portal's
+form, and the portal writes to them.
 """
 
 from collections.abc import Iterable
@@ -18,7 +19,8 @@ from safehold.record.recording import Record
 @on("notice.filed")
 def send_receipt(notice: Notice, record: Record) -> None:
     """Confirm to the notifier that the notice is here."""
-    tell_platform(notice.service_id, "report.received", notice.pk, _about(notice))
+    if notice.notifier_account_id:
+        tell_platform(notice.service_id, "report.received", notice.pk, _about(notice))
 
 
 @on("delivery.delivered")
@@ -46,7 +48,7 @@ def answer_notices(record: Record, decision: Decision, notices: Iterable[Notice]
         return
     outcome = "no_action" if decision.action == "allow" else "actioned"
     for notice in notices:
-        if resolve(record, notice, outcome, by=decision.person_id or ""):
+        if resolve(record, notice, outcome, by=decision.person_id or "") and notice.notifier_account_id:
             answer = {"outcome": outcome, "decision_id": decision.pk, "automation": decision.automation}
             tell_platform(notice.service_id, "report.decided", notice.pk, _about(notice) | answer)
 

@@ -84,7 +84,7 @@ class ReportForm(_PlainForm):
         self.say("name", words["name"], max_length=words["name_long"])
         for name in ("name", "email"):  # whether they are optional depends on the reason
             self.fields[name].sometimes = True  # type: ignore[attr-defined]
-        self.say("email", words["email"], words["who_help"], invalid=words["email_bad"], max_length=words["email_bad"])
+        self.say("email", words["email"], invalid=words["email_bad"], max_length=words["email_bad"])
         self.say("good_faith", words["good_faith"], required=words["good_faith_missing"])
 
     def clean_where(self) -> str:

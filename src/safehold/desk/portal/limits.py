@@ -45,7 +45,8 @@ def sender(request: HttpRequest) -> str:
     """The sender's network address: the proxy's word where one is trusted; of IPv6 the /64 that one household has."""
     address = request.META.get("REMOTE_ADDR", "")
     if proxies := settings.ALLAUTH_TRUSTED_PROXY_COUNT:
-        forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
+        given = request.headers.get("X-Forwarded-For", "").split(",")
+        forwarded = [part.strip() for part in given if part.strip()]
         address = forwarded[-proxies] if len(forwarded) >= proxies else address
     try:
         known = ipaddress.ip_address(address)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.template import Context, Library
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
 from safehold.desk.decisions.actions.base import date_in
@@ -17,7 +17,8 @@ def say(context: Context, name: str, **values: Any) -> SafeString:
     """`{% say "filed_text" date=appeal.filed_at %}`: one of `portal.words`, its dates as people write them. What is filled
     in is escaped. Raises KeyError for words that are not there."""
     shown = {key: _shown(context["language"], value) for key, value in values.items()}
-    return format_html(context["words"][name], **shown)
+    text = context["words"][name]
+    return format_html(text, **shown) if shown else escape(text)
 
 
 @register.simple_tag(takes_context=True)
