@@ -36,9 +36,21 @@ def test_the_strongest_action_wins_and_every_match_is_kept(tmp_path: Path) -> No
     verdict = engine(tmp_path, policy_of(*rules)).decide(message("ab"))
     assert (verdict.action, verdict.winner) == ("remove", "test.policy/hard")
     assert [hit.rule for hit in verdict.hits] == ["soft", "hard"]
-    assert verdict.queue == "first"
+    assert verdict.queue is None, "a removal leaves a milder rule nothing to ask people about"
     assert verdict.hits[1].strike == 2
     assert all(len(hit.rule_hash) == 64 for hit in verdict.hits)
+
+
+def test_people_look_where_the_strongest_rule_that_asks_says(tmp_path: Path) -> None:
+    rules = (
+        "mild | data.text.contains('a') | {action: allow, queue: mild}",
+        "hold | data.text.contains('b') | hold",
+        "gone | data.text.contains('c') | {action: remove, queue: gone}",
+    )
+    decides = engine(tmp_path, policy_of(*rules))
+    assert decides.decide(message("a")).queue == "mild"
+    assert decides.decide(message("ab")).queue == "mild"
+    assert decides.decide(message("abc")).queue == "gone"
 
 
 def test_equal_actions_are_settled_by_the_policys_severity_then_by_order(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ class Engine:
             action=winner.action if winner else "allow",
             winner=f"{winner.policy}/{winner.rule}" if winner else None,
             why=self._why(winner, undecided),
-            queue=next((hit.queue for hit in ranked if hit.queue), None),
+            queue=_queue(ranked),
             hits=hits,
             undecided=undecided,
             signals=reading.runs,
@@ -197,6 +197,13 @@ def _ask_path(path: str, watch: _Watch) -> None:
         watch.read(tuple(path.split(".")))
     except Fault:
         return
+
+
+def _queue(ranked: list[Hit]) -> str | None:
+    """Where a person should look. What a removal or more has settled is looked at only if its own rule asks for it."""
+    if ranked and ACTIONS.index(ranked[0].action) >= ACTIONS.index("remove"):
+        return ranked[0].queue
+    return next((hit.queue for hit in ranked if hit.queue), None)
 
 
 def _ask_exactly(policy: Policy, rule: Rule, reading: Reading) -> bool | Undecided:
