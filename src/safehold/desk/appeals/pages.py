@@ -29,11 +29,11 @@ from safehold.web.keyset import keyset_page
 from safehold.web.words import word_for
 
 OPEN = ("filed", "assigned", "in_review")
-#: outcome -> (key, icon, what it means).
+#: outcome -> (key, what one does, what it means).
 MEANINGS = {
-    "upheld": ("u", "scale", "The decision stands"),
-    "overturned": ("o", "undo-2", "It was wrong: undo everything it did"),
-    "modified": ("c", "pencil", "Something else is to hold instead"),
+    "upheld": ("u", "Uphold", "The decision stands"),
+    "overturned": ("o", "Overturn", "It was wrong: undo everything it did"),
+    "modified": ("c", "Change", "Something else is to hold instead"),
 }
 
 
@@ -125,8 +125,8 @@ def show(
         "took_part": took_part and item.state in OPEN,
         "statement": statement.texts.get(item.language) or statement.texts["en"] if statement else None,
         "outcomes": [
-            (outcome, word_for("appeal", outcome).text, note, icon, word_for("appeal", outcome).tone)
-            for outcome, (_, icon, note) in MEANINGS.items()
+            (outcome, verb, note, word_for("appeal", outcome).icon, word_for("appeal", outcome).tone)
+            for outcome, (_, verb, note) in MEANINGS.items()
         ],
         "outcome_keys": "".join(key for key, *_ in MEANINGS.values()),
         "outcome": form["outcome"].value() if form else "",

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from safehold.accounts.models import User
@@ -22,6 +21,7 @@ from safehold.desk.decisions.models import Automation, Decision, PolicyVersion
 from safehold.desk.decisions.outbox import carry_on_first
 from safehold.desk.decisions.standing import in_force_of_chain
 from safehold.desk.decisions.strikes import strike_for
+from safehold.desk.reports.models import Notice
 from safehold.engine.verdict import ACTIONS
 from safehold.record.recording import Record, recording
 
@@ -164,13 +164,19 @@ def _settle_the_same(record: Record, choice: _Choice, decision: Decision, over: 
     """Rules that asked the same queue about the same thing, or whose reports this answers, have their answer; what they
     made hold meanwhile ends."""
     first, about = Decision.objects.get(pk=over.root), affected(decision)
-    answered = Q(event__notice__decision_links__decision=decision)
+    asked = Decision.objects.filter(service_id=over.service_id, person=None, overridden_by=None).exclude(root=over.root)
+    # One look at an index each: joined by OR they would be one look at every decision there is.
+    answered = (
+        Notice.objects.filter(decision_links__decision=decision).exclude(event=None).values_list("event", flat=True)
+    )
+    found = set(asked.filter(event__in=list(answered)).values_list("pk", flat=True))
     if first.queue:
-        answered |= Q(queue=first.queue, subject_kind=about.kind, subject_id=about.id)
-        entity = {"event__notice__entity__kind": about.kind, "event__notice__entity__external_id": about.id}
-        answered |= Q(queue=first.queue, **entity)
-    asked = Decision.objects.filter(answered, service_id=over.service_id, person=None, overridden_by=None)
-    same = Decision.objects.filter(pk__in=asked.exclude(root=over.root).values("pk")).order_by("decided_at", "id")
+        asked = asked.filter(queue=first.queue)
+        entity = {"entity__service": over.service_id, "entity__kind": about.kind, "entity__external_id": about.id}
+        reports = Notice.objects.filter(**entity).exclude(event=None).values_list("event", flat=True)
+        found |= set(asked.filter(event__in=list(reports)).values_list("pk", flat=True))
+        found |= set(asked.filter(subject_kind=about.kind, subject_id=about.id).values_list("pk", flat=True))
+    same = Decision.objects.filter(pk__in=found).order_by("decided_at", "id")
     for other in same.select_for_update(of=("self",)).select_related("event", "policy"):
         settled = _decision(replace(choice, params={"settled_by": decision.pk}), other, decision.decided_at)
         settled.strike_weight, settled.strike_expires_at = 0, None

@@ -1,5 +1,6 @@
 """What the pages of review and appeals show of a case: small words and the files they load. `{% load review %}`."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.template import Library
@@ -76,3 +77,17 @@ def overdue_text(count: int) -> str:
 @register.filter
 def start_label(title: str) -> str:
     return f"Start {title}"
+
+
+@register.filter
+def paragraphs(text: str) -> list[str]:
+    """The paragraphs of a text that its author wrapped by hand: an empty line parts two, a single line break is a space."""
+    return [" ".join(part.split()) for part in str(text).split("\n\n") if part.strip()]
+
+
+@register.filter
+def in_order(texts: Mapping[str, str], language: str) -> list[tuple[str, str]]:
+    """(language, text), the given language first, then English."""
+    wanted = [str(language)[:2], "en"]
+    place = {each: number for number, each in reversed(list(enumerate(wanted)))}
+    return sorted(texts.items(), key=lambda pair: (place.get(pair[0], len(wanted)), pair[0]))
