@@ -65,7 +65,7 @@ def make(count: int, *, span: timedelta = timedelta(days=7), now: datetime | Non
     draw, now = random.Random(7), now or timezone.now()
     Service.objects.get_or_create(slug="plaza", defaults={"name": "Plaza"})
     ensure_queues()
-    roles = {role: people.add_person(None, f"{role.value}@plaza.example", role.title, [role]) for role in Role}
+    roles = {role: _person(role) for role in Role}
     versions = {key: _policy(key, title, severity, rules, now).pk for key, title, severity, rules in POLICIES}
     endpoint = Endpoint.objects.create(
         service_id="plaza",
@@ -75,6 +75,11 @@ def make(count: int, *, span: timedelta = timedelta(days=7), now: datetime | Non
     )
     with transaction.atomic():
         return _Filler(draw, now, span, versions, roles, endpoint.pk).fill(count)
+
+
+def _person(role: Role) -> User:
+    email = f"{role.value}@plaza.example"
+    return User.objects.filter(email=email).first() or people.add_person(None, email, role.title, [role])
 
 
 def _policy(key: str, title: str, severity: str, rules: Sequence[Any], now: datetime) -> PolicyVersion:
@@ -97,6 +102,7 @@ def _policy(key: str, title: str, severity: str, rules: Sequence[Any], now: date
         ],
     }  # fmt: skip
     earlier = spec | {"guidance": "Look at the last ten messages."}
+    PolicyVersion.objects.filter(key=key, effective_to=None).update(effective_to=now)  # the starter pack's, where it is loaded
     PolicyVersion.objects.create(
         key=key, title=title, severity="medium", digest="a" * 64, spec=earlier,
         effective_from=now - timedelta(days=60), effective_to=now - timedelta(days=20),

@@ -2,6 +2,7 @@
 often each one wins and how often an appeal overturns it. Read from the versions that decisions name.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -157,7 +158,11 @@ def policy_list(request: HttpRequest) -> HttpResponse:
     packs: dict[str, list[PolicyLine]] = {}
     for line in lines:
         packs.setdefault(pack_of(line.version), []).append(line)
-    return render(request, "console/policies.html", {"packs": sorted(packs.items()), "any": bool(lines)})
+    return render(
+        request,
+        "console/policies.html",
+        {"packs": sorted(packs.items()), "any": bool(lines), "grouped": len(packs) < len(lines)},
+    )
 
 
 def pack_of(version: PolicyVersion) -> str:
@@ -184,6 +189,8 @@ def policy(request: HttpRequest, key: str) -> HttpResponse:
         "rules": rules,
         "spec": spec,
         "terms": terms_of(version),
+        # YAML's lines are broken for an editor; what is a paragraph is said by an empty line.
+        "guidance": [" ".join(part.split()) for part in re.split(r"\n\s*\n", spec.get("guidance", "").strip())],
         "notice": sorted((spec.get("notice") or {}).items()),
         "examples": spec.get("examples") or [],
         "windows": spec.get("windows") or [],

@@ -1,0 +1,302 @@
+"""The console in a real browser: accessible in both themes and on a phone, quick by keyboard, live, and checking itself.
+
+The pages are filled with made-up rows (tests/console_rows.py) where looks are tested, and with real events, decided by
+the running engine, where what they say is tested.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from safehold.accounts.roles import Role
+from tests import console_rows
+from tests.e2e.conftest import PASSWORD
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def made(live: SimpleNamespace) -> console_rows.Made:
+    return console_rows.make(320)
+
+
+def pages(made: console_rows.Made) -> dict[str, str]:
+    from safehold.desk.decisions.models import Decision, PolicyVersion
+
+    acted = Decision.objects.exclude(rule="").order_by("-id")[0].pk
+    old, new = PolicyVersion.objects.filter(key="spam.bulk").order_by("effective_from").values_list("pk", flat=True)[:2]
+    return {
+        "overview": "/",
+        "decisions": "/decisions/",
+        "decisions filtered": "/decisions/?q=action:remove by:rules",
+        "decisions, nothing found": "/decisions/?q=account:nobody",
+        "decisions, bad query": "/decisions/?q=acton:remove",
+        "decision": f"/decisions/{acted}/",
+        "decision with its content": f"/decisions/{acted}/?reveal=1",
+        "decision in a chain": f"/decisions/{made.overridden}/",
+        "policies": "/policies/",
+        "policy": "/policies/phishing.links/",
+        "what changed": f"/policies/spam.bulk/{old}/{new}/",
+        "ledger": "/ledger/",
+        "entries": "/ledger/entries/",
+        "entry": "/ledger/entries/20/",
+        "webhooks": "/webhooks/",
+        "dead letters": "/webhooks/dead/",
+        "message": f"/webhooks/messages/{made.delivery}/",
+        "message, shown": f"/webhooks/messages/{made.delivery}/?reveal=1",
+        "endpoints": "/webhooks/endpoints/",
+        "endpoint": f"/webhooks/endpoints/{made.endpoint}/",
+        "add an endpoint": "/webhooks/endpoints/add/",
+        "audit": "/audit/",
+        "reports": "/reports/?view=all",
+        "report": f"/reports/{made.notice}/",
+        "people": "/people/",
+        "add somebody": "/people/add/",
+        "person": f"/people/{made.people[Role.MODERATOR].pk}/",
+        "keys": "/keys/",
+        "profile": "/profile/",
+    }
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_accessible(
+    live: SimpleNamespace, made: console_rows.Made, page: Page, axe: Any, theme: str
+) -> None:
+    page.context.add_cookies([{"name": "theme", "value": theme, "url": live.url}])
+    live.sign_in(page, "admin")
+    for name, path in pages(made).items():
+        page.goto(live.url + path)
+        axe(page)
+        assert page.locator("h1").count() == 1, f"{name} has not one h1"
+
+
+def test_every_page_fits_a_phone(live: SimpleNamespace, made: console_rows.Made, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 780}, has_touch=True, is_mobile=True)
+    page = live.sign_in(context.new_page(), "admin")
+    too_wide = {}
+    for name, path in pages(made).items():
+        page.goto(live.url + path)
+        if (width := page.evaluate("document.documentElement.scrollWidth")) > 360:
+            too_wide[name] = width
+    context.close()
+    assert too_wide == {}
+
+
+def test_nothing_breaks_the_content_security_policy(live: SimpleNamespace, made: console_rows.Made, page: Page) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    live.sign_in(page, "admin")
+    for name, path in pages(made).items():
+        if name != "decisions, bad query":  # which is answered with 400, as it should be
+            page.goto(live.url + path)
+    assert said == []
+
+
+def message(number: int, text: str, account: str = "u1") -> dict[str, Any]:
+    """A message as the platform sends it."""
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return {
+        "specversion": "1.0",
+        "id": f"live-{number}",
+        "source": "https://plaza.example/forum",
+        "type": "message.sent",
+        "time": now,
+        "data": {
+            "actor": {"id": account, "created_at": "2020-01-01T00:00:00Z"},
+            "message_id": f"live-{number}",
+            "recipient_id": "u2",
+            "thread_id": "t1",
+            "text": text,
+        },
+    }
+
+
+def test_decisions_stream_in_newest_on_top_and_wait_while_one_points_at_them(live: SimpleNamespace, page: Page) -> None:
+    live.sign_in(page, "rita")
+    page.goto(live.url)
+    first = page.locator(".live-row").first
+    live.send(message(1, "see you at eight"))
+    expect(first).to_contain_text("live-1", timeout=15_000)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    first.hover()
+    live.send(message(2, "see you at nine"))
+    expect(page.locator("[data-live-state]")).to_have_text("Paused while you look", timeout=15_000)
+    expect(first).to_contain_text("live-1")
+    page.mouse.move(2, 2)
+    expect(first).to_contain_text("live-2", timeout=15_000)
+    expect(page.locator("[data-live-state]")).to_have_text("Live")
+    assert page.evaluate("document.documentElement.scrollHeight") == height  # what arrived moved nothing
+
+
+def test_a_list_is_walked_and_filtered_by_keyboard(live: SimpleNamespace, made: console_rows.Made, page: Page) -> None:
+    live.sign_in(page, "rita")
+    page.keyboard.press("g")
+    page.keyboard.press("d")
+    page.wait_for_url("**/decisions/")
+    page.keyboard.press("/")
+    page.keyboard.type("action:remove")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/decisions/?q=action*")
+    expect(page.locator("a.chip[aria-current]")).to_have_text(re.compile("action: remove"))
+    assert set(page.locator("tbody tr td:first-child").all_inner_texts()) == {"Remove"}
+    page.locator("body").click(position={"x": 700, "y": 60})
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    second = page.locator("tbody tr").nth(1).locator("a.row-link")
+    expect(second).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/decisions/dec_*/")
+
+
+def test_the_palette_goes_anywhere(live: SimpleNamespace, made: console_rows.Made, page: Page) -> None:
+    live.sign_in(page, "admin")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("links that steal")
+    expect(page.get_by_role("option", name="Links that steal").first).to_be_visible()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/policies/phishing.links/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type(made.decisions[0])
+    expect(page.get_by_role("option").first).to_contain_text("m0")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/decisions/{made.decisions[0]}/")
+
+
+def test_content_is_shown_by_a_key_and_the_browser_verifies_the_decision(live: SimpleNamespace, page: Page) -> None:
+    decided = live.send(message(3, "URGENT! You have won a prize, call 09058094565 now to claim 900 pounds"))
+    live.sign_in(page, "otto")
+    page.goto(f"{live.url}/decisions/{decided['decision']}/")
+    expect(page.locator("main")).not_to_contain_text("09058094565")
+    page.keyboard.press("b")
+    expect(page.locator("blockquote")).to_contain_text("09058094565")
+    page.get_by_role("button", name="Verify in this browser").click()
+    expect(page.locator("verify-decision")).to_have_attribute("data-state", "passed", timeout=30_000)
+    expect(page.locator("verify-decision li")).to_have_count(4)
+    page.keyboard.press("b")
+    expect(page.locator("main")).not_to_contain_text("09058094565")
+    page.goto(f"{live.url}/audit/?q=verb:event.read person:otto@plaza.example")
+    expect(page.locator("tbody tr").first).to_contain_text("Otto")
+
+
+def test_the_whole_record_is_checked_while_one_watches(live: SimpleNamespace, page: Page) -> None:
+    live.sign_in(page, "otto")
+    page.goto(f"{live.url}/ledger/")
+    page.keyboard.press("v")
+    # The made-up rows of this module are in the ledger with commitments that are nobody's: the check says so.
+    expect(page.locator("#check-state .alert")).to_be_visible(timeout=60_000)
+
+
+def test_a_person_is_added_given_a_link_and_comes_in(live: SimpleNamespace, browser: Browser, page: Page) -> None:
+    live.sign_in(page, "admin")
+    page.goto(f"{live.url}/people/")
+    page.keyboard.press("c")
+    page.get_by_label("E-mail address").fill("grace@plaza.example")
+    page.get_by_label("Name").fill("Grace Hopper")
+    page.keyboard.press("Control+Enter")
+    link = page.locator(".code code").inner_text()
+    theirs = browser.new_context().new_page()
+    theirs.goto(link)
+    theirs.get_by_label("Password", exact=True).fill(PASSWORD)
+    theirs.get_by_label("Once more").fill(PASSWORD)
+    theirs.keyboard.press("Enter")
+    theirs.wait_for_url("**/account/login/")
+    theirs.goto(link)
+    expect(theirs.get_by_role("heading", level=1)).to_have_text("This link does not work any more")
+    live.sign_in(theirs, "grace")
+    expect(theirs.get_by_role("navigation", name="Main")).to_contain_text("Queues")
+    # Deactivated, she is out at once.
+    page.goto(f"{live.url}/people/?q=grace")
+    page.get_by_role("link", name="Grace Hopper").click()
+    page.get_by_role("button", name="Deactivate").first.click()
+    page.locator("dialog[open]").get_by_role("button", name="Deactivate").click()
+    expect(page.locator("main")).to_contain_text("Deactivated")
+    theirs.goto(f"{live.url}/queues/")
+    expect(theirs).to_have_url(re.compile("/account/login/"))
+    theirs.context.close()
+
+
+def test_a_key_is_made_its_secret_shown_once_and_revoked(live: SimpleNamespace, page: Page) -> None:
+    live.sign_in(page, "admin")
+    page.goto(f"{live.url}/keys/")
+    page.keyboard.press("c")
+    dialog = page.locator("dialog[open]")
+    dialog.get_by_label("Name").fill("forum server")
+    dialog.get_by_label(re.compile("events:write")).check()
+    page.keyboard.press("Control+Enter")
+    secret = page.locator(".code code").first.inner_text()
+    assert secret.startswith("sh_")
+    assert status_of_event(live, secret, until=lambda status: status in {200, 201})
+    page.goto(f"{live.url}/keys/")
+    assert secret not in page.content()
+    row = page.get_by_role("row", name=re.compile("forum server"))
+    row.get_by_role("button", name="Revoke").click()
+    page.locator("dialog[open]").get_by_role("button", name="Revoke").click()
+    expect(row).to_contain_text("Revoked")
+    assert status_of_event(live, secret, until=lambda status: status == 401)
+
+
+def status_of_event(live: SimpleNamespace, secret: str, *, until: Callable[[int], bool]) -> bool:
+    """Send with the key until the answer is as wanted: the gateway reads the keys anew every few seconds."""
+    headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/cloudevents+json"}
+    for number in range(100):
+        sent = live.http.post("/v1/events", json=message(1000 + number, "hello"), headers=headers)
+        if until(sent.status_code):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+@pytest.fixture
+def security_key(page: Page) -> Iterator[None]:
+    """A security key in the browser, as WebAuthn's automation makes one: it says yes to everything."""
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "usb",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+    }
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    yield
+    session.send("WebAuthn.disable")
+
+
+def test_a_security_key_is_added_and_asked_for(live: SimpleNamespace, page: Page, security_key: None) -> None:
+    from safehold.accounts import people
+
+    user = people.add_person(None, "kay@plaza.example", "Kay", [Role.READ_ONLY])
+    people.accept_invitation(user, people.invite(None, user), PASSWORD)
+    # A browser allows WebAuthn on plain HTTP only for `localhost`, and not for an address.
+    here = SimpleNamespace(url=live.url.replace("127.0.0.1", "localhost"))
+    sign_in(page, here.url, "kay")
+    page.goto(f"{here.url}/account/2fa/webauthn/add/")
+    if "reauthenticate" in page.url:
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+    page.get_by_label("Name").fill("Blue key")
+    page.get_by_role("button", name=re.compile("Add|Create")).click()
+    page.wait_for_url(lambda url: "/webauthn/add" not in url)
+    page.goto(f"{here.url}/profile/")
+    expect(page.locator("main")).to_contain_text(re.compile("Security key|WebAuthn|security key", re.IGNORECASE))
+    page.context.clear_cookies()
+    sign_in(page, here.url, "kay")
+    page.wait_for_url("**/account/2fa/authenticate/**")
+    page.get_by_role("button", name=re.compile("security key|passkey", re.IGNORECASE)).click()
+    page.wait_for_url(f"{here.url}/")
+
+
+def sign_in(page: Page, url: str, name: str) -> None:
+    page.goto(f"{url}/account/login/")
+    page.get_by_label("Email").fill(f"{name}@plaza.example")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda to: "/login" not in to)
