@@ -5,7 +5,7 @@ portal. The task it makes goes to somebody who had no part in the decision.
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from safehold.accounts.models import User
@@ -19,8 +19,9 @@ from safehold.desk.entities.projection import entity_for
 from safehold.desk.entities.subjects import Thing
 from safehold.desk.moves import move
 from safehold.desk.reports.models import Notice
+from safehold.desk.reports.notices import OPEN
 from safehold.desk.review.claims import end
-from safehold.desk.review.models import TaskKind
+from safehold.desk.review.models import Task, TaskKind
 from safehold.desk.review.moves import move as move_task
 from safehold.desk.review.queues import APPEALS, queue_for
 from safehold.desk.review.tasks import SEVERITY, close_unneeded, open_task
@@ -73,23 +74,30 @@ def file_appeal(
     Raises `AppealRefused`; then nothing is written.
     """
     grounds = grounds.strip()
-    role = Complainant.NOTIFIER if notice else Complainant.AFFECTED
-    _check(decision, grounds, notice)
-    window = window_of(decision, notice)
-    if not window.is_open:
-        day = f"{window.ends_at:%-d %B %Y}"
-        raise AppealRefused("too_late", f"This decision could be appealed until {day}. That day has passed.")
     with recording() as record:
+        Decision.objects.select_for_update(of=("self",)).get(pk=decision.pk)  # nobody replaces it while it is checked
+        _check(decision, grounds, notice)
+        window = window_of(decision, notice)
+        if not window.is_open:
+            day = f"{window.ends_at:%-d %B %Y}"
+            raise AppealRefused("too_late", f"This decision could be appealed until {day}. That day has passed.")
+        appeal = Appeal(
+            decision=decision,
+            role=Complainant.NOTIFIER if notice else Complainant.AFFECTED,
+            notice=notice,
+            grounds=grounds,
+            contact=contact,
+            language=language,
+            window_ends_at=window.ends_at,
+        )
         try:
-            with transaction.atomic():
-                appeal = Appeal.objects.create(
-                    decision=decision, role=role, notice=notice, grounds=grounds, contact=contact, language=language,
-                    window_ends_at=window.ends_at,
-                )  # fmt: skip
+            with recording():
+                appeal.task = _task_for(record, decision)
+                appeal.save(force_insert=True)
         except IntegrityError:
             raise AppealRefused("already", "You have appealed this decision already.") from None
         record.add(appeal)
-        _make_task(record, appeal)
+        move(record, appeal, APPEAL, "assigned")
         tell_platform(decision.service_id, "appeal.filed", appeal.pk, _about(appeal))
     return appeal
 
@@ -103,21 +111,25 @@ def _check(decision: Decision, grounds: str, notice: Notice | None) -> None:
         raise AppealRefused("replaced", "This decision holds no longer: a newer one has taken its place.")
     if notice is None and decision.action == "allow":
         raise AppealRefused("nothing_restricted", "Nothing of yours is restricted by this decision.")
-    if notice is not None and not DecisionNotice.objects.filter(notice=notice, decision__root=decision.root).exists():
+    if notice is not None and not _answered(notice, decision):
         raise AppealRefused("not_answered", "Your report has not been decided yet.")
 
 
-def _make_task(record: Record, appeal: Appeal) -> None:
-    decision = appeal.decision
+def _answered(notice: Notice, decision: Decision) -> bool:
+    """True if this decision, or one before it in its chain, was the answer to the notice."""
+    linked = DecisionNotice.objects.filter(notice=notice, decision__root=decision.root)
+    return notice.state not in OPEN and linked.exists()
+
+
+def _task_for(record: Record, decision: Decision) -> Task:
+    """A task in the queue of appeals, for anybody but those who took part in the decision."""
     people = User.objects.filter(pk__in=Decision.objects.filter(root=decision.root).values("person"))
     entity = entity_for(decision.service_id, Thing(decision.subject_kind, decision.subject_id, decision.account_id))
     task, _ = open_task(
         record, entity=entity, kind=TaskKind.APPEAL, queue=queue_for(APPEALS), decision=decision, excluded=people,
         priority=SEVERITY[decision.policy.severity] if decision.policy else 0,
     )  # fmt: skip
-    appeal.task = task
-    appeal.save(update_fields=["task"])
-    move(record, appeal, APPEAL, "assigned")
+    return task
 
 
 def withdraw(appeal: Appeal) -> None:

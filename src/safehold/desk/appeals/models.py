@@ -36,7 +36,7 @@ class Appeal(models.Model):
     language = models.CharField(max_length=12, blank=True)
     filed_at = models.DateTimeField(default=timezone.now)
     window_ends_at = models.DateTimeField()
-    task = models.OneToOneField(Task, models.PROTECT, null=True, related_name="appeal")
+    task = models.OneToOneField(Task, models.PROTECT, related_name="appeal")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     outcome = models.OneToOneField(Decision, models.PROTECT, null=True, related_name="outcome_of")
     explanation = models.TextField(blank=True)  # what the complainant reads

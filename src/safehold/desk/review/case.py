@@ -99,7 +99,7 @@ def read_case(entity: Entity, asked: Decision) -> Case:
     event = seen[0] if reported_by(asked.event) and seen else asked.event
     text, facts = _content(event, versions)
     before = [
-        version for version in versions if version.event_id != event.pk and version.captured_at < event.occurred_at
+        version for version in versions if version.event_id != event.id and version.captured_at < event.occurred_at
     ]
     notices = Notice.objects.filter(entity=entity).select_related("event").order_by("-received_at")
     return Case(

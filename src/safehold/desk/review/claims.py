@@ -22,6 +22,7 @@ from safehold.record.recording import Record, recording
 
 #: How often taking is tried again when somebody else was quicker each time.
 TRIES = 20
+GONE = "You no longer hold this item. It went back to the queue, or somebody else has decided it."
 
 
 class NotHeld(Exception):
@@ -99,10 +100,11 @@ def _take(record: Record, person: User, task: Task, queue: Queue) -> Claim:
 def renew(person: User, task_id: str) -> datetime:
     """A sign of life: the lease begins anew. Returns its new end; raises `NotHeld` if the claim is gone."""
     claim = Claim.objects.select_related("task__queue").filter(task=task_id, reviewer=person, released_at=None).first()
-    until = timezone.now() + timedelta(seconds=claim.task.queue.lease_seconds) if claim else None
-    if until is None or not Claim.objects.filter(pk=claim.pk, released_at=None).update(lease_expires_at=until):
-        raise NotHeld("You no longer hold this item. It went back to the queue, or somebody else has decided it.")
-    return until
+    if claim is not None:
+        until = timezone.now() + timedelta(seconds=claim.task.queue.lease_seconds)
+        if Claim.objects.filter(pk=claim.pk, released_at=None).update(lease_expires_at=until):
+            return until
+    raise NotHeld(GONE)
 
 
 def hold(person: User, task_id: str, version: int | None = None) -> tuple[Task, Claim]:
@@ -113,7 +115,7 @@ def hold(person: User, task_id: str, version: int | None = None) -> tuple[Task, 
     task = Task.objects.select_for_update(of=("self",)).select_related("queue", "entity", "decision").get(pk=task_id)
     current = Claim.objects.filter(task=task, released_at=None).select_related("reviewer").first()
     if current is None:
-        raise NotHeld("You no longer hold this item. It went back to the queue, or somebody else has decided it.")
+        raise NotHeld(GONE)
     if current.reviewer_id != person.pk:
         raise NotHeld(f"{current.reviewer} holds this item now.")
     if version is not None and task.version != version:

@@ -18,7 +18,7 @@ REMEMBER_SECONDS = 10
 class _Waiting(NamedTuple):
     permission: str
     appeals_only: bool
-    count: int
+    waiting: int
 
 
 def _waiting() -> list[_Waiting]:
@@ -39,9 +39,9 @@ def _waiting() -> list[_Waiting]:
 @counter("queues")
 def queues(request: HttpRequest) -> int:
     person: User = request.user  # type: ignore[assignment]
-    return sum(each.count for each in _waiting() if not each.appeals_only and person.may(each.permission))
+    return sum(each.waiting for each in _waiting() if not each.appeals_only and person.may(each.permission))
 
 
 @counter("appeals")
 def appeals(request: HttpRequest) -> int:
-    return sum(each.count for each in _waiting() if each.appeals_only)
+    return sum(each.waiting for each in _waiting() if each.appeals_only)

@@ -10,7 +10,7 @@ from safehold.desk.decisions.models import Decision
 from safehold.desk.decisions.standing import last_of_chain
 from safehold.desk.entities.models import Entity
 from safehold.desk.entities.projection import project
-from safehold.desk.reports.models import Notice
+from safehold.desk.reports.models import Notice, NoticeKind
 from safehold.desk.reports.notices import OPEN, link
 from safehold.desk.review.claims import release_all
 from safehold.desk.review.models import Task, TaskKind
@@ -30,7 +30,7 @@ def take_notice(notice: Notice, record: Record) -> None:
     asked = _of_event(notice)
     if asked is not None and asked.rule and not asked.queue:
         return
-    urgency = NOTICE[notice.kind]
+    urgency = NOTICE[NoticeKind(notice.kind)]
     waiting = Task.objects.select_for_update(of=("self",)).select_related("decision").filter(closed_at=None)
     task = waiting.filter(entity=notice.entity).exclude(kind=TaskKind.APPEAL).order_by("created_at").first()
     if task is not None:

@@ -106,7 +106,7 @@ class Migration(migrations.Migration):
                 (
                     "task",
                     models.OneToOneField(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="appeal", to="review.task"
+                        on_delete=django.db.models.deletion.PROTECT, related_name="appeal", to="review.task"
                     ),
                 ),
             ],

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.http import HttpRequest
 
 from safehold.accounts.models import User
 from safehold.accounts.roles import Permission
@@ -16,6 +17,7 @@ from safehold.web.words import action_word, severity_word
 KEYS = {
     "allow": "a", "label": "l", "warn": "w", "limit": "m", "hold": "h", "remove": "r", "suspend": "s", "terminate": "t",
 }  # fmt: skip
+ACTION_CHOICES = [(action, action) for action in ACTIONS]
 NEEDS = {"suspend": Permission.SUSPEND, "terminate": Permission.TERMINATE}
 _DAY = 86_400
 #: How long something may last: (seconds, words).
@@ -32,7 +34,7 @@ class DecideForm(forms.Form):
     version = forms.IntegerField(min_value=0)
     over = forms.CharField(max_length=40)
     action = forms.ChoiceField(
-        choices=[(action, action) for action in ACTIONS],
+        choices=ACTION_CHOICES,
         error_messages={"required": "Choose what is to happen: press one of the letters."},
     )
     policy = forms.CharField(max_length=120, required=False)
@@ -79,6 +81,12 @@ class DecideForm(forms.Form):
         elif data["seconds"] and ACTION_TYPES[action].can_end and action != "allow":
             params["seconds"] = data["seconds"]
         return params
+
+
+class SignedIn(HttpRequest):
+    """A request to a page behind `@require`: somebody is signed in."""
+
+    user: User  # type: ignore[assignment]
 
 
 def action_choices(person: User, *, without: tuple[str, ...] = ()) -> tuple[list[tuple[str, ...]], str]:

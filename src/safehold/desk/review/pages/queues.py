@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -18,6 +19,7 @@ from safehold.accounts.roles import Permission
 from safehold.desk.reports.models import Notice
 from safehold.desk.review.claims import MayNot, claim_next, held_by
 from safehold.desk.review.models import Claim, Queue, Task
+from safehold.desk.review.pages.forms import SignedIn
 from safehold.desk.review.queues import may_work, queues_for
 
 #: Items that a queue's page lists; the start button finds the others.
@@ -54,7 +56,7 @@ def counted(queues: Iterable[Queue]) -> list[Waiting]:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     closed = Task.objects.filter(queue__in=queues, closed_at__gte=today).values("queue").annotate(count=Count("id"))
     done = {row["queue"]: row["count"] for row in closed}
-    nothing = {"waiting": 0, "taken": 0, "overdue": 0, "oldest": None, "due": None}
+    nothing: dict[str, Any] = {"waiting": 0, "taken": 0, "overdue": 0, "oldest": None, "due": None}
     counts = ((queue, rows.get(queue.pk, nothing)) for queue in queues)
     return [
         Waiting(queue, row["waiting"], row["taken"], row["overdue"], row["oldest"], row["due"], done.get(queue.pk, 0))
@@ -79,7 +81,7 @@ def summed(rows: Iterable[Waiting]) -> str:
 @require(Permission.REVIEW)
 @never_cache
 @require_GET
-def queue_list(request: HttpRequest) -> HttpResponse:
+def queue_list(request: SignedIn) -> HttpResponse:
     queues = [queue for queue in queues_for(request.user) if not queue.appeals_only]
     rows = counted(queues)
     rows.sort(key=lambda row: not (row.waiting or row.taken))  # what is empty goes to the end, in its order
@@ -95,7 +97,7 @@ def queue_list(request: HttpRequest) -> HttpResponse:
 @require(Permission.REVIEW)
 @never_cache
 @require_GET
-def queue(request: HttpRequest, slug: str) -> HttpResponse:
+def queue(request: SignedIn, slug: str) -> HttpResponse:
     found = get_object_or_404(Queue, pk=slug)
     if found.appeals_only:
         return redirect("appeals")
@@ -138,13 +140,13 @@ def _taken(queue: Queue) -> QuerySet[Claim]:
 
 @require(Permission.REVIEW)
 @require_POST
-def start(request: HttpRequest, slug: str) -> HttpResponse:
+def start(request: SignedIn, slug: str) -> HttpResponse:
     return to_next(request, get_object_or_404(Queue, pk=slug))
 
 
-def to_next(request: HttpRequest, queue: Queue) -> HttpResponse:
+def to_next(request: SignedIn, queue: Queue) -> HttpResponse:
     """Give the person the next item of the queue and show it, or the queue's page where nothing is left."""
-    person: User = request.user  # type: ignore[assignment]
+    person = request.user
     try:
         claim = claim_next(person, queue)
     except MayNot as refused:
