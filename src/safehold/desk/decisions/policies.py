@@ -3,7 +3,9 @@ bundle in force; `Terms` is how everybody reads a version's `spec`.
 
     spec = {"guidance", "notice": {language: text}, "dsa": {"category", "keywords", "ground", "clause", "url"} or None,
             "appeal": {"seconds"}, "strikes": {"seconds"}, "actions": [...], "on": [event types], "file",
-            "rules": [{"id", "title", "mode", "share", "when", "hash", "action", "queue", "strike", "seconds", "reason"}],
+            "rules": [{"id", "title", "mode", "share", "when", "hash", "action", "queue", "strike", "seconds", "reason",
+                       "on": [event types], "label": {"name", "on", "seconds"} or None}],
+            "windows": [{"name", "kind", "seconds", "on"}],
             "examples": [{"name", "event", "expect"}]}
 """
 
@@ -88,8 +90,15 @@ def spec_of(policy: Policy) -> dict[str, Any]:
                 "strike": rule.then.strike,
                 "seconds": rule.then.seconds,
                 "reason": rule.then.reason,
+                "on": list(rule.on),
+                "label": rule.then.label
+                and {"name": rule.then.label.name, "on": rule.then.label.on, "seconds": rule.then.label.seconds},
             }
             for rule in policy.rules
+        ],
+        "windows": [
+            {"name": window.name, "kind": window.kind, "seconds": window.seconds, "on": list(window.on)}
+            for window in policy.windows
         ],
         "examples": [
             {"name": each.name, "event": _plain(each.event), "expect": dict(each.expect)} for each in policy.examples
