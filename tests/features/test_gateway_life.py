@@ -17,8 +17,9 @@ from django.db import connection
 
 from safehold.accounts.keys import create_key
 from safehold.accounts.roles import Scope
-from safehold.desk.decisions.models import Decision, LabelChange
+from safehold.desk.decisions.models import Decision, LabelChange, Outbox
 from safehold.desk.entities.models import Event
+from safehold.desk.review.models import Task
 from safehold.record.verification import verify_record
 from tests.gateway_server import Server, message, policy_folder, serving
 from tests.world import service
@@ -251,3 +252,22 @@ def test_broken_policies_keep_the_server_from_starting_and_say_where(sqlite_plac
         assert server.process.wait(30) != 0
     assert "spam.yaml" in server.log.read_text()
     assert "data.txt" in server.log.read_text()
+
+
+def test_one_process_also_does_what_follows_from_a_decision(place):
+    """With the workers on, the outbox is carried on beside the gateway, and both end together."""
+    with opened(place, workers=1) as server:
+        client = server.client(place.secret)
+        send(client, message(1, "buy pills", actor="seller"))
+        got = send(client, message(2, actor="seller"))
+        assert got["action"] == "hold"
+        until = time.monotonic() + 20
+        while Outbox.objects.get(reference=got["decision"]).done_at is None and time.monotonic() < until:
+            time.sleep(0.1)
+        assert Task.objects.get(decision_id=got["decision"]).queue_id == "spam"
+        server.process.terminate()
+        server.process.wait(30)
+        assert "worker_still_busy" not in server.log.read_text()
+        assert "worker_died" not in server.log.read_text()
+    assert Outbox.objects.get(reference=got["decision"]).error == ""
+    assert verify_record().findings == []
