@@ -180,6 +180,7 @@ def test_a_link_is_patient_with_people_and_not_with_scripts(client, removed, mon
     answer = send(client, path_of(removed))
     assert answer.status_code == 429 and 0 < int(answer["Retry-After"]) <= 3_600
     assert "Please try again in" in words_of(answer) and not Appeal.objects.exists()
+    assert "It was a joke." in answer.content.decode()  # what they wrote is still there
     assert client.get(path_of(removed)).status_code == 200  # reading goes on
     later = limits.time.time() + limits.WINDOW_SECONDS
     monkeypatch.setattr("safehold.desk.portal.limits.time.time", lambda: later)

@@ -24,6 +24,7 @@ from safehold.desk.reports.models import Notice
 from safehold.desk.review import claims
 from safehold.desk.review.deciding import decide_task
 from safehold.desk.review.models import Task
+from safehold.desk.transparency.words import WORDS as STATEMENT_WORDS
 from safehold.engine import load_bundle
 from safehold.gateway.cloudevents import structured
 from safehold.gateway.declared import Declared
@@ -84,7 +85,8 @@ def test_the_event_is_one_that_the_gateway_would_take(client, settings):
     send(client, where=entity.external_id)
     event, decision = Event.objects.latest("position"), Decision.objects.latest("decided_at")
     told = json.loads(event.body)
-    told["data"]["actor"] = {"id": "u5"}  # all that it lacks: whoever has no account there is no actor there
+    # All that it lacks: whoever has no account there is no actor there.
+    told["data"]["actor"] = {"id": "u5", "created_at": told["time"]}
     taken = Declared(load_bundle(settings.SAFEHOLD_POLICIES).event_types).prepare(
         "plaza", structured(json.dumps(told).encode(), event.received_at), event.received_at
     )
@@ -184,7 +186,8 @@ def test_the_answer_says_what_was_done_how_and_what_one_can_do(client, action, t
     page = words_of(client.get(path_of(Notice.objects.get()), {"lang": language}))
     assert words[title] in page and words[done] in page
     assert words["by_not_automated"] in page  # DSA Art. 16(6)
-    assert words["appeal"] in page and words["dispute_text"] in page and words["court_title"] in page  # Art. 16(5)
+    assert words["appeal"] in page and words["dispute_text"] in page  # Art. 16(5)
+    assert flat(STATEMENT_WORDS[language]["dispute"]) in page and flat(STATEMENT_WORDS[language]["court"]) in page
     assert "Fraud by u7." not in page  # what the affected person is told is theirs
 
 
@@ -200,7 +203,9 @@ def test_after_a_successful_appeal_the_notifier_reads_what_holds_now(client):
 def test_scripts_are_slowed_down(client, monkeypatch):
     for _ in range(limits.REPORTS_OF_AN_ADDRESS):
         assert send(client, explanation="").status_code == 422
-    assert send(client).status_code == 429 and not Notice.objects.exists()
+    answer = send(client)
+    assert answer.status_code == 429 and not Notice.objects.exists()
+    assert FORM["explanation"] in words_of(answer) and "Please try again in" in words_of(answer)
     assert send(Client(REMOTE_ADDR="192.0.2.7")).status_code == 302
 
 

@@ -10,9 +10,6 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 
-from safehold.desk.entities.models import Service
-from safehold.desk.portal.pages import show
-
 WINDOW_SECONDS = 3_600
 #: Tries in an hour.
 OF_A_LINK = 12
@@ -55,8 +52,9 @@ def sender(request: HttpRequest) -> str:
     return str(ipaddress.ip_network((known, 64), strict=False)) if known.version == 6 else str(known)
 
 
-def too_many(request: HttpRequest, service: Service | None, seconds: int) -> HttpResponse:
-    """The page that asks for patience (RFC 6585: 429)."""
-    response = show(request, "portal/busy.html", service, {"minutes": math.ceil(seconds / 60)}, status=429)
-    response["Retry-After"] = str(seconds)
+def patiently(response: HttpResponse, seconds: int) -> HttpResponse:
+    """The answer to a try too many (RFC 6585: 429), where `seconds` is not 0."""
+    if seconds:
+        response.status_code = 429
+        response["Retry-After"] = str(seconds)
     return response

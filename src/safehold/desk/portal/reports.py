@@ -2,6 +2,7 @@
 (`safehold.desk.appeals.links.notice_url`); people who reported on the platform itself get the same page.
 """
 
+import math
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -14,12 +15,13 @@ from safehold.desk.entities.models import Service
 from safehold.desk.portal.complaints import Step, complaint_about
 from safehold.desk.portal.filing import file_report
 from safehold.desk.portal.forms import AppealForm, ReportForm
-from safehold.desk.portal.limits import too_many, wait_for
+from safehold.desk.portal.limits import patiently, wait_for
 from safehold.desk.portal.pages import language_of, public_page, show, with_language
-from safehold.desk.portal.statements import DISPUTE_BODIES, answer_complaint, status_of
+from safehold.desk.portal.statements import DISPUTE_BODIES, answer_complaint, kept, status_of
 from safehold.desk.portal.words import WORDS
 from safehold.desk.reports.models import Notice
 from safehold.desk.reports.notices import OPEN
+from safehold.desk.transparency.words import WORDS as STATEMENT_WORDS
 
 
 @public_page
@@ -32,7 +34,9 @@ def report(request: HttpRequest) -> HttpResponse:
         form = ReportForm(language, service.pk, service.name, initial=filled)
         return show(request, "portal/report.html", service, {"form": form})
     if seconds := wait_for(request, "report"):
-        return too_many(request, service, seconds)
+        form = ReportForm(language, service.pk, service.name, initial=request.POST.dict())
+        page = show(request, "portal/report.html", service, {"form": form, "minutes": math.ceil(seconds / 60)})
+        return patiently(page, seconds)
     form = ReportForm(language, service.pk, service.name, request.POST)
     if not form.is_valid():
         return show(request, "portal/report.html", service, {"form": form}, status=422)
@@ -66,9 +70,11 @@ def follow(request: HttpRequest, notice_id: str, token: str) -> HttpResponse:
     if request.method != "POST":
         return _page(request, notice, answer, None)
     if seconds := wait_for(request, "appeal", link=notice.pk):
-        return too_many(request, notice.service, seconds)
+        return patiently(_page(request, notice, answer, kept(request), seconds), seconds)
     if answer is None:
-        return _page(request, notice, None, None, status=409)
+        page = _page(request, notice, None, None)
+        page.status_code = 409
+        return page
     form = answer_complaint(request, answer.decision, notice)
     if form is not None:
         return _page(request, notice, answer, form)
@@ -97,20 +103,24 @@ def _steps(notice: Notice, answer: Answer | None) -> tuple[Step, ...]:
 
 
 def _page(
-    request: HttpRequest, notice: Notice, answer: Answer | None, form: AppealForm | None, *, status: int | None = None
+    request: HttpRequest, notice: Notice, answer: Answer | None, form: AppealForm | None, seconds: int = 0
 ) -> HttpResponse:
-    words = WORDS[language_of(request)]
+    language = language_of(request)
+    words, law = WORDS[language], STATEMENT_WORDS[language]
     context = {
         "notice": notice,
         "answer": answer,
         "steps": _steps(notice, answer),
         "complaint": complaint_about(answer.decision, holds=True, notice=notice) if answer else None,
-        "form": form or AppealForm(language_of(request)),
+        "form": form or AppealForm(language),
         "done": words[f"done_{answer.decision.action}"] if answer else "",
         "outcome_text": words[f"{answer.title}_text"] if answer else "",
         "automation": words[f"by_{answer.decision.automation}"] if answer else "",
+        "dispute": law["dispute"],
+        "court": law["court"],
+        "minutes": math.ceil(seconds / 60),
         "new": "new" in request.GET,
         "url": notice_url(notice),
         "dispute_bodies": DISPUTE_BODIES,
     }
-    return show(request, "portal/follow.html", notice.service, context, status=status or status_of(form))
+    return show(request, "portal/follow.html", notice.service, context, status=status_of(form))

@@ -3,6 +3,7 @@ Its link is the key to it (`safehold.desk.transparency.statements.statement_url`
 """
 
 import json
+import math
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from safehold.desk.decisions.models import Decision
 from safehold.desk.portal.complaints import complaint_about
 from safehold.desk.portal.forms import AppealForm
 from safehold.desk.portal.holding import holding_of, quote_of
-from safehold.desk.portal.limits import too_many, wait_for
+from safehold.desk.portal.limits import patiently, wait_for
 from safehold.desk.portal.pages import language_of, public_page, show, with_language
 from safehold.desk.reports.models import Notice
 from safehold.desk.transparency.models import StatementOfReasons
@@ -36,9 +37,8 @@ def statement(request: HttpRequest, statement_id: str, token: str) -> HttpRespon
         raise Http404
     if request.method != "POST":
         return _page(request, found, None)
-    service = found.decision.service
     if seconds := wait_for(request, "appeal", link=found.pk):
-        return too_many(request, service, seconds)
+        return patiently(_page(request, found, kept(request), seconds), seconds)
     form = answer_complaint(request, found.decision)
     if form is not None:
         return _page(request, found, form)
@@ -67,6 +67,11 @@ def answer_complaint(request: HttpRequest, decision: Decision, notice: Notice | 
     return None
 
 
+def kept(request: HttpRequest) -> AppealForm:
+    """The form with what was sent, looked at no further."""
+    return AppealForm(language_of(request), initial=request.POST.dict())
+
+
 def status_of(form: AppealForm | None) -> int:
     """200, 422 for a form with errors, 409 for one that came when no appeal could be filed (RFC 9110)."""
     return 200 if form is None else 422 if form.errors else 409
@@ -82,7 +87,7 @@ def _web_address(url: str) -> str:
     return url if urlsplit(url).scheme in {"http", "https"} else ""
 
 
-def _page(request: HttpRequest, found: StatementOfReasons, form: AppealForm | None) -> HttpResponse:
+def _page(request: HttpRequest, found: StatementOfReasons, form: AppealForm | None, seconds: int = 0) -> HttpResponse:
     language, decision = language_of(request), found.decision
     holding = holding_of(found)
     written = language if language in found.texts else "en"
@@ -98,6 +103,8 @@ def _page(request: HttpRequest, found: StatementOfReasons, form: AppealForm | No
         "opening": opening(found),
         "open": [(name, _as_logged(getattr(decision, name))) for name in OPEN],
         "rule_url": _web_address(found.texts[written].get("ground_url", "")),
+        "minutes": math.ceil(seconds / 60),
+        "url": statement_url(found),
         "dispute_bodies": DISPUTE_BODIES,
     }
     return show(request, "portal/statement.html", decision.service, context, status=status_of(form))
