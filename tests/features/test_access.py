@@ -6,6 +6,7 @@ page that is in the code and not in the table fails too.
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -191,3 +192,12 @@ def test_the_sidebar_shows_only_what_one_may_open(client: Client, made: console_
         ("api-keys", False),
     ):
         assert (f'href="{reverse(name)}"' in page) is shown, name
+
+
+def test_the_reference_says_what_the_code_does() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/roles.md").read_text()
+    for permission in P:
+        ticks = " | ".join("✓" if permission in role.permissions else "" for role in Role)
+        assert f"| `{permission.value}` | {permission.label} | {ticks} |" in page
+    for role in Role:
+        assert f"| {role.label} (`{role.value}`) | {role.note} |" in page
