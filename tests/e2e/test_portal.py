@@ -11,10 +11,10 @@ from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from safehold.accounts.models import User
-from safehold.desk.appeals.links import notice_url
 from safehold.desk.appeals.models import Appeal
 from safehold.desk.decisions.decide import decide
 from safehold.desk.decisions.models import Decision
+from safehold.desk.reports.links import notice_url
 from safehold.desk.reports.models import Notice
 from safehold.desk.transparency.models import StatementOfReasons
 from safehold.desk.transparency.statements import statement_url

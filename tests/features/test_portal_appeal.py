@@ -10,13 +10,13 @@ from django.test import Client
 from safehold.accounts.roles import Role
 from safehold.desk.appeals.filing import file_appeal, window_of
 from safehold.desk.appeals.hearing import hear
-from safehold.desk.appeals.links import notice_url
 from safehold.desk.appeals.models import Appeal
 from safehold.desk.decisions.actions import LANGUAGES
 from safehold.desk.decisions.actions.base import date_in
 from safehold.desk.decisions.decide import decide
 from safehold.desk.portal import limits
 from safehold.desk.portal.words import WORDS
+from safehold.desk.reports.links import notice_url
 from safehold.desk.review import claims
 from safehold.desk.transparency.statements import statement_url
 from tests import desk_rows

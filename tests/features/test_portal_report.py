@@ -9,7 +9,6 @@ from django.core.cache import cache
 from django.test import Client
 
 from safehold.accounts.roles import Role
-from safehold.desk.appeals.links import notice_url
 from safehold.desk.decisions.actions import LANGUAGES
 from safehold.desk.decisions.decide import decide
 from safehold.desk.decisions.lookup import decision_view
@@ -20,6 +19,7 @@ from safehold.desk.portal import limits
 from safehold.desk.portal.filing import REASONS, Unlocatable, find
 from safehold.desk.portal.letters import write_letters
 from safehold.desk.portal.words import WORDS
+from safehold.desk.reports.links import notice_url
 from safehold.desk.reports.models import Notice
 from safehold.desk.review import claims
 from safehold.desk.review.deciding import decide_task
@@ -173,6 +173,15 @@ def test_another_reports_link_opens_nothing(client):
     assert client.get(path_of(one)).status_code == 200
 
 
+def test_a_link_outlives_a_change_of_keys(client, settings):
+    send(client)
+    path = path_of(Notice.objects.get())
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "a new one"
+    assert client.get(path).status_code == 200
+    settings.SECRET_KEY_FALLBACKS = []
+    assert client.get(path).status_code == 404
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     ("action", "title", "done"),
@@ -261,7 +270,9 @@ def test_who_reports_on_the_platform_hears_of_it_there(client):
     desk_rows.webhook()
     _, entity = flagged()
     desk_rows.report(entity)
-    assert Delivery.objects.filter(type="report.received").count() == 1
+    (receipt,) = Delivery.objects.filter(type="report.received")
+    url = json.loads(receipt.payload)["data"]["report_url"]
+    assert "It waits for a person" in words_of(client.get("/portal" + url.partition("/portal")[2]))
     assert write_letters() == 0
 
 

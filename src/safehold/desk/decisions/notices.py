@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from safehold.desk.decisions.deliveries import stamp, tell_platform
 from safehold.desk.decisions.models import Decision, DecisionNotice, Delivery
 from safehold.desk.entities.subjects import reported_by
+from safehold.desk.reports.links import notice_url
 from safehold.desk.reports.models import Notice
 from safehold.desk.reports.notices import OPEN, answer_delivered, receipt_delivered, resolve
 from safehold.desk.topics import on
@@ -78,4 +79,5 @@ def _about(notice: Notice) -> dict[str, object]:
         "target": {"kind": notice.entity.kind, "id": notice.entity.external_id},
         "notifier_account_id": notice.notifier_account_id,
         "received_at": stamp(notice.received_at),
+        "report_url": notice_url(notice),
     }

@@ -11,8 +11,8 @@ from django.core.mail import EmailMessage
 from django.db import DatabaseError, close_old_connections, connections
 from django.db.models import Q, QuerySet
 
-from safehold.desk.appeals.links import notice_url
 from safehold.desk.portal.words import WORDS
+from safehold.desk.reports.links import notice_url
 from safehold.desk.reports.models import Notice
 from safehold.desk.reports.notices import OPEN, answer_delivered, receipt_delivered
 from safehold.record.recording import recording

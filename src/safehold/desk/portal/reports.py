@@ -1,5 +1,5 @@
 """Reporting something without an account, and following what comes of it. The link to a report is the key to it
-(`safehold.desk.appeals.links.notice_url`); people who reported on the platform itself get the same page.
+(`safehold.desk.reports.links.notice_url`); people who reported on the platform itself get the same page.
 """
 
 import math
@@ -9,7 +9,6 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
-from safehold.desk.appeals.links import is_notice_token, notice_url
 from safehold.desk.decisions.models import Decision
 from safehold.desk.entities.models import Service
 from safehold.desk.portal.complaints import Step, complaint_about
@@ -19,6 +18,7 @@ from safehold.desk.portal.limits import patiently, wait_for
 from safehold.desk.portal.pages import language_of, public_page, show, with_language
 from safehold.desk.portal.statements import DISPUTE_BODIES, answer_complaint, kept, status_of
 from safehold.desk.portal.words import WORDS
+from safehold.desk.reports.links import is_notice_token, notice_url
 from safehold.desk.reports.models import Notice
 from safehold.desk.reports.notices import OPEN
 from safehold.desk.transparency.words import WORDS as STATEMENT_WORDS
