@@ -92,6 +92,9 @@ def test_a_queue_is_worked_without_touching_the_mouse(filled, somebody, axe):
     page.wait_for_url("**/tasks/**")
     first = page.url
     axe(page)
+    page.emulate_media(color_scheme="dark")
+    axe(page)
+    page.emulate_media(color_scheme="light")
 
     text = page.locator(".harm-text").first
     expect(text).to_have_attribute("inert", "")
@@ -122,10 +125,13 @@ def test_a_queue_is_worked_without_touching_the_mouse(filled, somebody, axe):
     page.wait_for_url(f"**/queues/{filled.queue}/")
 
 
-def test_the_same_in_the_dark_and_on_a_phone(somebody, axe):
+def test_the_same_in_the_dark_and_on_a_phone(filled, somebody, axe):
     page = somebody("noor", color_scheme="dark", viewport={"width": 390, "height": 844})
-    for path in ("/queues/", "/appeals/"):
-        page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/")[2] + path)
+    page.goto(f"{filled.url}/queues/{filled.queue}/")
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**/tasks/**")
+    for path in (page.url, f"{filled.url}/queues/", f"{filled.url}/queues/{filled.queue}/", f"{filled.url}/appeals/"):
+        page.goto(path)
         axe(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
