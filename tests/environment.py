@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 TEST_VAR = Path(tempfile.mkdtemp(prefix="safehold-tests-"))
+(TEST_VAR / "static").mkdir()  # whitenoise warns where it is missing; `safehold up` makes it
 atexit.register(shutil.rmtree, TEST_VAR, ignore_errors=True)
 
 os.environ["SAFEHOLD_VAR"] = str(TEST_VAR)
