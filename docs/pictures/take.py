@@ -60,6 +60,7 @@ def _signed_in(browser: Browser, url: str, name: str, passwords: dict[str, str],
 
 
 def _overview(page: Page, url: str) -> None:
+    page.goto(url)  # without the greeting
     page.wait_for_timeout(3000)
     page.screenshot(path=HERE / "overview.png")
     page.goto(f"{url}/decisions/?q=action%3Ahold")
