@@ -79,7 +79,7 @@ def make(count: int, *, span: timedelta = timedelta(days=7), now: datetime | Non
 
 def _person(role: Role) -> User:
     email = f"{role.value}@plaza.example"
-    return User.objects.filter(email=email).first() or people.add_person(None, email, role.title, [role])
+    return User.objects.filter(email=email).first() or people.add_person(None, email, role.label, [role])
 
 
 def _policy(key: str, title: str, severity: str, rules: Sequence[Any], now: datetime) -> PolicyVersion:

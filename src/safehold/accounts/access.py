@@ -4,7 +4,7 @@ those that show what people wrote.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, cast
 from urllib.parse import urlencode
 
 from allauth.account.internal.flows.login import get_authentication_records
@@ -17,31 +17,44 @@ from safehold.accounts.models import User
 from safehold.accounts.roles import POWERFUL, Permission
 from safehold.record.recording import recording
 
-View = Callable[..., HttpResponse]
+P = ParamSpec("P")
 
 
-def require(*needed: Permission) -> Callable[[View], View]:
+class SignedInRequest(HttpRequest):
+    """The request as a view behind `require` sees it: somebody is signed in. Only a type; Django makes the requests."""
+
+    user: User
+
+
+def require(
+    *needed: Permission,
+) -> Callable[
+    [Callable[Concatenate[SignedInRequest, P], HttpResponse]], Callable[Concatenate[HttpRequest, P], HttpResponse]
+]:
     """Let a view run only for people who are signed in and hold all of `needed` (none: being signed in is enough).
 
     Others are sent to the sign-in, or get a 403 that says what is lacking; a request by htmx is told to go there
     as a whole page. The view's `permissions` attribute says what it asks for.
     """
 
-    def decorate(view: View) -> View:
+    def decorate(
+        view: Callable[Concatenate[SignedInRequest, P], HttpResponse],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             user = request.user
             if not user.is_authenticated:
                 return _go(request, f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': _page(request)})}")
             lacking = [permission for permission in needed if not user.may(permission)]
             if lacking:
                 return render(request, "403.html", {"lacking": lacking}, status=403)
-            if lacks_second_factor(request):
+            signed_in = cast(SignedInRequest, request)
+            if lacks_second_factor(signed_in):
                 return _go(request, resolve_url("mfa_index"))
-            return view(request, *args, **kwargs)
+            return view(signed_in, *args, **kwargs)
 
         guarded.permissions = frozenset(needed)  # type: ignore[attr-defined]
-        return guarded
+        return cast(Callable[Concatenate[HttpRequest, P], HttpResponse], guarded)
 
     return decorate
 

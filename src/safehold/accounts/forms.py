@@ -15,8 +15,8 @@ _LIFETIMES = [("30", "30 days"), ("90", "90 days"), ("365", "One year"), ("", "N
 
 
 def role_choices(by: User) -> list[tuple[str, str]]:
-    """The roles that `by` may give, each with its title."""
-    return [(role.value, role.title) for role in Role if may_grant(by.permissions, role.permissions)]
+    """The roles that `by` may give, each with its label."""
+    return [(role.value, role.label) for role in Role if may_grant(by.permissions, role.permissions)]
 
 
 class RolesField(forms.MultipleChoiceField):
@@ -39,8 +39,8 @@ class _WithRoles(forms.Form):
         """Each role that may be given, with what it is for and whether it is chosen."""
         chosen = set(self["roles"].value() or ())
         return [
-            {"value": value, "title": title, "note": Role(value).note, "held": value in chosen}
-            for value, title in self.fields["roles"].choices  # type: ignore[attr-defined]
+            {"value": value, "label": label, "note": Role(value).note, "held": value in chosen}
+            for value, label in self.fields["roles"].choices  # type: ignore[attr-defined]
         ]
 
 
@@ -98,7 +98,7 @@ class NewKey(forms.Form):
     def __init__(self, by: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         allowed = [scope for scope in Scope if may_grant(by.permissions, {scope.permission})]
-        self.fields["scopes"].choices = [(scope.value, f"{scope.title} ({scope.value})") for scope in allowed]  # type: ignore[attr-defined]
+        self.fields["scopes"].choices = [(scope.value, f"{scope.label} ({scope.value})") for scope in allowed]  # type: ignore[attr-defined]
 
     def expires_at(self) -> datetime | None:
         """The end of the key's last day, UTC; None for a key without end."""

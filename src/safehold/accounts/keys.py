@@ -53,7 +53,7 @@ def create_key(
 def revoke_key(by: User | None, key: ApiKey) -> None:
     """End a key, at once and for ever: the gateway refuses it at the next request. Raises Refused."""
     if by is not None and not by.may(Permission.MANAGE_KEYS):
-        raise Refused(f"You may not {Permission.MANAGE_KEYS.title}.")
+        raise Refused(f"You may not {Permission.MANAGE_KEYS.label}.")
     with recording() as record:
         if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now(), revoked_by=by):
             key.refresh_from_db()

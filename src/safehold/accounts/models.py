@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from functools import cached_property
+from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
@@ -48,7 +49,7 @@ class User(AbstractBaseUser):
     objects = People()
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
-    REQUIRED_FIELDS = ("name",)
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
 
     def __str__(self) -> str:
         return self.name or self.email
@@ -73,7 +74,7 @@ class RoleGrant(models.Model):
 
     id = models.CharField(primary_key=True, max_length=40, default=new_grant_id, editable=False)
     user = models.ForeignKey(User, models.PROTECT, related_name="grants")
-    role = models.CharField(max_length=20, choices=[(role.value, role.title) for role in Role])
+    role = models.CharField(max_length=20, choices=[(role.value, role.label) for role in Role])
     granted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")  # None: made at installation
     granted_at = models.DateTimeField(default=timezone.now)
     revoked_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")

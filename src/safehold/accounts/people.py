@@ -98,7 +98,7 @@ def _grant(record: Record, by: User | None, user: User, role: Role) -> None:
     _needs(by, Permission.MANAGE_PEOPLE)
     _not_yourself(by, user, "Nobody changes their own roles")
     if by is not None and not may_grant(by.permissions, role.permissions):
-        raise Refused(f"Nobody gives what they lack: {role.title} may do things that you may not.")
+        raise Refused(f"Nobody gives what they lack: {role.label} may do things that you may not.")
     if not user.is_active:
         raise Refused(f"{user} is deactivated: reactivate them first.")
     _, new = RoleGrant.objects.get_or_create(user=user, role=role, revoked_at=None, defaults={"granted_by": by})
@@ -190,7 +190,7 @@ def end_sessions(user: User, *, but: str | None = None) -> int:
 
 def _needs(by: User | None, permission: Permission) -> None:
     if by is not None and not by.may(permission):
-        raise Refused(f"You may not {permission.title}.")
+        raise Refused(f"You may not {permission.label}.")
 
 
 def _not_yourself(by: User | None, user: User, message: str) -> None:

@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from safehold.accounts import people
-from safehold.accounts.access import require
+from safehold.accounts.access import SignedInRequest, require
 from safehold.accounts.forms import Name, NewPassword
 from safehold.accounts.models import User
 from safehold.accounts.people import Refused
@@ -23,7 +23,7 @@ from safehold.record.recording import recording
 
 @require()
 @require_http_methods(["GET", "POST"])
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: SignedInRequest) -> HttpResponse:
     """Name, roles, second factors, single sign-on, sessions."""
     user: User = request.user
     form = Name(request.POST or None, instance=User.objects.get(pk=user.pk))
@@ -50,7 +50,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 @require()
 @require_POST
-def session_end(request: HttpRequest, session_id: int) -> HttpResponse:
+def session_end(request: SignedInRequest, session_id: int) -> HttpResponse:
     """Sign oneself out somewhere else."""
     session = get_object_or_404(UserSession, pk=session_id, user=request.user)
     session.end()
@@ -60,7 +60,7 @@ def session_end(request: HttpRequest, session_id: int) -> HttpResponse:
 
 @require()
 @require_POST
-def sessions_end_others(request: HttpRequest) -> HttpResponse:
+def sessions_end_others(request: SignedInRequest) -> HttpResponse:
     ended = people.end_sessions(request.user, but=request.session.session_key)
     messages.success(request, f"{ended} other session{'' if ended == 1 else 's'} ended.")
     return redirect("profile")

@@ -29,12 +29,12 @@ class Permission(StrEnum):
     SEND_EVENTS = "events.send"  # nothing in the console needs it: it is there to be given to a key
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """What it lets somebody do, for pages that say what is lacking."""
-        return TITLES[self]
+        return LABELS[self]
 
 
-TITLES: dict[Permission, str] = {
+LABELS: dict[Permission, str] = {
     Permission.READ_DECISIONS: "see decisions, reports and statements",
     Permission.READ_CONTENT: "read what people wrote",
     Permission.REVIEW: "work the queues",
@@ -70,7 +70,7 @@ class Role(StrEnum):
     READ_ONLY = "read_only"
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         return self.value.replace("_", " ").capitalize()
 
     @property
@@ -124,8 +124,8 @@ class Scope(StrEnum):
         return SCOPE_PERMISSIONS[self]
 
     @property
-    def title(self) -> str:
-        return self.permission.title.capitalize()
+    def label(self) -> str:
+        return self.permission.label.capitalize()
 
 
 SCOPE_PERMISSIONS: dict[Scope, Permission] = {

@@ -10,14 +10,14 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from safehold.accounts import people
-from safehold.accounts.access import require
+from safehold.accounts.access import SignedInRequest, require
 from safehold.accounts.forms import AddPerson, NewKey, Roles
 from safehold.accounts.keys import create_key, revoke_key
 from safehold.accounts.models import ApiKey, RoleGrant, User
@@ -49,7 +49,7 @@ def _people() -> QuerySet[User]:
 
 @require(Permission.READ_PEOPLE)
 @require_GET
-def people_list(request: HttpRequest) -> HttpResponse:
+def people_list(request: SignedInRequest) -> HttpResponse:
     view = request.GET.get("view", "")
     view = view if view in VIEWS else "active"
     query = request.GET.get("q", "").strip()
@@ -61,12 +61,12 @@ def people_list(request: HttpRequest) -> HttpResponse:
     page = keyset_page(found, request, ("name", "id"))
     for user in page:
         user.state = state_of(user)
-        user.titles = [Role(grant.role).title for grant in user.open_grants]
+        user.titles = [Role(grant.role).label for grant in user.open_grants]
     context = {
         "page": page,
         "view": view,
         "tabs": [(name.capitalize(), f"?view={name}", name == view) for name in VIEWS],
-        "roles": [(role.value, role.title) for role in Role],
+        "roles": [(role.value, role.label) for role in Role],
         "may_manage": request.user.may(Permission.MANAGE_PEOPLE),
     }
     return render(request, "accounts/people.html", context)
@@ -75,7 +75,7 @@ def people_list(request: HttpRequest) -> HttpResponse:
 @require(Permission.MANAGE_PEOPLE)
 @never_cache
 @require_http_methods(["GET", "POST"])
-def person_add(request: HttpRequest) -> HttpResponse:
+def person_add(request: SignedInRequest) -> HttpResponse:
     form = AddPerson(request.user, request.POST or None, initial={"roles": [Role.MODERATOR]})
     if form.is_valid():
         try:
@@ -90,20 +90,20 @@ def person_add(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/person_add.html", {"form": form}, status=422 if form.errors else 200)
 
 
-def _show_link(request: HttpRequest, user: User, token: str) -> HttpResponse:
+def _show_link(request: SignedInRequest, user: User, token: str) -> HttpResponse:
     link = settings.PUBLIC_URL + reverse("welcome", args=[user.pk, token])
     return render(request, "accounts/invited.html", {"person": user, "link": link})
 
 
 @require(Permission.READ_PEOPLE)
 @require_GET
-def person(request: HttpRequest, user_id: str) -> HttpResponse:
+def person(request: SignedInRequest, user_id: str) -> HttpResponse:
     return _person(request, user_id)
 
 
-def _person(request: HttpRequest, user_id: str, form: Roles | None = None) -> HttpResponse:
+def _person(request: SignedInRequest, user_id: str, form: Roles | None = None) -> HttpResponse:
     user = get_object_or_404(_people(), pk=user_id)
-    user.state = state_of(user)
+    user.state = state_of(user)  # type: ignore[attr-defined]
     mine = user.pk == request.user.pk
     manage = request.user.may(Permission.MANAGE_PEOPLE) and not mine
     context = {
@@ -125,7 +125,7 @@ def _person(request: HttpRequest, user_id: str, form: Roles | None = None) -> Ht
 
 @require(Permission.MANAGE_PEOPLE)
 @require_POST
-def person_roles(request: HttpRequest, user_id: str) -> HttpResponse:
+def person_roles(request: SignedInRequest, user_id: str) -> HttpResponse:
     user = get_object_or_404(User, pk=user_id)
     form = Roles(request.user, request.POST)
     if form.is_valid():
@@ -135,7 +135,7 @@ def person_roles(request: HttpRequest, user_id: str) -> HttpResponse:
             form.add_error(None, str(error))
         else:
             messages.success(
-                request, f"{user} is now {', '.join(role.title for role in user.roles) or 'without a role'}."
+                request, f"{user} is now {', '.join(role.label for role in user.roles) or 'without a role'}."
             )
             return redirect("person", user.pk)
     return _person(request, user.pk, form)
@@ -144,7 +144,7 @@ def person_roles(request: HttpRequest, user_id: str) -> HttpResponse:
 @require(Permission.MANAGE_PEOPLE)
 @never_cache
 @require_POST
-def person_invite(request: HttpRequest, user_id: str) -> HttpResponse:
+def person_invite(request: SignedInRequest, user_id: str) -> HttpResponse:
     user = get_object_or_404(User, pk=user_id)
     try:
         return _show_link(request, user, people.invite(request.user, user))
@@ -158,7 +158,7 @@ def _on_person(act: Callable[[User, User], object], said: str) -> Callable[..., 
 
     @require(Permission.MANAGE_PEOPLE)
     @require_POST
-    def view(request: HttpRequest, user_id: str) -> HttpResponse:
+    def view(request: SignedInRequest, user_id: str) -> HttpResponse:
         user = get_object_or_404(User, pk=user_id)
         try:
             act(request.user, user)
@@ -178,11 +178,11 @@ person_sign_out = _on_person(people.sign_out, "{} is signed out everywhere.")
 
 @require(Permission.MANAGE_KEYS)
 @require_GET
-def key_list(request: HttpRequest) -> HttpResponse:
+def key_list(request: SignedInRequest) -> HttpResponse:
     return _keys(request, NewKey(request.user))
 
 
-def _keys(request: HttpRequest, form: NewKey, new: ApiKey | None = None, secret: str = "") -> HttpResponse:
+def _keys(request: SignedInRequest, form: NewKey, new: ApiKey | None = None, secret: str = "") -> HttpResponse:
     keys = ApiKey.objects.select_related("created_by", "revoked_by")
     page = keyset_page(keys, request, ("-id",))
     for key in page:
@@ -196,7 +196,7 @@ def _keys(request: HttpRequest, form: NewKey, new: ApiKey | None = None, secret:
 @require(Permission.MANAGE_KEYS)
 @never_cache
 @require_POST
-def key_create(request: HttpRequest) -> HttpResponse:
+def key_create(request: SignedInRequest) -> HttpResponse:
     form = NewKey(request.user, request.POST)
     if form.is_valid():
         try:
@@ -215,7 +215,7 @@ def key_create(request: HttpRequest) -> HttpResponse:
 
 @require(Permission.MANAGE_KEYS)
 @require_POST
-def key_revoke(request: HttpRequest, key_id: str) -> HttpResponse:
+def key_revoke(request: SignedInRequest, key_id: str) -> HttpResponse:
     key = get_object_or_404(ApiKey, pk=key_id)
     revoke_key(request.user, key)
     messages.success(request, f"{key.name} is revoked: whoever uses it is refused from now on.")

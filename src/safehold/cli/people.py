@@ -3,11 +3,15 @@ console's pages; the record says that it was done at the shell.
 """
 
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from safehold.accounts.models import User
+    from safehold.accounts.roles import Role
 
 people = typer.Typer(no_args_is_help=True, help="The people who work here, and their roles.")
 keys = typer.Typer(no_args_is_help=True, help="API keys: what programs may do.")
@@ -28,7 +32,7 @@ def _fail(message: object) -> typer.Exit:
     return typer.Exit(1)
 
 
-def _roles(names: list[str]) -> "list[object]":
+def _roles(names: list[str]) -> "list[Role]":
     from safehold.accounts.roles import Role
 
     known = {role.value: role for role in Role}
@@ -38,7 +42,7 @@ def _roles(names: list[str]) -> "list[object]":
     return [known[name.replace("-", "_")] for name in names]
 
 
-def _find(email: str) -> "object":
+def _find(email: str) -> "User":
     from safehold.accounts.models import User
 
     user = User.objects.filter(email=email.strip().lower()).first()
@@ -76,7 +80,7 @@ def invite(email: Annotated[str, typer.Argument(help="Whose.")]) -> None:
     _print_link(_find(email))
 
 
-def _print_link(user: "object") -> None:
+def _print_link(user: "User") -> None:
     from django.conf import settings
     from django.urls import reverse
 
@@ -86,7 +90,7 @@ def _print_link(user: "object") -> None:
         token = rules.invite(None, user)
     except rules.Refused as error:
         raise _fail(error) from error
-    typer.echo(f"{user.email}: {', '.join(role.title for role in user.roles) or 'no role yet'}", err=True)
+    typer.echo(f"{user.email}: {', '.join(role.label for role in user.roles) or 'no role yet'}", err=True)
     typer.echo("This link sets their password. It works once, for three days, and is not shown again:", err=True)
     typer.echo(settings.PUBLIC_URL + reverse("welcome", args=[user.pk, token]))
 
@@ -104,7 +108,7 @@ def list_people(
         table.add_row(
             user.email if user.is_active else f"[dim]{user.email} (deactivated)[/]",
             user.name,
-            ", ".join(role.title for role in user.roles) or "[dim]none[/]",
+            ", ".join(role.label for role in user.roles) or "[dim]none[/]",
             f"{user.joined_at:%Y-%m-%d}",
             f"{user.last_login:%Y-%m-%d %H:%M}" if user.last_login else "[dim]never[/]",
         )
@@ -127,14 +131,14 @@ def _change(email: str, act: str, said: str, *arguments: object) -> None:
 def grant(email: str, role: str) -> None:
     """Give somebody a role."""
     (given,) = _roles([role])
-    _change(email, "grant", f"{{}} is {given.title} now.", given)
+    _change(email, "grant", f"{{}} is {given.label} now.", given)
 
 
 @people.command()
 def revoke(email: str, role: str) -> None:
     """Take a role from somebody. The last admin keeps theirs."""
     (taken,) = _roles([role])
-    _change(email, "revoke", f"{{}} is {taken.title} no longer.", taken)
+    _change(email, "revoke", f"{{}} is {taken.label} no longer.", taken)
 
 
 @people.command()
@@ -172,7 +176,8 @@ def create(
         raise typer.BadParameter(f"no scope {', '.join(unknown)}; there are {', '.join(Scope)}", param_hint="--scope")
     expires = timezone.now() + timedelta(days=days) if days else None
     try:
-        key, secret = create_key(None, name, wanted, service=service or settings.SAFEHOLD_SERVICE, expires_at=expires)
+        scopes = [Scope(part) for part in wanted]
+        key, secret = create_key(None, name, scopes, service=service or settings.SAFEHOLD_SERVICE, expires_at=expires)
     except ValueError as error:
         raise _fail(error) from error
     typer.echo(

@@ -3,12 +3,12 @@
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from safehold.accounts.access import require
+from safehold.accounts.access import SignedInRequest, require
 from safehold.accounts.models import ApiKey, User
 from safehold.accounts.roles import Permission
 from safehold.console import search
@@ -78,7 +78,7 @@ def name_actors(events: list[AuditEvent]) -> None:
 
 @require(Permission.READ_AUDIT)
 @require_GET
-def audit(request: HttpRequest) -> HttpResponse:
+def audit(request: SignedInRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     address = reverse("audit")
     options = {
@@ -90,7 +90,12 @@ def audit(request: HttpRequest) -> HttpResponse:
         query = search.parse(text, FILTERS)
         page = keyset_page(narrow(AuditEvent.objects.all(), query), request, ("-id",))
     except search.BadQuery as error:
-        context = {"text": text, "page": [], "problem": str(error), "menus": menus(search.Query(), options, address)}
+        context: dict[str, Any] = {
+            "text": text,
+            "page": [],
+            "problem": str(error),
+            "menus": menus(search.Query(), options, address),
+        }
         return render(request, "console/audit.html", context, status=400)
     name_actors(page.rows)
     context = {

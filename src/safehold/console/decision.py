@@ -7,13 +7,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from safehold.accounts.access import log_read, require
+from safehold.accounts.access import SignedInRequest, log_read, require
 from safehold.accounts.models import User
 from safehold.accounts.roles import Permission
 from safehold.desk.decisions.models import Action, Decision, Delivery
@@ -129,7 +129,7 @@ def _in_script(value: dict[str, str]) -> SafeString:
 @require(Permission.READ_DECISIONS)
 @never_cache
 @require_GET
-def decision(request: HttpRequest, decision_id: str) -> HttpResponse:
+def decision(request: SignedInRequest, decision_id: str) -> HttpResponse:
     found = get_object_or_404(
         Decision.objects.select_related(
             "person", "policy", "event", "overridden_by__person", "override_of", "statement"

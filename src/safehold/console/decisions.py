@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from safehold.accounts.access import require
+from safehold.accounts.access import SignedInRequest, require
 from safehold.accounts.models import User
 from safehold.accounts.roles import Permission
 from safehold.console import search
@@ -174,7 +174,7 @@ def options() -> dict[str, list[tuple[str, str]]]:
 
 @require(Permission.READ_DECISIONS)
 @require_GET
-def decision_list(request: HttpRequest) -> HttpResponse:
+def decision_list(request: SignedInRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     if text.startswith("dec_") and Decision.objects.filter(pk=text).exists():
         return redirect("decision", text)

@@ -22,23 +22,27 @@ from safehold.web.palette import Found, finder
 _MOST = 5
 
 
+def _may(request: HttpRequest, permission: Permission) -> bool:
+    """The palette asks on behalf of somebody who is signed in; nobody else may anything."""
+    return isinstance(request.user, User) and request.user.may(permission)
+
+
 @finder
 def by_id(request: HttpRequest, text: str) -> list[Found]:
     """A whole id opens what it names: `dec_01k...` the decision; a number opens the ledger's entry."""
-    may = request.user.may
-    if text.isdecimal() and len(text) < 19 and may(Permission.READ_LEDGER):
+    if text.isdecimal() and len(text) < 19 and _may(request, Permission.READ_LEDGER):
         if LedgerEntry.objects.filter(index=int(text)).exists():
             return [Found(f"Entry {int(text):,}", reverse("ledger-entry", args=[int(text)]), "Ledger", "link-2")]
         return []
     kind = kind_of(text)
-    if kind == "decision" and may(Permission.READ_DECISIONS):
+    if kind == "decision" and _may(request, Permission.READ_DECISIONS):
         return [
             Found(
                 f"{each.action.capitalize()} {each.subject_kind} {each.subject_id}", link_to(kind, each.pk), "Decision"
             )
             for each in Decision.objects.filter(pk=text).only("action", "subject_kind", "subject_id")
         ]
-    if text.startswith("evt_") and may(Permission.READ_DECISIONS) and Event.objects.filter(id=text).exists():
+    if text.startswith("evt_") and _may(request, Permission.READ_DECISIONS) and Event.objects.filter(id=text).exists():
         return [Found(f"Decisions about {text}", f"{reverse('decisions')}?q={text}", "Event")]
     address = link_to(kind, text) if kind and len(text) >= 30 else ""
     return [Found(text, address, kind.capitalize())] if address else []
@@ -47,7 +51,7 @@ def by_id(request: HttpRequest, text: str) -> list[Found]:
 @finder
 def by_name(request: HttpRequest, text: str) -> list[Found]:
     """Policies and rules whose name has the text."""
-    if not request.user.may(Permission.READ_POLICIES):
+    if not _may(request, Permission.READ_POLICIES):
         return []
     words = text.lower().split()
     found = []
@@ -71,7 +75,7 @@ def by_name(request: HttpRequest, text: str) -> list[Found]:
 @finder
 def by_account(request: HttpRequest, text: str) -> list[Found]:
     """The account with this id at the platform."""
-    if not request.user.may(Permission.READ_DECISIONS):
+    if not _may(request, Permission.READ_DECISIONS):
         return []
     known = Entity.objects.filter(service_id=settings.SAFEHOLD_SERVICE, kind="account", external_id=text).exists()
     address = f"{reverse('decisions')}?{urlencode({'q': f'account:{text}'})}"
@@ -81,7 +85,7 @@ def by_account(request: HttpRequest, text: str) -> list[Found]:
 @finder
 def by_person(request: HttpRequest, text: str) -> list[Found]:
     """People who work here."""
-    if not request.user.may(Permission.READ_PEOPLE) or len(text) < 2:
+    if not _may(request, Permission.READ_PEOPLE) or len(text) < 2:
         return []
     people = User.objects.filter(Q(name__icontains=text) | Q(email__istartswith=text)).order_by("name")[:_MOST]
     return [Found(str(person), reverse("person", args=[person.pk]), person.email, "user-round") for person in people]
@@ -104,6 +108,6 @@ def by_place(request: HttpRequest, text: str) -> list[Found]:
     return [
         Found(label, reverse(name), note)
         for label, name, permission, note in PLACES
-        if (permission is None or request.user.may(permission))
+        if (permission is None or _may(request, permission))
         and all(word in f"{note} {label}".lower() for word in words)
     ]

@@ -16,7 +16,8 @@ _TOKEN = re.compile(
 
 def cel_html(text: str) -> SafeString:
     """CEL with each token in a span of its kind; everything is escaped."""
-    out, end = [], 0
+    out: list[str] = []
+    end = 0
     for match in _TOKEN.finditer(text):
         out.append(escape(text[end : match.start()]))
         out.append(f'<span class="{match.lastgroup}">{escape(match.group())}</span>')

@@ -9,13 +9,13 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.db.models import Max
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from safehold.accounts.access import require
+from safehold.accounts.access import SignedInRequest, require
 from safehold.accounts.roles import Permission
 from safehold.console.links import link_to
 from safehold.record.log import latest_checkpoint, prove, signer
@@ -87,7 +87,7 @@ def start_check(by: str) -> Check:
 
 @require(Permission.READ_LEDGER)
 @require_GET
-def ledger(request: HttpRequest) -> HttpResponse:
+def ledger(request: SignedInRequest) -> HttpResponse:
     highest = LedgerEntry.objects.aggregate(highest=Max("index"))["highest"]
     newest = latest_checkpoint()
     size = 0 if highest is None else highest + 1
@@ -117,7 +117,7 @@ def entries_of(found: Any) -> list[LedgerEntry]:
 
 @require(Permission.READ_LEDGER)
 @require_GET
-def entry_list(request: HttpRequest) -> HttpResponse:
+def entry_list(request: SignedInRequest) -> HttpResponse:
     """Every entry, newest first; `?q=` takes an entry's number or a row's id."""
     text = request.GET.get("q", "").strip()
     if text.isdecimal() and len(text) < 19:
@@ -132,7 +132,7 @@ def entry_list(request: HttpRequest) -> HttpResponse:
 
 @require(Permission.READ_LEDGER)
 @require_GET
-def entry(request: HttpRequest, index: int) -> HttpResponse:
+def entry(request: SignedInRequest, index: int) -> HttpResponse:
     found = get_object_or_404(LedgerEntry, index=index)
     newest = latest_checkpoint()
     covered = bool(newest and newest.size > index)
@@ -152,7 +152,7 @@ def entry(request: HttpRequest, index: int) -> HttpResponse:
 
 @require(Permission.READ_LEDGER)
 @require_GET
-def entry_proof(request: HttpRequest, index: int) -> HttpResponse:
+def entry_proof(request: SignedInRequest, index: int) -> HttpResponse:
     """The entry's proof as a C2SP tlog-proof file, which `safehold ledger proof` and others verify offline."""
     found = get_object_or_404(LedgerEntry, index=index)
     newest = latest_checkpoint()
@@ -168,7 +168,7 @@ def entry_proof(request: HttpRequest, index: int) -> HttpResponse:
 
 @require(Permission.READ_LEDGER)
 @require_POST
-def verify_start(request: HttpRequest) -> HttpResponse:
+def verify_start(request: SignedInRequest) -> HttpResponse:
     check = start_check(str(request.user))
     with recording() as record:
         record.audit("ledger.verified", "ledger", settings.SAFEHOLD_ORIGIN[:64], actor=request.user.pk)
@@ -180,5 +180,5 @@ def verify_start(request: HttpRequest) -> HttpResponse:
 @require(Permission.READ_LEDGER)
 @never_cache
 @require_GET
-def verify_progress(request: HttpRequest) -> HttpResponse:
+def verify_progress(request: SignedInRequest) -> HttpResponse:
     return render(request, "console/parts/check.html", {"check": last_check()})

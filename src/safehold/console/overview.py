@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.db.models import Count, Max, Min, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from safehold.accounts.access import require
+from safehold.accounts.access import SignedInRequest, require
 from safehold.accounts.models import User
 from safehold.accounts.roles import Permission
 from safehold.console.counting import counts, hours, remembered
@@ -214,7 +214,7 @@ def live(after: int) -> tuple[list[Decision], int]:
 
 @require()
 @require_GET
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: SignedInRequest) -> HttpResponse:
     """What somebody sees depends on what they may do; whoever may nothing is told so."""
     may = request.user.may
     context: dict[str, Any] = {"service": settings.SAFEHOLD_SERVICE, "today": timezone.now()}
@@ -244,7 +244,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require(Permission.READ_DECISIONS)
 @never_cache
 @require_GET
-def live_lines(request: HttpRequest) -> HttpResponse:
+def live_lines(request: SignedInRequest) -> HttpResponse:
     """What was decided since the cursor: the lines to put on top, and the poll that asks for the next ones."""
     given = request.GET.get("after", "")
     lines, cursor = live(int(given) if given.isdecimal() and len(given) < 19 else -1)

@@ -10,12 +10,12 @@ from typing import Any
 
 import yaml
 from django.db.models import Count, F, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
-from safehold.accounts.access import require
+from safehold.accounts.access import SignedInRequest, require
 from safehold.accounts.roles import Permission
 from safehold.console.counting import counts, days, remembered
 from safehold.console.highlight import cel_html
@@ -152,7 +152,7 @@ def _by_rule(appeals: QuerySet[Decision]) -> dict[str, int]:
 
 @require(Permission.READ_POLICIES)
 @require_GET
-def policy_list(request: HttpRequest) -> HttpResponse:
+def policy_list(request: SignedInRequest) -> HttpResponse:
     lines = [PolicyLine(version, rules_of(version)) for version in in_force()]
     fill(rule for line in lines for rule in line.rules)
     packs: dict[str, list[PolicyLine]] = {}
@@ -172,7 +172,7 @@ def pack_of(version: PolicyVersion) -> str:
 
 @require(Permission.READ_POLICIES)
 @require_GET
-def policy(request: HttpRequest, key: str) -> HttpResponse:
+def policy(request: SignedInRequest, key: str) -> HttpResponse:
     versions = list(PolicyVersion.objects.filter(key=key).order_by("-effective_from", "-pk").defer("spec")[:HISTORY])
     if not versions:
         raise Http404(f"There is no policy {key}.")
@@ -202,7 +202,7 @@ def policy(request: HttpRequest, key: str) -> HttpResponse:
 
 @require(Permission.READ_POLICIES)
 @require_GET
-def policy_diff(request: HttpRequest, key: str, before: str, after: str) -> HttpResponse:
+def policy_diff(request: SignedInRequest, key: str, before: str, after: str) -> HttpResponse:
     """What changed from one version of a policy to another."""
     old, new = (get_object_or_404(PolicyVersion, key=key, pk=each) for each in (before, after))
     context = {"key": key, "old": old, "new": new, "before": _text(old), "after": _text(new)}

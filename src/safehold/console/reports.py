@@ -1,13 +1,16 @@
 """What people, trusted flaggers and authorities told us: the list of notices with their states, and one notice's page."""
 
+from typing import Any
+
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from safehold.accounts.access import log_read, require
+from safehold.accounts.access import SignedInRequest, log_read, require
 from safehold.accounts.roles import Permission
 from safehold.console import search
 from safehold.console.counting import remembered
@@ -26,7 +29,7 @@ FILTERS = ("state", "kind", "account", "after", "before")
 VIEWS = ("open", "all")
 
 
-def narrow(query: search.Query, view: str) -> "object":
+def narrow(query: search.Query, view: str) -> QuerySet[Notice]:
     """The notices of this service that fit. Raises `BadQuery`."""
     notices = Notice.objects.filter(service_id=settings.SAFEHOLD_SERVICE)
     state = query.get("state")
@@ -55,9 +58,10 @@ def kinds() -> list[str]:
 
 @require(Permission.READ_CONTENT)
 @require_GET
-def report_list(request: HttpRequest) -> HttpResponse:
+def report_list(request: SignedInRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
-    view = request.GET.get("view") if request.GET.get("view") in VIEWS else "open"
+    view = request.GET.get("view", "")
+    view = view if view in VIEWS else "open"
     address = reverse("reports")
     options = {
         "state": [(state, word_for("notice", state).text) for state in NOTICE.states],
@@ -65,7 +69,7 @@ def report_list(request: HttpRequest) -> HttpResponse:
         "after": [("today", "Today"), ("7d", "Last 7 days"), ("30d", "Last 30 days")],
     }
     tabs = [(name.capitalize(), f"{address}?view={name}", name == view) for name in VIEWS]
-    context = {"text": text, "view": view, "tabs": tabs}
+    context: dict[str, Any] = {"text": text, "view": view, "tabs": tabs}
     try:
         query = search.parse(text, FILTERS)
         notices = narrow(query, view).prefetch_related("entity")
@@ -83,7 +87,7 @@ def report_list(request: HttpRequest) -> HttpResponse:
 @require(Permission.READ_CONTENT)
 @never_cache
 @require_GET
-def report(request: HttpRequest, notice_id: str) -> HttpResponse:
+def report(request: SignedInRequest, notice_id: str) -> HttpResponse:
     """One notice. What its notifier wrote, and who they are, is content: that it was read is recorded first."""
     notice = get_object_or_404(Notice.objects.select_related("entity", "event"), pk=notice_id)
     log_read(request, "notice", notice.pk)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -9,14 +10,14 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from safehold.accounts.access import log_read, require
+from safehold.accounts.access import SignedInRequest, log_read, require
 from safehold.accounts.roles import Permission
 from safehold.console import search
 from safehold.console.decisions import chips, menus
@@ -76,7 +77,7 @@ _NARROW = {
 
 @require(Permission.READ_WEBHOOKS)
 @require_GET
-def delivery_list(request: HttpRequest) -> HttpResponse:
+def delivery_list(request: SignedInRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     address = reverse("deliveries")
     options = {
@@ -88,7 +89,12 @@ def delivery_list(request: HttpRequest) -> HttpResponse:
         query = search.parse(text, FILTERS)
         found = narrow(of_service(), query).select_related("endpoint").defer("payload")
     except search.BadQuery as error:
-        context = {"text": text, "page": [], "problem": str(error), "menus": menus(search.Query(), options, address)}
+        context: dict[str, Any] = {
+            "text": text,
+            "page": [],
+            "problem": str(error),
+            "menus": menus(search.Query(), options, address),
+        }
         return render(request, "console/deliveries.html", context, status=400)
     order = ("-created_at", "-id") if query.get("state") else ("-id",)
     context = {
@@ -102,7 +108,7 @@ def delivery_list(request: HttpRequest) -> HttpResponse:
 
 @require(Permission.READ_WEBHOOKS)
 @require_GET
-def dead_letters(request: HttpRequest) -> HttpResponse:
+def dead_letters(request: SignedInRequest) -> HttpResponse:
     dead = of_service().filter(state="dead_letter")
     page = keyset_page(dead.select_related("endpoint").defer("payload"), request, ("-created_at", "-id"))
     tries = {
@@ -116,14 +122,14 @@ def dead_letters(request: HttpRequest) -> HttpResponse:
     return render(request, "console/dead_letters.html", context | {"may_manage": _may_manage(request)})
 
 
-def _may_manage(request: HttpRequest) -> bool:
+def _may_manage(request: SignedInRequest) -> bool:
     return request.user.may(Permission.MANAGE_WEBHOOKS)
 
 
 @require(Permission.READ_WEBHOOKS)
 @never_cache
 @require_GET
-def delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
+def delivery(request: SignedInRequest, delivery_id: str) -> HttpResponse:
     """One message: its tries, its way, and, for those who may read what people wrote, what it says."""
     found = get_object_or_404(of_service().select_related("endpoint", "action__decision"), pk=delivery_id)
     reveal = request.user.may(Permission.READ_CONTENT) and request.GET.get("reveal") == "1"
@@ -145,7 +151,7 @@ def delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
 
 @require(Permission.MANAGE_WEBHOOKS)
 @require_POST
-def delivery_retry(request: HttpRequest, delivery_id: str) -> HttpResponse:
+def delivery_retry(request: SignedInRequest, delivery_id: str) -> HttpResponse:
     found = get_object_or_404(of_service(), pk=delivery_id)
     try:
         with recording() as record:
@@ -163,7 +169,7 @@ def delivery_retry(request: HttpRequest, delivery_id: str) -> HttpResponse:
 
 @require(Permission.MANAGE_WEBHOOKS)
 @require_POST
-def retry_all(request: HttpRequest) -> HttpResponse:
+def retry_all(request: SignedInRequest) -> HttpResponse:
     """Send the oldest dead letters again, a bounded number at once; those that are out of date stay."""
     ids = list(
         of_service()
@@ -189,7 +195,7 @@ def retry_all(request: HttpRequest) -> HttpResponse:
 
 @require(Permission.READ_WEBHOOKS)
 @require_GET
-def endpoint_list(request: HttpRequest) -> HttpResponse:
+def endpoint_list(request: SignedInRequest) -> HttpResponse:
     endpoints = list(
         Endpoint.objects.filter(service_id=settings.SAFEHOLD_SERVICE).order_by("-active", "created_at", "id")
     )
@@ -209,7 +215,7 @@ def endpoint_list(request: HttpRequest) -> HttpResponse:
 @require(Permission.MANAGE_WEBHOOKS)
 @never_cache
 @require_http_methods(["GET", "POST"])
-def endpoint_add(request: HttpRequest) -> HttpResponse:
+def endpoint_add(request: SignedInRequest) -> HttpResponse:
     form = NewEndpoint(request.POST or None)
     if form.is_valid():
         try:
@@ -228,13 +234,13 @@ def endpoint_add(request: HttpRequest) -> HttpResponse:
     return render(request, "console/endpoint_add.html", {"form": form}, status=422 if form.errors else 200)
 
 
-def _show_secret(request: HttpRequest, found: Endpoint, secret: str) -> HttpResponse:
+def _show_secret(request: SignedInRequest, found: Endpoint, secret: str) -> HttpResponse:
     return render(request, "console/endpoint_secret.html", {"endpoint": found, "secret": secret})
 
 
 @require(Permission.READ_WEBHOOKS)
 @require_GET
-def endpoint(request: HttpRequest, endpoint_id: str) -> HttpResponse:
+def endpoint(request: SignedInRequest, endpoint_id: str) -> HttpResponse:
     found = get_object_or_404(Endpoint, pk=endpoint_id, service_id=settings.SAFEHOLD_SERVICE)
     day_ago = timezone.now() - timedelta(days=1)
     waiting = found.deliveries.filter(state__in=("pending", "retrying", "dead_letter"))
@@ -253,7 +259,7 @@ def endpoint(request: HttpRequest, endpoint_id: str) -> HttpResponse:
 @require(Permission.MANAGE_WEBHOOKS)
 @never_cache
 @require_POST
-def endpoint_rotate(request: HttpRequest, endpoint_id: str) -> HttpResponse:
+def endpoint_rotate(request: SignedInRequest, endpoint_id: str) -> HttpResponse:
     found = get_object_or_404(Endpoint, pk=endpoint_id, service_id=settings.SAFEHOLD_SERVICE)
     with recording() as record:
         secret = rotate_secret(record, found, by=request.user.pk)
@@ -262,7 +268,7 @@ def endpoint_rotate(request: HttpRequest, endpoint_id: str) -> HttpResponse:
 
 @require(Permission.MANAGE_WEBHOOKS)
 @require_POST
-def endpoint_ping(request: HttpRequest, endpoint_id: str) -> HttpResponse:
+def endpoint_ping(request: SignedInRequest, endpoint_id: str) -> HttpResponse:
     """Send a signed test message now, and say what came of it. It is no delivery: it is not tried again."""
     found = get_object_or_404(Endpoint, pk=endpoint_id, service_id=settings.SAFEHOLD_SERVICE)
     payload = json.dumps({"type": "ping", "timestamp": stamp(timezone.now()), "data": {"endpoint": found.pk}})
@@ -285,7 +291,7 @@ def endpoint_ping(request: HttpRequest, endpoint_id: str) -> HttpResponse:
 
 @require(Permission.MANAGE_WEBHOOKS)
 @require_POST
-def endpoint_switch(request: HttpRequest, endpoint_id: str) -> HttpResponse:
+def endpoint_switch(request: SignedInRequest, endpoint_id: str) -> HttpResponse:
     found = get_object_or_404(Endpoint, pk=endpoint_id, service_id=settings.SAFEHOLD_SERVICE)
     active = request.POST.get("active") == "1"
     with recording() as record:

@@ -64,7 +64,7 @@ def first_people(demo: bool) -> list[SignIn]:
             user = add_person(None, email, name, [Role(role)])
             user.set_password(password)
             user.save(update_fields=["password"])
-        made.append(SignIn(email, password, Role(role).title))
+        made.append(SignIn(email, password, Role(role).label))
     return made
 
 

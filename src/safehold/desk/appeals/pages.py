@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from safehold.accounts.access import log_read, require
+from safehold.accounts.access import SignedInRequest, log_read, require
 from safehold.accounts.roles import Permission
 from safehold.desk.appeals.hearing import OUTCOMES, HearingRefused, hear
 from safehold.desk.appeals.models import Appeal
@@ -21,7 +21,7 @@ from safehold.desk.review.case import read_case
 from safehold.desk.review.claims import MayNot, NotHeld
 from safehold.desk.review.models import Queue
 from safehold.desk.review.moves import StaleTask
-from safehold.desk.review.pages.forms import ACTION_CHOICES, DecideForm, SignedIn, panel
+from safehold.desk.review.pages.forms import ACTION_CHOICES, DecideForm, panel
 from safehold.desk.review.pages.queues import to_next
 from safehold.desk.review.pages.task import holding
 from safehold.desk.review.queues import APPEALS
@@ -67,7 +67,7 @@ class HearForm(DecideForm):
 @require(Permission.HEAR_APPEALS)
 @never_cache
 @require_GET
-def appeal_list(request: SignedIn) -> HttpResponse:
+def appeal_list(request: SignedInRequest) -> HttpResponse:
     decided = request.GET.get("view") == "decided"
     state = ~Q(state__in=OPEN) if decided else Q(state__in=OPEN)
     took_part = Decision.objects.filter(root=OuterRef("decision__root"), person=request.user)
@@ -89,7 +89,7 @@ def appeal_list(request: SignedIn) -> HttpResponse:
 
 @require(Permission.HEAR_APPEALS)
 @require_POST
-def start(request: SignedIn) -> HttpResponse:
+def start(request: SignedInRequest) -> HttpResponse:
     return to_next(request, get_object_or_404(Queue, pk=APPEALS))
 
 
@@ -104,12 +104,12 @@ def found(appeal_id: str) -> Appeal:
 @require(Permission.HEAR_APPEALS, Permission.READ_CONTENT)
 @never_cache
 @require_GET
-def appeal(request: SignedIn, appeal_id: str) -> HttpResponse:
+def appeal(request: SignedInRequest, appeal_id: str) -> HttpResponse:
     return show(request, found(appeal_id))
 
 
 def show(
-    request: SignedIn, item: Appeal, form: HearForm | None = None, refused: str = "", status: int = 200
+    request: SignedInRequest, item: Appeal, form: HearForm | None = None, refused: str = "", status: int = 200
 ) -> HttpResponse:
     """The hearing's page; `form` and `refused` are what was sent and why it was not taken."""
     log_read(request, "appeal", item.pk, task=item.task_id)
@@ -141,7 +141,7 @@ def show(
 @require(Permission.HEAR_APPEALS)
 @never_cache
 @require_POST
-def claim(request: SignedIn, appeal_id: str) -> HttpResponse:
+def claim(request: SignedInRequest, appeal_id: str) -> HttpResponse:
     item = get_object_or_404(Appeal, pk=appeal_id)
     try:
         claims.claim(request.user, item.task_id)
@@ -153,7 +153,7 @@ def claim(request: SignedIn, appeal_id: str) -> HttpResponse:
 @require(Permission.HEAR_APPEALS, Permission.READ_CONTENT)
 @never_cache
 @require_POST
-def hear_it(request: SignedIn, appeal_id: str) -> HttpResponse:
+def hear_it(request: SignedInRequest, appeal_id: str) -> HttpResponse:
     """Decide the appeal, and go to the next one."""
     item = found(appeal_id)
     form = HearForm(request.POST, item)

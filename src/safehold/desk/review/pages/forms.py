@@ -3,7 +3,6 @@
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest
 
 from safehold.accounts.models import User
 from safehold.accounts.roles import Permission
@@ -81,12 +80,6 @@ class DecideForm(forms.Form):
         elif data["seconds"] and ACTION_TYPES[action].can_end and action != "allow":
             params["seconds"] = data["seconds"]
         return params
-
-
-class SignedIn(HttpRequest):
-    """A request to a page behind `@require`: somebody is signed in."""
-
-    user: User  # type: ignore[assignment]
 
 
 def action_choices(person: User, *, without: tuple[str, ...] = ()) -> tuple[list[tuple[str, ...]], str]:

@@ -13,13 +13,12 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from safehold.accounts.access import require
+from safehold.accounts.access import SignedInRequest, require
 from safehold.accounts.models import User
 from safehold.accounts.roles import Permission
 from safehold.desk.reports.models import Notice
 from safehold.desk.review.claims import MayNot, claim_next, held_by
 from safehold.desk.review.models import Claim, Queue, Task
-from safehold.desk.review.pages.forms import SignedIn
 from safehold.desk.review.queues import may_work, queues_for
 
 #: Items that a queue's page lists; the start button finds the others.
@@ -81,7 +80,7 @@ def summed(rows: Iterable[Waiting]) -> str:
 @require(Permission.REVIEW)
 @never_cache
 @require_GET
-def queue_list(request: SignedIn) -> HttpResponse:
+def queue_list(request: SignedInRequest) -> HttpResponse:
     queues = [queue for queue in queues_for(request.user) if not queue.appeals_only]
     rows = counted(queues)
     rows.sort(key=lambda row: not (row.waiting or row.taken))  # what is empty goes to the end, in its order
@@ -97,7 +96,7 @@ def queue_list(request: SignedIn) -> HttpResponse:
 @require(Permission.REVIEW)
 @never_cache
 @require_GET
-def queue(request: SignedIn, slug: str) -> HttpResponse:
+def queue(request: SignedInRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(Queue, pk=slug)
     if found.appeals_only:
         return redirect("appeals")
@@ -140,11 +139,11 @@ def _taken(queue: Queue) -> QuerySet[Claim]:
 
 @require(Permission.REVIEW)
 @require_POST
-def start(request: SignedIn, slug: str) -> HttpResponse:
+def start(request: SignedInRequest, slug: str) -> HttpResponse:
     return to_next(request, get_object_or_404(Queue, pk=slug))
 
 
-def to_next(request: SignedIn, queue: Queue) -> HttpResponse:
+def to_next(request: SignedInRequest, queue: Queue) -> HttpResponse:
     """Give the person the next item of the queue and show it, or the queue's page where nothing is left."""
     person = request.user
     try:

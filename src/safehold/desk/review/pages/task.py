@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from safehold.accounts.access import log_read, require
+from safehold.accounts.access import SignedInRequest, log_read, require
 from safehold.accounts.models import User
 from safehold.accounts.roles import Permission
 from safehold.desk.decisions.errors import AlreadyDecided, DecisionRefused
@@ -23,7 +23,7 @@ from safehold.desk.review.claims import MayNot, NotHeld
 from safehold.desk.review.deciding import decide_task
 from safehold.desk.review.models import Queue, Task, TaskKind
 from safehold.desk.review.moves import StaleTask
-from safehold.desk.review.pages.forms import DecideForm, SignedIn, panel
+from safehold.desk.review.pages.forms import DecideForm, panel
 from safehold.desk.review.pages.queues import counted, to_next
 from safehold.desk.review.queues import may_work, queues_for
 from safehold.web.words import action_word
@@ -42,7 +42,7 @@ def found(task_id: str) -> Task:
 @require(Permission.READ_CONTENT)
 @never_cache
 @require_GET
-def task(request: SignedIn, task_id: str) -> HttpResponse:
+def task(request: SignedInRequest, task_id: str) -> HttpResponse:
     item = found(task_id)
     if item.kind == TaskKind.APPEAL:
         return redirect("appeal", item.appeal.pk)
@@ -50,7 +50,7 @@ def task(request: SignedIn, task_id: str) -> HttpResponse:
 
 
 def show(
-    request: SignedIn, item: Task, form: DecideForm | None = None, refused: str = "", status: int = 200
+    request: SignedInRequest, item: Task, form: DecideForm | None = None, refused: str = "", status: int = 200
 ) -> HttpResponse:
     """The item's page; `form` and `refused` are what was sent and why it was not taken."""
     log_read(request, "task", item.pk, entity=item.entity_id)
@@ -87,7 +87,7 @@ def holding(person: User, item: Task) -> dict[str, Any]:
 @require(Permission.REVIEW, Permission.READ_CONTENT)
 @never_cache
 @require_POST
-def decide(request: SignedIn, task_id: str) -> HttpResponse:
+def decide(request: SignedInRequest, task_id: str) -> HttpResponse:
     """Decide, and go to the next item of the queue."""
     item, form = found(task_id), DecideForm(request.POST)
     if not form.is_valid():
@@ -116,7 +116,7 @@ def decide(request: SignedIn, task_id: str) -> HttpResponse:
 @require(Permission.REVIEW)
 @never_cache
 @require_POST
-def heartbeat(request: SignedIn, task_id: str) -> HttpResponse:
+def heartbeat(request: SignedInRequest, task_id: str) -> HttpResponse:
     """A sign of life: the lease with its new end, or that it is gone."""
     try:
         until = claims.renew(request.user, task_id)
@@ -132,13 +132,13 @@ def heartbeat(request: SignedIn, task_id: str) -> HttpResponse:
     return render(request, "review/parts/lease.html", context)
 
 
-def _act(do: Callable[[SignedIn, Task], str], *, then_next: bool) -> Callable[..., HttpResponse]:
+def _act(do: Callable[[SignedInRequest, Task], str], *, then_next: bool) -> Callable[..., HttpResponse]:
     """A view that does one thing with a task and says so; refusals are said too, on the item's page."""
 
     @require(Permission.REVIEW)
     @never_cache
     @require_POST
-    def view(request: SignedIn, task_id: str) -> HttpResponse:
+    def view(request: SignedInRequest, task_id: str) -> HttpResponse:
         item = get_object_or_404(Task.objects.select_related("queue"), pk=task_id)
         try:
             said = do(request, item)
@@ -152,33 +152,33 @@ def _act(do: Callable[[SignedIn, Task], str], *, then_next: bool) -> Callable[..
     return view
 
 
-def _claim(request: SignedIn, item: Task) -> str:
+def _claim(request: SignedInRequest, item: Task) -> str:
     claims.claim(request.user, item.pk)
     return ""
 
 
-def _skip(request: SignedIn, item: Task) -> str:
+def _skip(request: SignedInRequest, item: Task) -> str:
     claims.skip(request.user, item.pk, _version(request))
     return "Skipped. Somebody else gets it."
 
 
-def _escalate(request: SignedIn, item: Task) -> str:
+def _escalate(request: SignedInRequest, item: Task) -> str:
     there = claims.escalate(request.user, item.pk, _version(request))
     return f"It waits in {there.queue.title} now."
 
 
-def _move(request: SignedIn, item: Task) -> str:
+def _move(request: SignedInRequest, item: Task) -> str:
     queue = get_object_or_404(Queue, pk=request.POST.get("queue", ""))
     claims.move_to(request.user, item.pk, queue, _version(request))
     return f"It waits in {queue.title} now."
 
 
-def _take_back(request: SignedIn, item: Task) -> str:
+def _take_back(request: SignedInRequest, item: Task) -> str:
     claims.take_back(request.user, item.pk)
     return "It waits for somebody again."
 
 
-def _version(request: SignedIn) -> int | None:
+def _version(request: SignedInRequest) -> int | None:
     text = request.POST.get("version", "")
     return int(text) if text.isdecimal() else None
 
@@ -193,7 +193,7 @@ take_back = _act(_take_back, then_next=False)
 @require(Permission.REVIEW)
 @never_cache
 @require_POST
-def release(request: SignedIn, task_id: str) -> HttpResponse:
+def release(request: SignedInRequest, task_id: str) -> HttpResponse:
     """Put the item back and stop: to the queue's page."""
     try:
         item = claims.release(request.user, task_id, _version(request))
