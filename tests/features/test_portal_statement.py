@@ -142,6 +142,16 @@ def test_a_wrong_link_is_the_same_plain_page_whatever_is_wrong_with_it(client):
     assert client.get(path_of(one)).status_code == client.get(path_of(one) + "/").status_code == 200
 
 
+def test_no_log_has_the_link(client, caplog, capfd):
+    statement = told(happens("remove"))
+    token = path_of(statement).rpartition("/")[2]
+    client.get(path_of(statement))
+    assert client.post(path_of(statement), {"do": "appeal"}).status_code == 422
+    assert client.get(path_of(statement) + "0").status_code == 404
+    written = "".join(capfd.readouterr()) + caplog.text
+    assert "portal/statements/" in written and token not in written
+
+
 def test_overturned_is_said_first_and_with_an_apology(client):
     removed = happens("remove", strike=1)
     statement = told(removed)

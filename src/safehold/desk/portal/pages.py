@@ -44,6 +44,8 @@ def public_page(view: View) -> View:
                 response = view(request, *args, **kwargs)
             except Http404:
                 response = show(request, "portal/missing.html", None, {}, status=404)
+        # Django would log the path of every refusal, and the path is the key; our own log has the route and the status.
+        response._has_been_logged = True  # type: ignore[attr-defined]
         response["Cache-Control"] = "private, no-store"
         response["X-Robots-Tag"] = "noindex, nofollow"
         # The strictest policy under which browsers still say where a form comes from: with `no-referrer` they send

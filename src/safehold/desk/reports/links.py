@@ -8,7 +8,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from safehold.desk.reports.models import Notice
 
 
-def notice_token(notice_id: str, secret: str | None = None) -> str:
+def notice_token(notice_id: str, secret: str | bytes | None = None) -> str:
     """128 bits of HMAC-SHA-256 over the notice's id, in hex: nobody guesses it, and nothing has to be stored."""
     return salted_hmac("safehold.portal.notice", notice_id, secret=secret, algorithm="sha256").hexdigest()[:32]
 

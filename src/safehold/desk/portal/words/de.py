@@ -209,6 +209,7 @@ WORDS = {
 }
 
 VERIFY = {
+    "step": "{title}: {verdict}.",
     "stepPassed": "stimmt",
     "stepFailed": "stimmt nicht",
     "stepSkipped": "nicht geprüft",

@@ -202,6 +202,7 @@ WORDS = {
 }
 
 VERIFY = {
+    "step": "{title}: {verdict}.",
     "stepPassed": "correcto",
     "stepFailed": "incorrecto",
     "stepSkipped": "sin comprobar",

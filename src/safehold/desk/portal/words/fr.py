@@ -207,6 +207,7 @@ WORDS = {
 }
 
 VERIFY = {
+    "step": "{title} : {verdict}.",
     "stepPassed": "exact",
     "stepFailed": "inexact",
     "stepSkipped": "non vérifié",

@@ -203,6 +203,7 @@ WORDS = {
 }
 
 VERIFY = {
+    "step": "{title}: {verdict}.",
     "stepPassed": "giusto",
     "stepFailed": "sbagliato",
     "stepSkipped": "non verificato",

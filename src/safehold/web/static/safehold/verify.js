@@ -35,6 +35,7 @@ const encoder = new TextEncoder();
 
 /** Everything a visitor reads, by name; `{name}` is filled in. */
 export const WORDS = {
+  step: "{title}: {verdict}.",
   stepPassed: "passed",
   stepFailed: "failed",
   stepSkipped: "not checked",
@@ -317,7 +318,7 @@ if (globalThis.customElements) {
           const verdict = fill(words, { passed: "stepPassed", failed: "stepFailed", skipped: "stepSkipped" }[state]);
           const heading = document.createElement("strong");
           item.dataset.state = state;
-          heading.textContent = `${title}: ${verdict}.`;
+          heading.textContent = fill(words, "step", { title, verdict });
           item.append(heading, ` ${said}`);
           steps.append(item);
           taken.push({ title, state, words: said });
