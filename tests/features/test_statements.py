@@ -71,6 +71,12 @@ def test_how_long_it_lasts_is_a_date_people_can_read():
     assert "Sie können bis" in statement.texts["de"]["appeal"]
 
 
+@pytest.mark.parametrize("labels", [(), (("strong-language", "content", None),)])
+def test_what_is_held_is_held_until_a_person_has_looked_labelled_or_not(labels):
+    duration = statement_of(happens("hold", labels=labels)).texts["en"]["duration"]
+    assert duration == WORDS["en"]["until_reviewed"]
+
+
 @pytest.mark.parametrize("action", ["label", "limit", "hold", "remove", "suspend", "terminate"])
 @pytest.mark.parametrize("kind", ["message", "account", "payment", "poll"])
 def test_the_eus_database_would_take_it(action, kind):

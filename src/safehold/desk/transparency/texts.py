@@ -75,4 +75,6 @@ def _duration(basis: Basis, words: dict[str, str], language: str) -> str:
         return words["no_restriction"]
     if all(ends):
         return words["until"].format(until=date_in(language, max(end for end in ends if end)))
-    return words["until_reviewed"] if {action.type for action in restricting} == {"hold"} else words["no_end"]
+    # What stands between the person and their audience counts: a label on held content does not outlast the answer.
+    kinds = {action.type for action in restricting} - {"label"}
+    return words["until_reviewed" if kinds == {"hold"} else "no_end"]
