@@ -41,6 +41,12 @@ def test_the_strongest_action_wins_and_every_match_is_kept(tmp_path: Path) -> No
     assert all(len(hit.rule_hash) == 64 for hit in verdict.hits)
 
 
+def test_why_is_a_sentence_with_one_full_stop(tmp_path: Path) -> None:
+    for reason in ("Too many links", "Too many links."):
+        verdict = engine(tmp_path, policy_of(f"r | true | {{action: warn, reason: '{reason}'}}")).decide(message())
+        assert verdict.why.endswith(": Too many links.")
+
+
 def test_people_look_where_the_strongest_rule_that_asks_says(tmp_path: Path) -> None:
     rules = (
         "mild | data.text.contains('a') | {action: allow, queue: mild}",

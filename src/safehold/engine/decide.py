@@ -165,7 +165,7 @@ class Engine:
             return f"No rule matched.{open_rules}"
         title = self._policies[winner.policy].title
         because = winner.reason or ", ".join(f"{path} = {_words(value)}" for path, value in winner.values.items())
-        return f"{title}: {because}.{open_rules}" if because else f"{title}.{open_rules}"
+        return f"{title}: {because.rstrip('.')}.{open_rules}" if because else f"{title}.{open_rules}"
 
 
 class _Watch:
