@@ -102,7 +102,8 @@ def _policy(key: str, title: str, severity: str, rules: Sequence[Any], now: date
         ],
     }  # fmt: skip
     earlier = spec | {"guidance": "Look at the last ten messages."}
-    PolicyVersion.objects.filter(key=key, effective_to=None).update(effective_to=now)  # the starter pack's, where it is loaded
+    # The starter pack's own version, where it is loaded, ends.
+    PolicyVersion.objects.filter(key=key, effective_to=None).update(effective_to=now)
     PolicyVersion.objects.create(
         key=key, title=title, severity="medium", digest="a" * 64, spec=earlier,
         effective_from=now - timedelta(days=60), effective_to=now - timedelta(days=20),

@@ -41,7 +41,7 @@ def require(
         view: Callable[Concatenate[SignedInRequest, P], HttpResponse],
     ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             user = request.user
             if not user.is_authenticated:
                 return _go(request, f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': _page(request)})}")
@@ -54,23 +54,23 @@ def require(
             return view(signed_in, *args, **kwargs)
 
         guarded.permissions = frozenset(needed)  # type: ignore[attr-defined]
-        return cast(Callable[Concatenate[HttpRequest, P], HttpResponse], guarded)
+        return guarded
 
     return decorate
 
 
-def lacks_second_factor(request: HttpRequest) -> bool:
+def lacks_second_factor(request: SignedInRequest) -> bool:
     """True if SAFEHOLD_REQUIRE_MFA asks this person for a second factor and they have none.
 
     Somebody whom single sign-on brought is taken to have given one there: the provider is where a company asks for it.
     """
-    user: User = request.user  # type: ignore[assignment]
+    user = request.user
     if not settings.SAFEHOLD_REQUIRE_MFA or not user.permissions & POWERFUL or is_mfa_enabled(user):
         return False
     return all(record.get("method") != "socialaccount" for record in get_authentication_records(request, user))
 
 
-def log_read(request: HttpRequest, kind: str, object_id: str, **detail: Any) -> None:
+def log_read(request: SignedInRequest, kind: str, object_id: str, **detail: Any) -> None:
     """Write into the ledger that this person read something sensitive: `kind` is `event`, `task`, `statement`, ...
 
     Call it before the content leaves: what can't be logged isn't shown.
@@ -80,7 +80,7 @@ def log_read(request: HttpRequest, kind: str, object_id: str, **detail: Any) -> 
             f"{kind}.read",
             kind,
             object_id,
-            actor=request.user.pk or "",
+            actor=request.user.pk,
             detail=detail,
             request_id=getattr(request, "request_id", ""),
         )

@@ -54,6 +54,13 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.name or self.email
 
+    @property
+    def state(self) -> str:
+        """`active`, `invited` (never signed in) or `inactive`, in the words of the design system."""
+        if not self.is_active:
+            return "inactive"
+        return "active" if self.last_login else "invited"
+
     @cached_property
     def roles(self) -> list[Role]:
         return [

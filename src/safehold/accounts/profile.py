@@ -25,7 +25,7 @@ from safehold.record.recording import recording
 @require_http_methods(["GET", "POST"])
 def profile(request: SignedInRequest) -> HttpResponse:
     """Name, roles, second factors, single sign-on, sessions."""
-    user: User = request.user
+    user = request.user
     form = Name(request.POST or None, instance=User.objects.get(pk=user.pk))
     if form.is_valid():
         with recording() as record:

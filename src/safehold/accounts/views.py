@@ -34,13 +34,6 @@ EXAMPLE = """curl {address}/v1/events \\
 VIEWS = {"active": Q(is_active=True), "deactivated": Q(is_active=False)}
 
 
-def state_of(user: User) -> str:
-    """`active`, `invited` (never signed in) or `inactive`, in the words of the design system."""
-    if not user.is_active:
-        return "inactive"
-    return "active" if user.last_login else "invited"
-
-
 def _people() -> QuerySet[User]:
     open_grants = Prefetch("grants", RoleGrant.objects.filter(revoked_at=None).order_by("role"), to_attr="open_grants")
     second_factor = Authenticator.objects.filter(user=OuterRef("pk")).exclude(type=Authenticator.Type.RECOVERY_CODES)
@@ -60,7 +53,6 @@ def people_list(request: SignedInRequest) -> HttpResponse:
         found = found.filter(grants__role=request.GET["role"], grants__revoked_at=None)
     page = keyset_page(found, request, ("name", "id"))
     for user in page:
-        user.state = state_of(user)
         user.titles = [Role(grant.role).label for grant in user.open_grants]
     context = {
         "page": page,
@@ -103,7 +95,6 @@ def person(request: SignedInRequest, user_id: str) -> HttpResponse:
 
 def _person(request: SignedInRequest, user_id: str, form: Roles | None = None) -> HttpResponse:
     user = get_object_or_404(_people(), pk=user_id)
-    user.state = state_of(user)  # type: ignore[attr-defined]
     mine = user.pk == request.user.pk
     manage = request.user.may(Permission.MANAGE_PEOPLE) and not mine
     context = {

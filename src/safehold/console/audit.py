@@ -90,7 +90,7 @@ def audit(request: SignedInRequest) -> HttpResponse:
         query = search.parse(text, FILTERS)
         page = keyset_page(narrow(AuditEvent.objects.all(), query), request, ("-id",))
     except search.BadQuery as error:
-        context: dict[str, Any] = {
+        context: dict[str, object] = {
             "text": text,
             "page": [],
             "problem": str(error),

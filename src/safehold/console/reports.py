@@ -1,7 +1,5 @@
 """What people, trusted flaggers and authorities told us: the list of notices with their states, and one notice's page."""
 
-from typing import Any
-
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -69,7 +67,7 @@ def report_list(request: SignedInRequest) -> HttpResponse:
         "after": [("today", "Today"), ("7d", "Last 7 days"), ("30d", "Last 30 days")],
     }
     tabs = [(name.capitalize(), f"{address}?view={name}", name == view) for name in VIEWS]
-    context: dict[str, Any] = {"text": text, "view": view, "tabs": tabs}
+    context: dict[str, object] = {"text": text, "view": view, "tabs": tabs}
     try:
         query = search.parse(text, FILTERS)
         notices = narrow(query, view).prefetch_related("entity")

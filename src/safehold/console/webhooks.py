@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -89,7 +88,7 @@ def delivery_list(request: SignedInRequest) -> HttpResponse:
         query = search.parse(text, FILTERS)
         found = narrow(of_service(), query).select_related("endpoint").defer("payload")
     except search.BadQuery as error:
-        context: dict[str, Any] = {
+        context: dict[str, object] = {
             "text": text,
             "page": [],
             "problem": str(error),

@@ -8,7 +8,7 @@ The lock is short, and indices are given in the order of commits, so a reader ne
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from safehold.ledger.tree import leaf_hash
 
@@ -27,12 +27,11 @@ class Cursor(Protocol):
     def fetchone(self) -> Any: ...
 
 
-def append_entries(
-    cursor: Cursor, entries: Iterable[Entry], *, vendor: Literal["sqlite", "postgresql"], placeholder: str = "%s"
-) -> int:
+def append_entries(cursor: Cursor, entries: Iterable[Entry], *, vendor: str, placeholder: str = "%s") -> int:
     """Append the entries in their order and return the index of the first. Call it last, then commit.
 
     `cursor` is inside an open transaction: on SQLite one begun IMMEDIATE, on PostgreSQL one at READ COMMITTED.
+    `vendor` is Django's name of the database, `sqlite` or `postgresql`: the settings take no other.
     `placeholder` is `%s` for psycopg and Django's cursors, `?` for the sqlite3 module's own.
     """
     if vendor == "postgresql":

@@ -72,10 +72,11 @@ def _vanished(kind: str, known: StatefulModel) -> Iterator[Finding]:
 def _names(known: StatefulModel) -> tuple[str, str, str]:
     """The table, its primary key and its state column, quoted."""
     meta, quote = known.model._meta, connection.ops.quote_name
-    return quote(meta.db_table), quote(meta.pk.column), quote(meta.get_field(known.field).column)  # type: ignore[union-attr]
+    columns = {field.attname: field.column for field in meta.concrete_fields if field.column}
+    return quote(meta.db_table), quote(columns[meta.pk.attname]), quote(columns[known.field])
 
 
-def _rows(sql: str, *params: object) -> Iterator[tuple[Any, ...]]:
+def _rows(sql: str, *params: str) -> Iterator[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         while rows := cursor.fetchmany(500):

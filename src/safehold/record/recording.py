@@ -13,7 +13,7 @@ the outer one ends, or dropped when the inner one fails and the outer one goes o
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
@@ -24,6 +24,8 @@ from safehold.ledger.entry import Recorded, entry_body
 from safehold.record.append import Entry, append_entries
 from safehold.record.models import AuditEvent, Tombstone, Transition
 from safehold.record.registry import RECORDED, spec_of
+
+M = TypeVar("M", bound=models.Model)
 
 
 class Record:
@@ -113,12 +115,16 @@ class Record:
         del self._entries[mark[1] :]
 
     def _write(self, connection: BaseDatabaseWrapper) -> None:
-        for model in (AuditEvent, Transition, Tombstone):
-            rows = [row for row in self._rows if type(row) is model]
-            model._default_manager.using(connection.alias).bulk_create(rows)
+        _insert(AuditEvent, self._rows, connection.alias)
+        _insert(Transition, self._rows, connection.alias)
+        _insert(Tombstone, self._rows, connection.alias)
         if self._entries:
             with connection.cursor() as cursor:
                 append_entries(cursor, self._entries, vendor=connection.vendor)
+
+
+def _insert(model: type[M], rows: Iterable[models.Model], using: str) -> None:
+    model._default_manager.using(using).bulk_create([row for row in rows if isinstance(row, model)])
 
 
 _open: WeakKeyDictionary[BaseDatabaseWrapper, Record] = WeakKeyDictionary()

@@ -28,7 +28,7 @@ KEPT = 1000
 
 #: Told (what is being done, how much of it is done, how much there is).
 Progress = Callable[[str, int, int], None]
-_Entry = tuple[int, str, str, datetime, str, bytes]
+_Entry = tuple[int, str, str, datetime, str, bytes | memoryview]
 
 
 @dataclass

@@ -22,7 +22,8 @@ def json_text(value: Any, line: int = 0) -> str:
 
 def json_html(text: str) -> SafeString:
     """JSON with each key, string, number and literal in a span of its kind; everything is escaped."""
-    out, end = [], 0
+    out: list[str] = []
+    end = 0
     for match in _TOKEN.finditer(text):
         out.append(escape(text[end : match.start()]))
         out.append(f'<span class="{match.lastgroup}">{escape(match.group())}</span>')

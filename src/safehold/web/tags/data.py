@@ -162,7 +162,7 @@ def choices(
     """Radio buttons as cards. Each option is (value, words[, note[, icon[, tone]]]); `keys` choose them in order."""
     cards = []
     for number, option in enumerate(options):
-        chosen, words, note, icon, tone = (*option, *("",) * (5 - len(option)))
+        chosen, words, note, icon, tone = list(option) + [""] * (5 - len(option))
         key = keys[number : number + 1]
         field = {
             "type": "radio",
