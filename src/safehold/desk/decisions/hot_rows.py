@@ -5,7 +5,7 @@ columns here against them.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,6 +38,10 @@ OUTBOX_COLUMNS = ("topic", "reference", "created_at", "done_at", "attempts", "ne
 _EVENT_TABLE, _DECISION_TABLE = Event._meta.db_table, Decision._meta.db_table
 
 
+#: A time as (the driver stores it, the ledger writes it).
+_Times = Callable[[datetime | None], tuple[str | datetime | None, str | None]]
+
+
 class PolicyInForce(msgspec.Struct, frozen=True):
     """The version of a policy that decisions name, and how long its strikes last (None: for ever)."""
 
@@ -54,7 +58,9 @@ class HotRows:
 
     def __init__(self, policies: Mapping[str, PolicyInForce], now: datetime, *, texts: bool) -> None:
         self._policies, self._now = policies, now
-        self._times = _as_texts if texts else _as_they_are
+        self._times: _Times = _as_texts if texts else _as_they_are
+        self._now_stored: str | datetime | None
+        self._now_text: str | None
         self._now_stored, self._now_text = self._times(now)
         self._events: list[tuple[Any, ...]] = []
         self._decisions: list[tuple[Any, ...]] = []
@@ -87,7 +93,7 @@ class HotRows:
             decision=decision_id, event=event_id, verdict=verdict, decided_at=self._now, duplicate=False
         )  # fmt: skip
 
-    def insert(self, cursor: BulkCursor, vendor: Any) -> None:
+    def insert(self, cursor: BulkCursor, vendor: str) -> None:
         """Write them. The ledger's entries come last, as `append_entries` asks."""
         cursor.insert(_EVENT_TABLE, EVENT_COLUMNS, self._events)
         cursor.insert(_DECISION_TABLE, DECISION_COLUMNS, self._decisions)
