@@ -10,10 +10,13 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, in lower 
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # ten bits at a time: twice as fast
 
 
-def new_id(prefix: str) -> str:
-    """Return `prefix_` and 26 characters: a UUIDv7 (RFC 9562) in base 32, 48 bits of Unix milliseconds first."""
+def new_id(prefix: str, random_bytes: bytes | None = None) -> str:
+    """Return `prefix_` and 26 characters: a UUIDv7 (RFC 9562) in base 32, 48 bits of Unix milliseconds first.
+
+    `random_bytes` are ten bytes from `os.urandom`, for whoever makes so many identifiers that they are drawn together.
+    """
     milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10), "big")
+    random = int.from_bytes(random_bytes or os.urandom(10), "big")
     value = (
         (milliseconds & (1 << 48) - 1) << 80
         | 0x7 << 76

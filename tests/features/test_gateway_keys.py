@@ -1,7 +1,7 @@
 """What keys and limits do: a key counts, expires and ends within about a second, and nobody sends more than agreed."""
 
+import http.client
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -184,9 +184,13 @@ def test_event_types_are_told_with_their_schemas(place):
 
 def test_a_connection_is_kept_for_many_requests(place):
     host, port = place.server.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    try:
+        kept = None
         for _ in range(3):
-            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-            answer = connection.recv(4096)
-            assert answer.startswith(b"HTTP/1.1 200")
-            assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == "ok"
+            connection.request("GET", "/healthz")
+            assert kept is None or connection.sock is kept
+            kept = connection.sock
+            assert json.loads(connection.getresponse().read())["status"] == "ok"
+    finally:
+        connection.close()

@@ -35,6 +35,8 @@ DECISION_COLUMNS = (
 )  # fmt: skip
 LABEL_COLUMNS = ("service_id", "kind", "external_id", "name", "expires_at", "voided", "decision_id")
 OUTBOX_COLUMNS = ("topic", "reference", "created_at", "done_at", "attempts", "next_at", "error")
+#: Random bytes that an event needs: two identifiers and two salts.
+_RANDOM = 10 + 10 + 32 + 32
 _EVENT_TABLE, _DECISION_TABLE = Event._meta.db_table, Decision._meta.db_table
 
 
@@ -50,14 +52,17 @@ class PolicyInForce(msgspec.Struct, frozen=True):
 
 
 class HotRows:
-    """The rows of one transaction. `texts`: the driver stores times as text (SQLite), not as they are (PostgreSQL).
+    """The rows of at most `count` events, of one transaction. `texts`: the driver stores times as text (SQLite), not as
+    they are (PostgreSQL).
 
     Each row is made twice, as the driver's tuple and as the ledger's mapping, side by side: this is the hottest code
     there is outside the engine. `safehold ledger verify` reads the tuple's row and must find the mapping's commitment.
     """
 
-    def __init__(self, policies: Mapping[str, PolicyInForce], now: datetime, *, texts: bool) -> None:
+    def __init__(self, policies: Mapping[str, PolicyInForce], now: datetime, count: int, *, texts: bool) -> None:
         self._policies, self._now = policies, now
+        # Drawn at once: each call would give up Python's lock, which the event loop beside us is waiting for.
+        self._random = os.urandom(count * _RANDOM)
         self._times: _Times = _as_texts if texts else _as_they_are
         self._now_stored: str | datetime | None
         self._now_text: str | None
@@ -71,11 +76,13 @@ class HotRows:
     def add(self, incoming: Incoming, decided: Decided) -> Written:
         """Queue all rows of one event, or none if one of them has no faithful form. Returns what it will be answered."""
         verdict, verdict_text = storable(decided.verdict)
-        salts = os.urandom(64).hex()
-        event, event_entry = self._event(incoming, salts[:64])
-        event_id: str = event[0]
-        decision, decision_entry = self._decision(incoming, event_id, verdict, verdict_text, salts[64:])
-        decision_id: str = decision[0]
+        start = len(self._events) * _RANDOM
+        random = self._random[start : start + _RANDOM]
+        salts = random[20:].hex()
+        event_id = new_id("evt", random[:10])
+        event, event_entry = self._event(incoming, event_id, salts[:64])
+        decision_id = new_id("dec", random[10:20])
+        decision, decision_entry = self._decision(incoming, decision_id, event_id, verdict, verdict_text, salts[64:])
         labels = [
             (incoming.service, label.kind, label.external_id, label.name, self._times(label.expires_at)[0], False,
              decision_id)
@@ -102,10 +109,10 @@ class HotRows:
         if self._entries:
             append_entries(cursor, self._entries, vendor=vendor)
 
-    def _event(self, incoming: Incoming, salt: str) -> tuple[tuple[Any, ...], bytes]:
+    def _event(self, incoming: Incoming, event_id: str, salt: str) -> tuple[tuple[Any, ...], bytes]:
         """The row in the order of EVENT_COLUMNS, and its ledger entry."""
         event, service, body = incoming.event, incoming.service, incoming.body
-        event_id, source, source_id, event_type = new_id("evt"), event.source, event.id, event.type
+        source, source_id, event_type = event.source, event.id, event.type
         occurred, occurred_text = self._times(event.time)
         received, received_text = self._times(incoming.received_at)
         row = (
@@ -119,7 +126,7 @@ class HotRows:
         return row, entry_body(_EVENT, covered, salt)
 
     def _decision(
-        self, incoming: Incoming, event_id: str, verdict: Verdict, verdict_text: bytes, salt: str
+        self, incoming: Incoming, decision_id: str, event_id: str, verdict: Verdict, verdict_text: bytes, salt: str
     ) -> tuple[tuple[Any, ...], bytes]:
         """The row in the order of DECISION_COLUMNS, and its ledger entry."""
         live = [hit for hit in verdict.hits if hit.mode != "shadow"]
@@ -128,7 +135,6 @@ class HotRows:
         weight = winner.strike if winner else 0
         ends = self._now + in_force.strikes_last if weight and in_force and in_force.strikes_last else None
         ends_stored, ends_text = self._times(ends)
-        decision_id = new_id("dec")
         policies = canonical(_broken(winner, live)) if winner else b"[]"
         params = canonical(_params(winner, live)) if live else b"{}"
         covered = {

@@ -159,7 +159,7 @@ class Intake:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", (PEN,))
             self._catch_up(cursor, minds)
             taken = _find(cursor, batch)
-            rows = HotRows(self._policies, datetime.now(UTC), texts=connection.vendor == "sqlite")
+            rows = HotRows(self._policies, datetime.now(UTC), len(batch), texts=connection.vendor == "sqlite")
             outcomes = [self._outcome(incoming, taken, minds, rows) for incoming in batch]
             rows.insert(cursor, connection.vendor)
             cursor.execute("SELECT COALESCE(MAX(position), 0) FROM entities_event")
