@@ -10,6 +10,7 @@ import json
 import os
 import random
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -49,7 +50,8 @@ def run() -> Result:
                     if round_:
                         speeds[contender].append(len(got) / seconds)
         _check(answers, environment)
-    return Result(max(speeds["ours"]), "verdicts per second", {"bare ASGI echo": max(speeds["echo"])})
+    figures = {name: statistics.median(rounds) for name, rounds in speeds.items()}
+    return Result(figures["ours"], "verdicts per second", {"bare ASGI echo": figures["echo"]})
 
 
 def _prepared(folder: Path) -> tuple[dict[str, str], str]:
