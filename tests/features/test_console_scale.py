@@ -139,7 +139,7 @@ def test_every_page_asks_little_and_through_an_index(
     more, unindexed = {}, []
     for name, address in pages(made).items():
         questions = asked(client, address)
-        if len(questions) != counts_of_few[name]:
+        if len(questions) > counts_of_few[name]:
             more[name] = (counts_of_few[name], len(questions))
         unindexed += [(name, table, sql) for sql in questions for table in read_whole(sql)]
     assert not more

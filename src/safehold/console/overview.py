@@ -32,6 +32,8 @@ from safehold.web.words import action_word
 
 #: How many lines the live list keeps.
 LINES = 30
+#: How far back in the ledger a page that polls looks for what it has not shown yet.
+MANY_ENTRIES = 2_000
 #: How many of the newest verdicts are looked into for signals that failed.
 LOOKED_INTO = 500
 DUE_SOON = timedelta(hours=1)
@@ -201,11 +203,14 @@ def sent_to_people() -> int:
 def live(after: int) -> tuple[list[Decision], int]:
     """The newest decisions whose ledger entry comes after `after`, newest first, and where to go on from.
 
-    The ledger's order is that of the commits, so a decision that was written late is never skipped.
+    The ledger's order is that of the commits, so a decision that was written late is never skipped. A page that has just
+    been opened, or slept through much, begins with the newest by time: no index finds the decisions among all entries.
     """
     head = LedgerEntry.objects.aggregate(highest=Max("index"))["highest"]
     if head is None or head <= after:
         return [], after
+    if after < 0 or head - after > MANY_ENTRIES:
+        return list(rows(of_service()).order_by("-decided_at", "-id")[:LINES]), head
     newer = LedgerEntry.objects.filter(index__gt=after, index__lte=head, kind="decision").order_by("-index")
     ids = list(newer.values_list("subject_id", flat=True)[:LINES])
     found = rows(of_service()).in_bulk(ids)
