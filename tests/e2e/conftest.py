@@ -39,6 +39,7 @@ def chromium() -> str:
     return path
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All browser tests on one worker, in order: each file has one running Safehold, and walks through it."""
     for item in items:
