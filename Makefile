@@ -14,7 +14,7 @@ up: .venv/run  ## install, migrate, load the starter policies and the demo, serv
 	@$(BIN)/safehold up
 
 test: .venv/dev .venv/browser lint types  ## everything CI runs: linters, types, doors, tests on SQLite, PostgreSQL and in the browser
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/dev  ## style, dead code, and the doors between the rooms
 	$(BIN)/ruff check .

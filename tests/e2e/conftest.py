@@ -17,7 +17,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.conftest import use_database
 
-HERE = Path(__file__).parent
 BROWSER_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -37,14 +36,6 @@ def chromium() -> str:
     path = next(filter(None, (shutil.which(name) for name in names if name)), None)
     assert path, "no Chromium here: tests/e2e/install-browser installs it, or says how to"
     return path
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All browser tests on one worker, in order: each file has one running Safehold, and walks through it."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")

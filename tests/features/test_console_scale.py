@@ -24,8 +24,6 @@ from safehold.accounts.roles import Role
 from tests import console_rows
 from tests.conftest import _in_use, _with_name
 
-pytestmark = pytest.mark.xdist_group("console-scale")
-
 MANY, FEW = 100_000, 480
 
 #: Every table that grows with the platform.

@@ -2,7 +2,6 @@
 That no page asks more often when there is more is in test_review_pages and test_appeal_pages.
 """
 
-import pytest
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -12,8 +11,6 @@ from safehold.desk.review import claims
 from safehold.desk.review.models import Queue, Task
 from tests import console_rows
 from tests.features import test_console_scale as scale
-
-pytestmark = pytest.mark.xdist_group("console-scale")
 
 MANY = 20_000
 
