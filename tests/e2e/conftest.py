@@ -101,9 +101,9 @@ def live(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: object) ->
         use_database(f"sqlite:///{var / 'safehold.sqlite3'}")
         process = None
         try:
-            _prepare(port)
+            key = _prepare()
             process = start(var, "--no-demo", port=port)
-            yield _live(var, port)
+            yield _live(var, port, key)
         finally:
             if process:
                 process.terminate()
@@ -120,9 +120,12 @@ def use_settings(before: dict[str, object]) -> None:
     del connections["default"]
 
 
-def _prepare(port: int) -> None:
+def _prepare() -> str:
+    """Tables, people and an API key, whose secret is returned; before the start, since a gateway hears of a new key
+    within a second only."""
+    from safehold.accounts.keys import create_key
     from safehold.accounts.people import add_person
-    from safehold.accounts.roles import Role
+    from safehold.accounts.roles import Role, Scope
     from safehold.site import install
 
     install.migrate()
@@ -131,14 +134,12 @@ def _prepare(port: int) -> None:
         user = add_person(None, f"{name}@plaza.example", name.capitalize(), [Role(role)])
         user.set_password(PASSWORD)
         user.save(update_fields=["password"])
-
-
-def _live(var: Path, port: int) -> SimpleNamespace:
-    from safehold.accounts.keys import create_key
-    from safehold.accounts.roles import Scope
-
-    url = f"http://127.0.0.1:{port}"
     _, key = create_key(None, "tests", [Scope.WRITE_EVENTS, Scope.READ_DECISIONS], service="plaza")
+    return key
+
+
+def _live(var: Path, port: int, key: str) -> SimpleNamespace:
+    url = f"http://127.0.0.1:{port}"
     http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
 
     def send(event: dict[str, object]) -> dict[str, object]:
