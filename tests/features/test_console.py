@@ -353,7 +353,7 @@ def test_an_endpoint_is_added_its_secret_shown_once_and_tested(admin: Client, pl
     headers, body = platform.heard[1]
     for each in (secret, rotated):  # for a day both sign
         Webhook(each).verify(body, {name.lower(): value for name, value in headers.items()})
-    verbs = AuditEvent.objects.filter(object_id=endpoint.pk).order_by("id").values_list("verb", flat=True)
+    verbs = AuditEvent.objects.filter(object_id=endpoint.pk).order_by("at").values_list("verb", flat=True)
     assert list(verbs) == ["webhook.added", "webhook.tested", "webhook.secret_rotated", "webhook.tested"]
 
 
