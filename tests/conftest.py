@@ -80,10 +80,10 @@ def _migrated(url: str, blocker: object) -> None:
             call_command("migrate", verbosity=0)
             connections["default"].close()
         finally:
-            _restore(before)
+            restore_database(before)
 
 
-def _restore(before: dict[str, object]) -> None:
+def restore_database(before: dict[str, object]) -> None:
     from django.db import connections
 
     connections["default"].close()
@@ -125,7 +125,7 @@ def _in_use(url: str, vendor: str, blocker: object, **more: object) -> Iterator[
             use_database(url)
             yield SimpleNamespace(url=url, vendor=vendor, **more)
         finally:
-            _restore(before)
+            restore_database(before)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.conftest import use_database
+from tests.conftest import restore_database, use_database
 
 BROWSER_ARGUMENTS = [
     "--no-sandbox",
@@ -108,16 +108,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: object) ->
             if process:
                 process.terminate()
                 process.wait(20)
-            use_settings(before)
-
-
-def use_settings(before: dict[str, object]) -> None:
-    from django.db import connections
-
-    connections["default"].close()
-    connections.databases["default"].clear()
-    connections.databases["default"].update(before)
-    del connections["default"]
+            restore_database(before)
 
 
 def _prepare() -> str:

@@ -22,9 +22,14 @@ def json_text(value: Any, line: int = 0) -> str:
 
 def json_html(text: str) -> SafeString:
     """JSON with each key, string, number and literal in a span of its kind; everything is escaped."""
+    return in_spans(_TOKEN, text)
+
+
+def in_spans(token: re.Pattern[str], text: str) -> SafeString:
+    """`text` with each match of `token` in a span whose class is the name of the group that matched; all escaped."""
     out: list[str] = []
     end = 0
-    for match in _TOKEN.finditer(text):
+    for match in token.finditer(text):
         out.append(escape(text[end : match.start()]))
         out.append(f'<span class="{match.lastgroup}">{escape(match.group())}</span>')
         end = match.end()
