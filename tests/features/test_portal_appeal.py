@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.test import Client
 
 from safehold.accounts.roles import Role
@@ -92,6 +94,12 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(client, removed,
     assert flat(WORDS[language][says].format(most="10,000")) in words_of(answer)
     assert f'<a href="#id_{field}">' in page and f'aria-describedby="id_{field}_' in page and "aria-invalid" in page
     assert field == "grounds" or "It was a joke." in page
+
+
+def test_the_language_of_one_page_is_nobody_elses(client, removed):
+    send(client, f"{path_of(removed)}?lang=de", contact="me at home")
+    with pytest.raises(ValidationError, match="Enter a valid email address"):
+        validate_email("me at home")
 
 
 def test_after_the_window_the_page_says_until_when_it_was(client, removed, monkeypatch):

@@ -4,16 +4,14 @@ state can be reached and left as the table says, and the database knows the same
 
 import importlib
 import pkgutil
-from datetime import timedelta
 
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, transaction
 from django.db.models import CheckConstraint, Model
-from django.utils import timezone
 
 import safehold.desk
-from safehold.desk.appeals.models import Appeal
+from safehold.desk.appeals.filing import file_appeal
 from safehold.desk.decisions.endpoints import add_endpoint
 from safehold.desk.decisions.models import Action, Delivery
 from safehold.desk.decisions.outbox import carry_on_once
@@ -132,12 +130,11 @@ def one_of_each() -> dict[str, Model]:
     report(Thing("message", removed.subject_id, ""))
     while carry_on_once():
         pass
-    window = timezone.now() + timedelta(days=1)
     return {
         "notice": Notice.objects.get(),
         "action": Action.objects.first(),
         "delivery": Delivery.objects.first(),
         "task": Task.objects.first(),
-        "appeal": Appeal.objects.create(decision=removed, grounds="It was a joke", window_ends_at=window),
+        "appeal": file_appeal(removed, grounds="It was a joke"),
         "statement": StatementOfReasons.objects.get(decision=removed),  # withheld, so that it may say so
     }

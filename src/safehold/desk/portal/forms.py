@@ -5,7 +5,6 @@ words that say what to do.
 from typing import Any
 
 from django import forms
-from django.core.validators import EmailValidator
 
 from safehold.desk.appeals.filing import LONGEST
 from safehold.desk.portal import filing
@@ -28,10 +27,9 @@ class _PlainForm(forms.Form):
         field.label, field.help_text = label, help_text
         field.template_name = "portal/parts/field.html"  # type: ignore[attr-defined]
         field.optional = self.words["optional"]  # type: ignore[attr-defined]
-        field.error_messages |= errors
-        for validator in field.validators:
-            if isinstance(validator, EmailValidator):
-                validator.message = errors["invalid"]
+        field.error_messages |= (
+            errors  # a validator's error takes these words by its code; validators are shared, so stay
+        )
 
 
 class AppealForm(_PlainForm):
