@@ -7,7 +7,6 @@ c2sp.org/tlog-cosignature) signs the text with the time. Signatures by keys we d
 import base64
 import binascii
 import hashlib
-import os
 import struct
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -23,6 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+
+from safehold.once import write_once
 
 ED25519 = 0x01
 COSIGNATURE = 0x04
@@ -169,8 +170,8 @@ def load_signer(path: Path, name: str) -> Signer:
     if not _is_name(name):
         raise BadKey(f"{name!r} can't be a log's name: no spaces, no plus sign, not empty")
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _create(path, Ed25519PrivateKey.generate())
+        made = Ed25519PrivateKey.generate()
+        write_once(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     try:
         private = load_pem_private_key(path.read_bytes(), password=None)
     except ValueError as error:
@@ -178,21 +179,6 @@ def load_signer(path: Path, name: str) -> Signer:
     if not isinstance(private, Ed25519PrivateKey):
         raise BadKey(f"{path} holds another kind of key than Ed25519")
     return Signer(name, private)
-
-
-def _create(path: Path, private: Ed25519PrivateKey) -> None:
-    """Write a new key whole or not at all; where two processes start at once, the first one's stays."""
-    made = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(made, path)
-    except FileExistsError:
-        pass
-    finally:
-        made.unlink()
 
 
 def _parse_signature(line: str) -> Signature:

@@ -15,6 +15,8 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management import call_command
 
+from safehold.once import write_once
+
 #: People of the demo beside the admin: an appeal needs somebody who had no part in the decision.
 DEMO_PEOPLE = (("mira@plaza.example", "Mira", "moderator"), ("noor@plaza.example", "Noor", "senior_moderator"))
 ADMIN = ("admin@plaza.example", "Admin", "admin")
@@ -78,15 +80,13 @@ def demo_credentials() -> dict[str, str]:
     path = settings.VAR / "demo" / "plaza.json"
     if path.exists():
         return json.loads(path.read_text())
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     port = _free_port(8001)
     service = settings.SAFEHOLD_SERVICE
     with recording() as record:
         _, key = create_key(None, "Plaza, the example platform", [Scope.WRITE_EVENTS], service=service)
         _, secret = add_endpoint(record, service, f"http://127.0.0.1:{port}/webhooks", description="Plaza")
     credentials = {"key": key, "secret": secret, "port": str(port)}
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(credentials, file)
+    write_once(path, json.dumps(credentials).encode())
     return credentials
 
 

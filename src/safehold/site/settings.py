@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from csp.constants import NONCE, NONE, SELF
 
+from safehold.once import write_once
 from safehold.site.log import configure_logging
 
 
@@ -33,9 +34,7 @@ def kept(name: str, first: str) -> str:
     """What was chosen at the first start and is kept in `var/keys/`: `first`, if this is the first start."""
     path = VAR / "keys" / name
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(first)
+        write_once(path, first.encode())
     return path.read_text().strip()
 
 
