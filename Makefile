@@ -39,8 +39,8 @@ pictures: .venv/dev .venv/browser  ## the pictures in README and documentation, 
 	$(BIN)/python docs/pictures/take.py
 
 lock: .venv/dev  ## pin what pyproject.toml asks for, for every platform and Python it supports
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra postgres -o requirements/run.txt
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra postgres --group dev -c requirements/run.txt -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra postgres --extra editor -o requirements/run.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra postgres --extra editor --group dev -c requirements/run.txt -o requirements/dev.txt
 
 clean:  ## remove what can be made again; var/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis docs/_build
@@ -51,10 +51,13 @@ clean:  ## remove what can be made again; var/ stays
 	@echo "Making .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv .venv
 
-.venv/run: .venv/bin/python requirements/run.txt pyproject.toml
+EDITOR := src/safehold/console/editor/package-lock.json
+
+.venv/run: .venv/bin/python requirements/run.txt pyproject.toml $(EDITOR)
 	@echo "Installing Safehold and what it needs into .venv (once)"
 	@$(BIN)/pip install --progress-bar on --quiet --require-hashes -r requirements/run.txt
 	@$(BIN)/pip install --quiet --no-deps --editable .
+	@$(BIN)/python -m safehold.site.editor
 	@touch $@
 
 .venv/dev: .venv/run requirements/dev.txt

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from csp.constants import NONCE, NONE, SELF
 
 from safehold.once import write_once
+from safehold.site.editor import MODULES
 from safehold.site.log import configure_logging
 
 
@@ -194,7 +195,7 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF, NONCE],
-        "style-src": [SELF],
+        "style-src": [SELF, NONCE],  # the editor's own style sheet carries the page's nonce
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
@@ -216,6 +217,8 @@ if env_flag("BEHIND_PROXY"):
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR / "static"
+#: CodeMirror, where `safehold.site.editor` has fetched it; pages that edit policies fall back to a text field.
+STATICFILES_DIRS = [("editor", str(MODULES))] if MODULES.is_dir() else []
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": VAR / "files"}},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
