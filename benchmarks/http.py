@@ -24,7 +24,7 @@ from typing import Any
 import uvloop
 
 from benchmarks import Result
-from benchmarks.engine_100 import one_event, write_policies
+from benchmarks._mixed import one_event, write_policies
 
 CONNECTIONS = 64
 ROUND_SECONDS = 3.0
