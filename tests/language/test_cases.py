@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from safehold.engine import Event, Labels, MemoryWindows, SignalFailed
+from safehold.engine import Event, Labels, SignalFailed
 from safehold.engine.compile.exact import evaluate
 from safehold.engine.compile.faults import EvalError, Unknown
 from safehold.engine.compile.ruleset import RuleSet
@@ -95,8 +95,8 @@ def test_case(name: str) -> None:
     tree = check(text, environment)
     policy, _ = rule_of(tree, text)
     rules = RuleSet(here, (policy,), LISTS)
-    reading = Reading(rules, event(case.get("data", {})), MemoryWindows(), Labels())
-    hits, retries = rules.run(reading, False)
+    reading = Reading(rules, event(case.get("data", {})), Labels())
+    hits, retries = rules.run(reading)
     if "unknown" in case or "fails" in case:
         with pytest.raises(Unknown if "unknown" in case else EvalError, match=case.get("unknown", case.get("fails"))):
             evaluate(tree, reading)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from safehold.engine import Engine, Event, load_bundle
 from safehold.engine.compile.exact import evaluate
 from safehold.engine.compile.faults import Fault
-from safehold.engine.reading import Reading
 
 STARTER = Path(__file__).parents[2] / "policies"
 _TEXTS = st.sampled_from(
@@ -67,8 +66,9 @@ def events(draw: st.DrawFn) -> Event:
 def test_every_rule_comes_out_as_the_exact_evaluator_says(event: Event) -> None:
     engine = starter().fresh()
     rules = engine.rule_sets[event.type]
-    reading = Reading(rules, event, engine.windows, engine.labels)
-    hits, retries = rules.run(reading, False)
+    reading = engine.read(event)
+    reading.answers = next(engine.windows.apply([(int(reading.now), reading.feeds)]))
+    hits, retries = rules.run(reading)
     for position, (policy, rule) in enumerate(rules.rules):
         reading.policy = policy.key
         try:

@@ -8,7 +8,7 @@ labels, both of which the record can rebuild (`observe`, `labels.set`).
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from typing import Any
 
@@ -29,6 +29,7 @@ from safehold.engine.reading import Parts, Reading, entity_of, shorten
 from safehold.engine.signal import Signal
 from safehold.engine.verdict import ACTIONS, Hit, LabelEffect, Undecided, Verdict
 from safehold.engine.windows.memory import MemoryWindows
+from safehold.engine.windows.store import WindowStore
 
 
 class UnknownEventType(ValueError):
@@ -47,12 +48,12 @@ class Engine:
         bundle: Bundle,
         signals: Iterable[Signal] | None = None,
         *,
-        windows: MemoryWindows | None = None,
+        windows: WindowStore | None = None,
         labels: Labels | None = None,
     ) -> None:
         self.bundle = bundle
         self._policies = {policy.key: policy for policy in bundle.policies}
-        self.windows = windows if windows is not None else MemoryWindows()
+        self.windows: WindowStore = windows if windows is not None else MemoryWindows()
         self.labels = labels if labels is not None else Labels()
         signals = list(installed_signals() if signals is None else signals)
         versions = {signal.name: signal.version for signal in signals}
@@ -69,8 +70,39 @@ class Engine:
         Raises UnknownEventType, and ValueError for a time without an offset. A rule or a signal that fails never raises:
         the verdict says so.
         """
-        rules, reading = self._reading(event, assumed)
-        hits, retries = rules.run(reading, False)
+        reading = self.read(event, assumed)
+        reading.answers = next(self.windows.apply([(int(reading.now), reading.feeds)]))
+        return self.conclude(reading)
+
+    def decide_many(self, events: Iterable[Event]) -> Iterator[Verdict]:
+        """The verdicts on events in their order, the same as `decide` would give one by one; but the window store is asked
+        once for all. To be drawn to its end. Raises what `decide` raises, before anything is counted."""
+        readings = [self.read(event) for event in events]
+        answers = self.windows.apply([(int(reading.now), reading.feeds) for reading in readings])
+        for reading, answered in zip(readings, answers, strict=True):
+            reading.answers = answered
+            yield self.conclude(reading)
+
+    def read(self, event: Event, assumed: Mapping[Parts, Any] | None = None) -> Reading:
+        """The first half of `decide`: what the event feeds into the windows, which depends on nothing that came before.
+
+        Raises what `decide` raises.
+        """
+        rules = self.rule_sets.get(event.type)
+        if rules is None:
+            raise UnknownEventType(f"`{event.type}` is not an event type of this bundle")
+        if event.time.tzinfo is None:
+            raise ValueError("the event's `time` needs a UTC offset")
+        if event.text is None and (text := rules.scope.event_type.text(event)) is not None:
+            event = msgspec.structs.replace(event, text=text)
+        reading = Reading(rules, event, self.labels, assumed)
+        reading.feeds = rules.feeding.run(reading)
+        return reading
+
+    def conclude(self, reading: Reading) -> Verdict:
+        """The second half: the rules, once the store has answered for this event. In the order of the events."""
+        rules = reading.rules
+        hits, retries = rules.run(reading)
         fired = set(hits)
         undecided = []
         for position in retries:
@@ -86,24 +118,14 @@ class Engine:
 
     def observe(self, event: Event) -> None:
         """Feed the windows with an event that was decided before. Raises UnknownEventType."""
-        rules, reading = self._reading(event, None)
-        rules.run(reading, True)
+        reading = self.read(event)
+        next(self.windows.apply([(int(reading.now), reading.feeds)]))
 
     def fresh(self) -> "Engine":
         """An engine with the same bundle that has seen nothing: no windows, no labels."""
         other = copy(self)
-        other.windows, other.labels = MemoryWindows(), Labels()
+        other.windows, other.labels = self.windows.fresh(), Labels()
         return other
-
-    def _reading(self, event: Event, assumed: Mapping[Parts, Any] | None) -> tuple[RuleSet, Reading]:
-        rules = self.rule_sets.get(event.type)
-        if rules is None:
-            raise UnknownEventType(f"`{event.type}` is not an event type of this bundle")
-        if event.time.tzinfo is None:
-            raise ValueError("the event's `time` needs a UTC offset")
-        if event.text is None and (text := rules.scope.event_type.text(event)) is not None:
-            event = msgspec.structs.replace(event, text=text)
-        return rules, Reading(rules, event, self.windows, self.labels, assumed)
 
     def _hit(self, policy: Policy, rule: Rule, reading: Reading) -> Hit:
         """Walk a rule that matched again, to say what it saw."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from safehold.engine.compile.exact import evaluate, read_field
+from safehold.engine.compile.exact import read_field
 from safehold.engine.compile.faults import EvalError, Fault, Unknown
 from safehold.engine.compile.missing import MISSING
 from safehold.engine.compile.ruleset import RuleSet
@@ -21,28 +21,28 @@ from safehold.engine.policies.events import EventType
 from safehold.engine.signal import Signal, SignalFailed
 from safehold.engine.verdict import SignalRun
 from safehold.engine.windows.kinds import type_of_window
-from safehold.engine.windows.memory import MemoryWindows, TooLate
-from safehold.engine.windows.series import Empty
+from safehold.engine.windows.store import Answers, Empty, Feed, TooLate
 
 Parts = tuple[str, ...]
 
 
 class Reading:
     """The values of one event. `policy` says whose windows `windows.x` means. `assumed` overrides paths
-    (`("windows", policy, name)` for windows): examples are run with it."""
+    (`("windows", policy, name)` for windows): examples are run with it. `feeds` is what the event puts into its windows,
+    and `answers` what the store says of them; who made the Reading sets both before rules run."""
 
     def __init__(
         self,
         rules: RuleSet,
         event: Event,
-        windows: MemoryWindows,
         labels: Labels,
         assumed: Mapping[Parts, Any] | None = None,
     ) -> None:
-        self.rules, self.event, self.windows, self.labels = rules, event, windows, labels
+        self.rules, self.event, self.labels = rules, event, labels
         self.assumed = assumed or {}
         self.policy = ""
-        self.keys: dict[tuple[str, str], Any] = {}
+        self.feeds: list[Feed] = []
+        self.answers: Answers | None = None
         self.runs: list[SignalRun] = []
         self._measured: dict[str, Mapping[str, Any] | Fault] = {}
         self._cache: dict[tuple[str, Parts], Any] = {}
@@ -68,25 +68,6 @@ class Reading:
             return self._cached("", parts)
         except Fault:
             return MISSING
-
-    def feed(self, identity: tuple[str, str], key: tuple[Any, ...], value: Any) -> None:
-        """Put this event into a window under its key; MISSING is for an event that its `where` leaves out."""
-        self.keys[identity] = key
-        if value is not MISSING:
-            window = self.rules.windows[identity]
-            self.windows.add(window.id, window.kind, window.seconds, key, int(self.now), value)
-
-    def feed_exactly(self, identity: tuple[str, str]) -> None:
-        """Where generated code raised: the window does not count an event of which it cannot tell whether it should."""
-        window, kind = self.rules.windows[identity], self.event.type
-        try:
-            key = tuple(evaluate(part, self) for part in window.by[kind])
-            counted = evaluate(window.where[kind], self) if kind in window.where else True
-            value = evaluate(window.value[kind], self) if kind in window.value and counted else True
-        except Fault as fault:
-            self.keys[identity] = fault
-            return
-        self.feed(identity, key, value if counted is True else MISSING)
 
     def read(self, parts: Parts) -> Any:
         """For the exact evaluator. Raises Unknown."""
@@ -140,7 +121,8 @@ class Reading:
         if parts[0] == "labels":
             return types.list_of(types.STRING)
         if parts[0] == "windows":
-            window = self.rules.windows.get((policy, parts[1]))
+            number = self.rules.feeding.index.get((policy, parts[1]))
+            window = self.rules.feeding.windows[number] if number is not None else None
             value = next(iter(window.value.values())).type if window is not None and window.value else None
             return type_of_window(window.kind, value) if window is not None else types.DYN
         kind = self.rules.scope.variables[parts[0]]
@@ -188,16 +170,14 @@ class Reading:
         return Unknown(f"the signal `{signal.name}` failed: {error}") if error is not None else values
 
     def _window(self, policy: str, name: str) -> Any:
-        window = self.rules.windows.get((policy, name))
-        if window is None:
+        number = self.rules.feeding.index.get((policy, name))
+        if number is None or self.answers is None:
             raise Unknown(f"`windows.{name}` is not kept for {self.event.type}")
-        key = self.keys.get((policy, name))
-        if key is None:
-            raise Unknown(f"`windows.{name}` has no key for this event")
+        _, key, _ = self.feeds[number]
         if isinstance(key, Fault):
             raise Unknown(f"`windows.{name}` cannot count this event: {key}")
         try:
-            value = self.windows.value(window.id, window.kind, window.seconds, key, int(self.now))
+            value = self.answers.value(number)
         except Empty:
             raise Unknown(f"`windows.{name}` is empty") from None
         except TooLate:

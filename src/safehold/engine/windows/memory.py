@@ -6,21 +6,19 @@ more than LATENESS behind the newest of its key; later than that its value is un
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from safehold.engine.windows.series import SERIES, Empty, Series
+from safehold.engine.compile.missing import MISSING
+from safehold.engine.windows.series import SERIES, Series
+from safehold.engine.windows.store import Empty, Fed, Feed, TooLate
 
 SECOND = 1_000_000_000
 #: How far behind the newest event of its key an event may come and still be answered exactly, in nanoseconds.
 LATENESS = 3600 * SECOND
 #: Keys are trimmed once in so many events, because trimming at each costs more than what it frees.
 _TRIM_EVERY = 64
-
-
-class TooLate(Exception):
-    """The store no longer has everything that this event's window covers."""
 
 
 @dataclass(slots=True)
@@ -84,6 +82,17 @@ class MemoryWindows:
         found = (SERIES[kind]() if kept is None else kept.series).after(cutoff)
         return found / seconds if kind == "rate" else found
 
+    def apply(self, batch: Iterable[Fed]) -> Iterator["_Answers"]:
+        """See `store.WindowStore`. A window is computed when a rule asks for it."""
+        for time, feeds in batch:
+            for window, key, value in feeds:
+                if value is not MISSING:
+                    self.add(window.id, window.kind, window.seconds, key, time, value)
+            yield _Answers(self, time, feeds)
+
+    def fresh(self) -> "MemoryWindows":
+        return MemoryWindows(self.most_entries)
+
     def report(self) -> WindowReport:
         return WindowReport(len(self._kept), self._entries, self.most_entries, self._expired, self._evicted)
 
@@ -94,6 +103,17 @@ class MemoryWindows:
             self._expired += 1
         else:
             self._evicted += 1
+
+
+class _Answers:
+    __slots__ = ("feeds", "store", "time")
+
+    def __init__(self, store: MemoryWindows, time: int, feeds: list[Feed]) -> None:
+        self.store, self.time, self.feeds = store, time, feeds
+
+    def value(self, number: int) -> Any:
+        window, key, _ = self.feeds[number]
+        return self.store.value(window.id, window.kind, window.seconds, key, self.time)
 
 
 __all__ = ["LATENESS", "Empty", "MemoryWindows", "TooLate", "WindowReport"]

@@ -4,20 +4,17 @@
 greater than `cutoff`, `drop_until(cutoff)` forgets, `len()` counts what is kept. Times are in nanoseconds.
 """
 
-import math
 from bisect import bisect_left, bisect_right, insort
 from typing import Any, Protocol
 
 from safehold.engine.windows.sketch import SlidingSketch
+from safehold.engine.windows.store import Empty
+from safehold.engine.windows.values import exact_sum
 
 #: Different values that `distinct` keeps for one key before it goes over to a sketch.
 EXACT_DISTINCT = 10_000
 #: Events that one key keeps. A window sees the newest of them, so that `count` stops growing there.
 MOST_EVENTS = 100_000
-
-
-class Empty(Exception):
-    """The window has no event, and its kind has no value for that."""
 
 
 class Series(Protocol):
@@ -74,8 +71,7 @@ class Sum(Values):
     """`sum`: integers exactly, doubles exactly rounded (`math.fsum`), so that no order of events changes the result."""
 
     def after(self, cutoff: int) -> Any:
-        found = self.values[bisect_right(self.times, cutoff) :]
-        return math.fsum(found) if any(isinstance(value, float) for value in found) else sum(found)
+        return exact_sum(self.values[bisect_right(self.times, cutoff) :])
 
 
 class First(Values):

@@ -1,0 +1,41 @@
+"""The one thing that the engine asks of whatever keeps its windows, and what a store may say instead of a value.
+
+A store takes a batch of events in their order. For each it puts in what the event feeds, and then answers what any of its
+windows is at that event. Memory answers each window when a rule asks; a store far away answers all of a batch at once.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+from safehold.engine.policies.model import Window
+
+#: (window, key, value): `value` MISSING puts nothing in (`where` was false), a Fault as `key` says why there is none.
+Feed = tuple[Window, Any, Any]
+#: An event's time in nanoseconds since 1970, and a feed for each window of its type.
+Fed = tuple[int, list[Feed]]
+
+
+class Empty(Exception):
+    """The window has no event, and its kind has no value for that."""
+
+
+class TooLate(Exception):
+    """The store no longer has everything that this event's window covers."""
+
+
+class Answers(Protocol):
+    """The windows as one event sees them."""
+
+    def value(self, number: int) -> Any:
+        """The window of that number among the event's feeds. Raises Empty and TooLate."""
+
+
+class WindowStore(Protocol):
+    """Not thread-safe: one writer, whose order of events is the order."""
+
+    def apply(self, batch: Iterable[Fed]) -> Iterator[Answers]:
+        """Put events in, and give each one's answers, which hold until the next one's are asked for. An event whose
+        answers were given is in."""
+
+    def fresh(self) -> "WindowStore":
+        """An empty store like this one."""
