@@ -47,6 +47,33 @@ def test_lines_that_do_not_fit_are_refused_by_number_and_the_others_decided(poli
     assert "2 lines refused" in result.stderr
 
 
+HOSTILE = {
+    b"[" * 200_000 + b"]" * 200_000: "nested too deeply",
+    b'{"data": {"x": ' + b'{"a": ' * 5000 + b"1" + b"}" * 5000 + b"}}": "nested too deeply",
+    b'{"data": NaN}': "not JSON",
+    b'{"data": 1e999}': "not JSON",
+    b'{"data": ' + b"9" * 6000 + b"}": "not JSON",
+    b'{"data": "\\ud800"}': "not JSON",
+    b'{"data": "\xff\xfe"}': "not JSON",
+    b"null": "an event must be a JSON object",
+    b"7": "an event must be a JSON object",
+    b"{}": "the CloudEvent attribute `id` must be a non-empty string",
+    json.dumps(cloudevent("a" * 10_000_000)).encode(): "longer than",
+    json.dumps({**cloudevent(), "time": "0001-01-01T00:00:00+12:00"}).encode(): "`time` must be an RFC 3339 time",
+    json.dumps({**cloudevent(), "time": "9999-12-31T23:59:59-12:00"}).encode(): "`time` must be an RFC 3339 time",
+}
+
+
+def test_a_line_made_to_hurt_is_refused_and_the_next_one_decided(policies: Path) -> None:
+    after = json.dumps(cloudevent("free money")).encode()
+    lines = b"\n".join(line for hostile in HOSTILE for line in (hostile, after))
+    result = CliRunner().invoke(app, ["decide", "--policies", str(policies)], input=lines)
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [answer["action"] for answer in answers[1::2]] == ["remove"] * len(HOSTILE)
+    for said, answer in zip(HOSTILE.values(), answers[::2], strict=True):
+        assert said in answer["error"]
+
+
 def test_a_plain_script_needs_no_django_and_no_server(policies: Path) -> None:
     script = f"""
 import sys

@@ -48,8 +48,10 @@ def _answer(engine: "Engine", line: bytes, number: int) -> tuple[object, bool]:
 
     try:
         cloudevent = msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return {"line": number, "error": f"not JSON: {error}", "violations": []}, False
+    except RecursionError:
+        return {"line": number, "error": "the JSON is nested too deeply; flatten it", "violations": []}, False
     violations = engine.bundle.event_types.check(cloudevent)
     if violations:
         found = [{"pointer": violation.pointer, "message": violation.message} for violation in violations]

@@ -64,6 +64,9 @@ def parse_time(value: object) -> datetime:
             value = datetime.fromisoformat(value)
         except ValueError:
             value = None
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        raise ValueError("the CloudEvent attribute `time` must be an RFC 3339 time such as 2026-03-01T12:00:00Z")
-    return value.astimezone(UTC)
+    try:
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            return value.astimezone(UTC)
+    except OverflowError:  # the first day of year 1 or the last of 9999, moved out of them by the offset
+        pass
+    raise ValueError("the CloudEvent attribute `time` must be an RFC 3339 time such as 2026-03-01T12:00:00Z")

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from safehold.engine.compile.bounds import joined
 from safehold.engine.compile.faults import EvalError
 from safehold.engine.language.values import (
     INT_MAX,
@@ -67,9 +68,9 @@ _SUMS: dict[tuple[type, type], _Operation] = {
     (int, int): lambda a, b: int64(a + b),
     (Uint, Uint): lambda a, b: uint64(int(a) + int(b)),
     (float, float): lambda a, b: a + b,
-    (str, str): lambda a, b: a + b,
-    (bytes, bytes): lambda a, b: a + b,
-    (list, list): lambda a, b: a + b,
+    (str, str): joined,
+    (bytes, bytes): joined,
+    (list, list): joined,
     (Timestamp, Duration): lambda a, b: make_timestamp(int(a) + int(b)),
     (Duration, Timestamp): lambda a, b: make_timestamp(int(a) + int(b)),
     (Duration, Duration): lambda a, b: make_duration(int(a) + int(b)),

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from safehold.engine.compile import arithmetic
+from safehold.engine.compile.bounds import gathered, is_held, joined, spend, steps
 from safehold.engine.compile.faults import EvalError
 from safehold.engine.compile.functions import FUNCTIONS
 from safehold.engine.compile.missing import MISSING, PENDING, fail
@@ -30,10 +31,13 @@ from safehold.engine.language.tree import (
     Path,
     Present,
     Select,
+    walk,
 )
 
 #: Types whose values Python compares with their like as CEL does.
 _PLAIN = {"int", "uint", "double", "string", "bytes", "bool", "timestamp", "duration"}
+#: Among the local names (CEL has none like it), the variable with the rounds left to the macros within a macro.
+_LEFT = "#left"
 _COMPARISONS: dict[str, type[ast.cmpop]] = {
     "_==_": ast.Eq, "_!=_": ast.NotEq, "_<_": ast.Lt, "_<=_": ast.LtE, "_>_": ast.Gt, "_>=_": ast.GtE,
 }  # fmt: skip
@@ -41,9 +45,10 @@ _CHECKED = {
     ("_+_", "int"): lambda a, b: arithmetic.int64(a + b),
     ("_-_", "int"): lambda a, b: arithmetic.int64(a - b),
     ("_*_", "int"): lambda a, b: arithmetic.int64(a * b),
+    ("_+_", "string"): joined,
 }
 _UNCHECKED: dict[tuple[str, str], type[ast.operator]] = {
-    ("_+_", "double"): ast.Add, ("_-_", "double"): ast.Sub, ("_*_", "double"): ast.Mult, ("_+_", "string"): ast.Add,
+    ("_+_", "double"): ast.Add, ("_-_", "double"): ast.Sub, ("_*_", "double"): ast.Mult,
 }  # fmt: skip
 
 
@@ -107,6 +112,7 @@ class Emitter:
         self.namespace: dict[str, Any] = {
             "MISSING": MISSING, "PENDING": PENDING, "fail": fail, "truth": truth, "elements": elements,
             "get_key": get_key, "has_key": has_key, "len": len, "all": all, "any": any, "sum": sum,
+            "steps": steps, "spend": spend, "gathered": gathered,
         }  # fmt: skip
         self._bound: dict[tuple[str, Any], str] = {}
         self._locals = 0
@@ -137,7 +143,8 @@ class Emitter:
             case Call():
                 return self._call(node, local)
             case ListOf(items=items):
-                return ast.List([self.certain(item, local) for item in items], ast.Load())
+                made = ast.List([self.certain(item, local) for item in items], ast.Load())
+                return made if all(map(is_held, items)) else call(name("gathered"), made)
             case MapOf(entries=()):
                 return ast.Dict([], [])
             case MapOf():
@@ -261,11 +268,22 @@ class Emitter:
         return compare(self.certain(item, local), ast.In(), self.emit(container, local))
 
     def _macro(self, node: Macro, local: Mapping[str, str]) -> ast.expr:
-        variable = self._fresh()
-        inner = {**local, node.variable: variable}
+        """A macro within another one takes its rounds from the outermost's counter, as in the exact evaluator."""
         over = self.emit(node.over, local)
         if node.over.type.name != "list":
             over = call(name("elements"), over)
+        if _LEFT in local:
+            return self._rounds(node, call(name("spend"), name(local[_LEFT]), over), local)
+        if not any(isinstance(part, Macro) for part in walk(node) if part is not node):
+            return self._rounds(node, over, local)
+        left = self._fresh()
+        parameters = ast.arguments([], [ast.arg(left)], None, [], [], None, [])
+        rounds = self._rounds(node, over, {**local, _LEFT: left})
+        return call(ast.Lambda(parameters, rounds), call(name("steps")))
+
+    def _rounds(self, node: Macro, over: ast.expr, local: Mapping[str, str]) -> ast.expr:
+        variable = self._fresh()
+        inner = {**local, node.variable: variable}
         conditions = [self.condition(node.condition, inner)] if node.condition is not None else []
         target = ast.Name(variable, ast.Store())
         if node.kind in ("all", "exists"):
@@ -274,7 +292,9 @@ class Emitter:
         loop = ast.comprehension(target, over, conditions, 0)
         if node.kind == "exists_one":
             return compare(call(name("sum"), ast.GeneratorExp(constant(1), [loop])), ast.Eq(), constant(1))
-        return ast.ListComp(self.certain(node.body, inner) if node.body is not None else name(variable), [loop])
+        if node.body is None or is_held(node.body):
+            return ast.ListComp(self.certain(node.body, inner) if node.body is not None else name(variable), [loop])
+        return call(name("gathered"), ast.GeneratorExp(self.certain(node.body, inner), [loop]))
 
 
 def certainly(value: Any) -> Any:

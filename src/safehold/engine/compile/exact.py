@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from safehold.engine.compile.arithmetic import from_map_key, map_key, no_overload
+from safehold.engine.compile.bounds import gathered, is_held, spend, steps
 from safehold.engine.compile.faults import EvalError, Fault, Unknown, worse
 from safehold.engine.compile.functions import FUNCTIONS
 from safehold.engine.language.tree import (
@@ -36,6 +37,8 @@ class Reader(Protocol):
 
 
 Locals = dict[str, Any]
+#: Among the local names (CEL has none like it), the rounds left to the macros within a macro.
+_LEFT = "#left"
 
 
 def evaluate(node: Node, reader: Reader, local: Locals | None = None) -> Any:
@@ -62,9 +65,10 @@ def evaluate(node: Node, reader: Reader, local: Locals | None = None) -> Any:
         case Select():
             return select(node, evaluate(node.operand, reader, local))
         case ListOf(items=items):
-            return _strict(items, reader, local)
+            return _gathered(items, _strict(items, reader, local))
         case MapOf(entries=entries):
-            return _map(_strict(tuple(part for entry in entries for part in entry), reader, local))
+            pairs = tuple(part for entry in entries for part in entry)
+            return _map(_gathered(pairs, _strict(pairs, reader, local)))
         case Macro():
             return _macro(node, reader, local)
         case Bind(name=name, value=value, body=body):
@@ -152,6 +156,10 @@ def read_field(kind: Any, value: Any, name: str) -> Any:
         raise Unknown(f"`{name}` is not {kind} ({error})") from None
 
 
+def _gathered(nodes: tuple[Node, ...], values: list[Any]) -> list[Any]:
+    return values if all(map(is_held, nodes)) else gathered(values)
+
+
 def _map(parts: list[Any]) -> dict[Any, Any]:
     result: dict[Any, Any] = {}
     for key, value in zip(parts[::2], parts[1::2], strict=True):
@@ -169,7 +177,9 @@ def _macro(node: Macro, reader: Reader, local: Locals) -> Any:
         over = [from_map_key(key) for key in over]
     elif type(over) is not list:
         raise no_overload(node.kind, over)
-    scopes = [{**local, node.variable: item} for item in over]
+    left = local.get(_LEFT)
+    local = {**local, _LEFT: steps()} if left is None else local
+    scopes = [{**local, node.variable: item} for item in (over if left is None else spend(left, over))]
     if node.kind in ("all", "exists"):
         return _fold(node.kind == "exists", node.condition, reader, scopes)
     kept = scopes
@@ -179,7 +189,8 @@ def _macro(node: Macro, reader: Reader, local: Locals) -> Any:
         return len(kept) == 1
     if node.body is None:
         return [scope[node.variable] for scope in kept]
-    return [evaluate(node.body, reader, scope) for scope in kept]
+    values = (evaluate(node.body, reader, scope) for scope in kept)
+    return list(values) if is_held(node.body) else gathered(values)
 
 
 def _fold(decisive: bool, condition: Node | None, reader: Reader, scopes: list[Locals]) -> bool:

@@ -5,9 +5,9 @@ import re
 from typing import Any
 
 from safehold.engine.compile.arithmetic import no_overload, type_name
+from safehold.engine.compile.bounds import bounded
 from safehold.engine.compile.conversions import format_double, to_string
 from safehold.engine.compile.faults import EvalError
-from safehold.engine.compile.strings import MAX_RESULT
 from safehold.engine.language.values import Duration, Timestamp, TypeValue, Uint
 
 _CLAUSE = re.compile(r"%(?:(%)|(?:\.(\d+))?([a-zA-Z])|(.?))", re.DOTALL)
@@ -36,8 +36,7 @@ def format_string(template: Any, arguments: Any) -> str:
         return _clause(match[3], precision, value)
 
     result = _CLAUSE.sub(put, template)
-    if len(result) > MAX_RESULT:
-        raise EvalError(f"the result has more than {MAX_RESULT:,} characters")
+    bounded(len(result))
     return result
 
 

@@ -11,14 +11,10 @@ from functools import lru_cache
 from typing import Any
 
 from safehold.engine.compile.arithmetic import no_overload
+from safehold.engine.compile.bounds import MAX_PATTERN, bounded
 from safehold.engine.compile.conversions import encode
 from safehold.engine.compile.faults import EvalError
 from safehold.engine.language.check import compile_pattern
-
-#: A pattern that is computed at run time may be this long; each is compiled once and kept while it is in use.
-MAX_PATTERN = 1_000
-#: What `split`, `join`, `replace` and `format` may make at most, in characters: a rule must not fill the memory.
-MAX_RESULT = 1_000_000
 
 
 def _strings(name: str, *values: Any) -> None:
@@ -49,9 +45,9 @@ def ends_with(text: Any, part: Any) -> bool:
 
 @lru_cache(maxsize=256)
 def searcher(pattern: str) -> Callable[[str], Any]:
-    """RE2's search for a pattern. Raises EvalError for one that does not compile."""
+    """RE2's search for a pattern, compiled once and kept while it is in use. Raises EvalError for one that does not compile."""
     if len(pattern) > MAX_PATTERN:
-        raise EvalError(f"a pattern may have {MAX_PATTERN} characters")
+        raise EvalError(f"a pattern may have {MAX_PATTERN:,} characters")
     try:
         search: Callable[[str], Any] = compile_pattern(pattern).search
     except ValueError as error:
@@ -98,7 +94,8 @@ def join(parts: Any, separator: Any = "") -> str:
     if type(parts) is not list or type(separator) is not str:
         raise no_overload("join", parts, separator)
     _strings("join", *parts)
-    return _bounded(separator.join(parts))
+    bounded(sum(map(len, parts)) + len(separator) * max(0, len(parts) - 1))
+    return separator.join(parts)
 
 
 def split(text: Any, separator: Any, limit: Any = -1) -> list[str]:
@@ -118,8 +115,7 @@ def replace(text: Any, old: Any, new: Any, limit: Any = -1) -> str:
     if type(limit) is not int:
         raise no_overload("replace", text, old, new, limit)
     count = text.count(old) if limit < 0 else min(limit, text.count(old))
-    if len(text) + count * (len(new) - len(old)) > MAX_RESULT:
-        raise EvalError(f"the result has more than {MAX_RESULT:,} characters")
+    bounded(len(text) + count * (len(new) - len(old)))
     return str(text.replace(old, new, max(limit, -1)))
 
 
@@ -188,9 +184,3 @@ def base64_decode(text: Any) -> bytes:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise EvalError("this text is not base64") from None
-
-
-def _bounded(text: str) -> str:
-    if len(text) > MAX_RESULT:
-        raise EvalError(f"the result has more than {MAX_RESULT:,} characters")
-    return text

@@ -25,6 +25,8 @@ def explain(error: str, text: str, environment: Environment) -> list[Problem]:
         _translate(int(line), int(column), message.strip(), text, environment)
         for line, column, message in _ERROR.findall(error)
     ]
+    if "recursion" in error:
+        return [Problem(1, 1, "the expression is nested too deeply", "split it into several rules, or flatten it")]
     return list(dict.fromkeys(found)) or [Problem(1, 1, error.strip().splitlines()[0])]
 
 

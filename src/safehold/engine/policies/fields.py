@@ -82,6 +82,10 @@ class Fields:
         return found.value
 
 
+#: A hundred years: longer than anything a policy can mean, short enough to be added to any date.
+MAX_SECONDS = 36_525 * 86_400
+
+
 def read_seconds(value: Any) -> int:
     """Whole seconds of `30d` or of Go's notation. Raises ValueError."""
     text = str(value).strip()
@@ -89,6 +93,8 @@ def read_seconds(value: Any) -> int:
     if not days.isdecimal():
         raise ValueError(f"`{text}` is not a duration")
     seconds = int(days) * 86400 + (int(parse_duration(rest)) // SECOND if rest else 0)
+    if seconds > MAX_SECONDS:
+        raise ValueError(f"`{text}` is longer than a hundred years")
     if seconds < 1:
         raise ValueError(f"`{text}` must be at least a second")
     return seconds

@@ -85,15 +85,15 @@ def read_yaml(path: Path, name: str) -> Located:
     source = Source(name, text)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+        return _convert(node, source, set()) if node is not None else Located(None, 1, 1, source)
+    except RecursionError:
+        raise YamlProblem(1, 1, "the file is nested too deeply", "flatten it") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise YamlProblem(*where, f"not YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise YamlProblem(1, 1, f"not YAML: {error}") from None
-    if node is None:
-        return Located(None, 1, 1, source)
-    return _convert(node, source, set())
 
 
 def _convert(node: yaml.Node, source: Source, seen: set[int]) -> Located:
@@ -116,6 +116,8 @@ def _convert(node: yaml.Node, source: Source, seen: set[int]) -> Located:
             result[name] = _convert(value_node, source, seen)
         return Located(result, line, column, source, keys=tuple(keys))
     assert isinstance(node, yaml.ScalarNode)  # noqa: S101 - YAML has three kinds of nodes
+    if any("\ud800" <= letter <= "\udfff" for letter in node.value):
+        raise YamlProblem(line, column, "half of a surrogate pair is not Unicode", "write the letter itself")
     return Located(_scalar(node), line, column, source, (node.start_mark.index, node.end_mark.index, node.style))
 
 
