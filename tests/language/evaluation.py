@@ -12,6 +12,7 @@ from safehold.engine.compile.exact import evaluate
 from safehold.engine.compile.faults import Fault, Unknown
 from safehold.engine.compile.missing import MISSING
 from safehold.engine.language.tree import Node, Path, Present
+from safehold.engine.language.values import NONE, Optional
 
 
 class Variables:
@@ -68,4 +69,6 @@ def same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, Optional):
+        return one is other or (one is not NONE and other is not NONE and same(one.value, other.value))
     return bool(one == other) or (one != one and other != other)

@@ -13,10 +13,12 @@ from safehold.engine.compile.faults import EvalError
 from safehold.engine.language.values import (
     INT_MAX,
     INT_MIN,
+    NONE,
     TIMESTAMP_MAX,
     TIMESTAMP_MIN,
     UINT_MAX,
     Duration,
+    Optional,
     Timestamp,
     TypeValue,
     Uint,
@@ -24,7 +26,7 @@ from safehold.engine.language.values import (
 
 _KINDS = {
     bool: "bool", int: "number", Uint: "number", float: "number", str: "string", bytes: "bytes", type(None): "null",
-    Timestamp: "timestamp", Duration: "duration", list: "list", dict: "map", TypeValue: "type",
+    Timestamp: "timestamp", Duration: "duration", list: "list", dict: "map", TypeValue: "type", Optional: "optional_type",
 }  # fmt: skip
 _NAMES = {int: "int", Uint: "uint", float: "double"}
 _ORDERED = {"bool", "number", "string", "bytes", "timestamp", "duration"}
@@ -163,6 +165,8 @@ def equal(a: Any, b: Any) -> bool:
         return False
     if kind == "list":
         return len(a) == len(b) and all(map(equal, a, b))
+    if kind == "optional_type":
+        return a is b or (a is not NONE and b is not NONE and equal(a.value, b.value))
     if kind == "map":
         return len(a) == len(b) and all(key in b and equal(value, b[key]) for key, value in a.items())
     return bool(a == b) if kind != "number" else _same_number(a, b)

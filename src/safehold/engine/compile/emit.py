@@ -9,7 +9,7 @@ else calls the function of `compile.functions`, which looks at the values.
 """
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -33,11 +33,14 @@ from safehold.engine.language.tree import (
     Select,
     walk,
 )
+from safehold.engine.language.values import NONE, Optional
 
 #: Types whose values Python compares with their like as CEL does.
 _PLAIN = {"int", "uint", "double", "string", "bytes", "bool", "timestamp", "duration"}
 #: Among the local names (CEL has none like it), the variable with the rounds left to the macros within a macro.
 _LEFT = "#left"
+#: Functions that would not notice MISSING: they pass their arguments on as they are.
+_PASSING_ON = {"optional.of", "optional.ofNonZeroValue", "@asMap"}
 _COMPARISONS: dict[str, type[ast.cmpop]] = {
     "_==_": ast.Eq, "_!=_": ast.NotEq, "_<_": ast.Lt, "_<=_": ast.LtE, "_>_": ast.Gt, "_>=_": ast.GtE,
 }  # fmt: skip
@@ -84,6 +87,15 @@ def elements(value: Any) -> list[Any]:
     raise EvalError("a macro needs a list or a map")
 
 
+def entries(value: Any) -> list[tuple[Any, Any]]:
+    """What a macro over two variables goes over: a list's items with their index, a map's with their key."""
+    if type(value) is list:
+        return list(enumerate(value))
+    if type(value) is dict:
+        return [(arithmetic.from_map_key(key), item) for key, item in value.items()]
+    raise EvalError("a macro needs a list or a map")
+
+
 def get_key(value: Any, key: str) -> Any:
     if type(value) is dict:
         return value[key]
@@ -111,7 +123,7 @@ class Emitter:
         self.path, self.present, self.lists = path, present, lists
         self.namespace: dict[str, Any] = {
             "MISSING": MISSING, "PENDING": PENDING, "fail": fail, "truth": truth, "elements": elements,
-            "get_key": get_key, "has_key": has_key, "len": len, "all": all, "any": any, "sum": sum,
+            "entries": entries, "get_key": get_key, "has_key": has_key, "len": len, "all": all, "any": any, "sum": sum,
             "steps": steps, "spend": spend, "gathered": gathered,
         }  # fmt: skip
         self._bound: dict[tuple[str, Any], str] = {}
@@ -170,7 +182,7 @@ class Emitter:
                 return ast.IfExp(
                     self.condition(condition, local), self.certain(then, local), self.certain(otherwise, local)
                 )
-            case Bind() | Select():
+            case Bind() | Select() | Call(function="or" | "orValue"):
                 checked = self.bind("function", "certainly", certainly)
                 return call(checked, value)
         return value
@@ -214,8 +226,24 @@ class Emitter:
         short = self._short_form(node, local)
         if short is not None:
             return short
+        if function in ("or", "orValue"):
+            return self._otherwise(node, local)
+        if function in _PASSING_ON:
+            bound = self.bind("function", function, FUNCTIONS[function])
+            return call(bound, *(self.certain(part, local) for part in arguments))
         bound = self.bind("function", function, FUNCTIONS.get(function) or _no_function(function))
         return call(bound, *(self.emit(part, local) for part in arguments))
+
+    def _otherwise(self, node: Call, local: Mapping[str, str]) -> ast.expr:
+        """`a.orValue(b)`: `(lambda x: b if x is NONE else x.value)(a)`, where anything but an optional value raises."""
+        optional, otherwise = node.arguments
+        found = self._fresh()
+        nothing = compare(name(found), ast.Is(), self.bind("none", "", NONE))
+        value = name(found) if node.function == "or" else ast.Attribute(name(found), "value", ast.Load())
+        parameters = ast.arguments([], [ast.arg(found)], None, [], [], None, [])
+        chosen = ast.Lambda(parameters, ast.IfExp(nothing, self.emit(otherwise, local), value))
+        checked = self.bind("function", "an optional value", optionally)
+        return call(chosen, call(checked, self.emit(optional, local)))
 
     def _short_form(self, node: Call, local: Mapping[str, str]) -> ast.expr | None:
         kinds = [argument.type.name for argument in node.arguments]
@@ -270,7 +298,9 @@ class Emitter:
     def _macro(self, node: Macro, local: Mapping[str, str]) -> ast.expr:
         """A macro within another one takes its rounds from the outermost's counter, as in the exact evaluator."""
         over = self.emit(node.over, local)
-        if node.over.type.name != "list":
+        if node.second is not None:
+            over = call(name("entries"), over)
+        elif node.over.type.name != "list":
             over = call(name("elements"), over)
         if _LEFT in local:
             return self._rounds(node, call(name("spend"), name(local[_LEFT]), over), local)
@@ -283,18 +313,52 @@ class Emitter:
 
     def _rounds(self, node: Macro, over: ast.expr, local: Mapping[str, str]) -> ast.expr:
         variable = self._fresh()
+        target: ast.expr = ast.Name(variable, ast.Store())
         inner = {**local, node.variable: variable}
+        if node.second is not None:
+            inner[node.second] = second = self._fresh()
+            target = ast.Tuple([target, ast.Name(second, ast.Store())], ast.Store())
         conditions = [self.condition(node.condition, inner)] if node.condition is not None else []
-        target = ast.Name(variable, ast.Store())
         if node.kind in ("all", "exists"):
             loop = ast.comprehension(target, over, [], 0)
             return call(name("all" if node.kind == "all" else "any"), ast.GeneratorExp(conditions[0], [loop]))
         loop = ast.comprehension(target, over, conditions, 0)
         if node.kind == "exists_one":
             return compare(call(name("sum"), ast.GeneratorExp(constant(1), [loop])), ast.Eq(), constant(1))
-        if node.body is None or is_held(node.body):
-            return ast.ListComp(self.certain(node.body, inner) if node.body is not None else name(variable), [loop])
-        return call(name("gathered"), ast.GeneratorExp(self.certain(node.body, inner), [loop]))
+        values = ast.GeneratorExp(self._entry(node, inner, variable), [loop])
+        if node.kind == "map_values":
+            return call(self.bind("function", "mapped", mapped), values)
+        made = values if node.body is not None and not is_held(node.body) else None
+        listed = call(name("gathered"), made) if made is not None else ast.ListComp(values.elt, [loop])
+        if node.kind == "map_entries":
+            return ast.Call(
+                self.bind("function", "@merged", FUNCTIONS["@merged"]), [ast.Starred(listed, ast.Load())], []
+            )
+        return listed
+
+    def _entry(self, node: Macro, inner: Mapping[str, str], variable: str) -> ast.expr:
+        """What one round adds: the item itself, the body's value, or for `map_values` the pair of key and value."""
+        value = name(variable) if node.body is None else self.certain(node.body, inner)
+        return ast.Tuple([name(variable), value], ast.Load()) if node.kind == "map_values" else value
+
+
+def mapped(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    """A map of these pairs, refused once its values hold too much together."""
+    keys: list[Any] = []
+    values = gathered(_noted(pairs, keys))
+    return {arithmetic.map_key(key): value for key, value in zip(keys, values, strict=True)}
+
+
+def _noted(pairs: Iterable[tuple[Any, Any]], keys: list[Any]) -> Iterator[Any]:
+    for key, value in pairs:
+        keys.append(key)
+        yield value
+
+
+def optionally(value: Any) -> Any:
+    if type(value) is Optional:
+        return value
+    raise EvalError("only an optional value may have another one in its place")
 
 
 def certainly(value: Any) -> Any:

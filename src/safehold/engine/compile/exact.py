@@ -11,6 +11,7 @@ from safehold.engine.compile.arithmetic import from_map_key, map_key, no_overloa
 from safehold.engine.compile.bounds import gathered, is_held, spend, steps
 from safehold.engine.compile.faults import EvalError, Fault, Unknown, worse
 from safehold.engine.compile.functions import FUNCTIONS
+from safehold.engine.compile.optionals import merged
 from safehold.engine.language.tree import (
     Bind,
     Call,
@@ -24,7 +25,7 @@ from safehold.engine.language.tree import (
     Present,
     Select,
 )
-from safehold.engine.language.values import Uint, converter
+from safehold.engine.language.values import NONE, Optional, Uint, converter
 
 _convert = lru_cache(maxsize=256)(converter)
 
@@ -60,6 +61,13 @@ def evaluate(node: Node, reader: Reader, local: Locals | None = None) -> Any:
         case Call(function="_?_:_", arguments=(condition, then, otherwise)):
             chosen = _boolean(evaluate(condition, reader, local))
             return evaluate(then if chosen else otherwise, reader, local)
+        case Call(function="or" | "orValue" as function, arguments=(optional, otherwise)):
+            found = evaluate(optional, reader, local)
+            if type(found) is not Optional:
+                raise no_overload(function, found)
+            if found is NONE:
+                return evaluate(otherwise, reader, local)
+            return found if function == "or" else found.value
         case Call(function=function, arguments=arguments):
             return _function(function)(*_strict(arguments, reader, local))
         case Select():
@@ -140,7 +148,7 @@ def select(node: Select, value: Any) -> Any:
             return found is not None
         return read_field(kind.fields[node.field].type, found, f"{kind.path}.{node.field}")
     if node.test:
-        return node.field in value
+        return map_key(node.field) in value
     if node.field not in value:
         raise EvalError(f"no such key: {node.field}")
     return value[node.field]
@@ -173,13 +181,18 @@ def _map(parts: list[Any]) -> dict[Any, Any]:
 
 def _macro(node: Macro, reader: Reader, local: Locals) -> Any:
     over = evaluate(node.over, reader, local)
-    if type(over) is dict:
-        over = [from_map_key(key) for key in over]
-    elif type(over) is not list:
+    if type(over) not in (dict, list):
         raise no_overload(node.kind, over)
     left = local.get(_LEFT)
     local = {**local, _LEFT: steps()} if left is None else local
-    scopes = [{**local, node.variable: item} for item in (over if left is None else spend(left, over))]
+    if left is not None:
+        spend(left, over)
+    if node.second is not None:
+        entries = over.items() if type(over) is dict else enumerate(over)
+        scopes = [{**local, node.variable: from_map_key(key), node.second: item} for key, item in entries]
+    else:
+        items = [from_map_key(key) for key in over] if type(over) is dict else over
+        scopes = [{**local, node.variable: item} for item in items]
     if node.kind in ("all", "exists"):
         return _fold(node.kind == "exists", node.condition, reader, scopes)
     kept = scopes
@@ -189,8 +202,11 @@ def _macro(node: Macro, reader: Reader, local: Locals) -> Any:
         return len(kept) == 1
     if node.body is None:
         return [scope[node.variable] for scope in kept]
-    values = (evaluate(node.body, reader, scope) for scope in kept)
-    return list(values) if is_held(node.body) else gathered(values)
+    made = (evaluate(node.body, reader, scope) for scope in kept)
+    values = list(made) if is_held(node.body) else gathered(made)
+    if node.kind == "map_values":
+        return {map_key(scope[node.variable]): value for scope, value in zip(kept, values, strict=True)}
+    return merged(*values) if node.kind == "map_entries" else values
 
 
 def _fold(decisive: bool, condition: Node | None, reader: Reader, scopes: list[Locals]) -> bool:

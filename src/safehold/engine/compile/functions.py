@@ -7,7 +7,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from safehold.engine.compile import arithmetic, conversions, numbers, strings, times
+from safehold.engine.compile import arithmetic, conversions, lists, numbers, optionals, regexes, strings, times
 from safehold.engine.compile.formatting import format_string
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -58,4 +58,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "base64.decode": strings.base64_decode,
     **times.READINGS,
     **numbers.FUNCTIONS,
+    **lists.FUNCTIONS,
+    **regexes.FUNCTIONS,
+    **optionals.FUNCTIONS,
 }

@@ -44,14 +44,19 @@ def ends_with(text: Any, part: Any) -> bool:
 
 
 @lru_cache(maxsize=256)
-def searcher(pattern: str) -> Callable[[str], Any]:
-    """RE2's search for a pattern, compiled once and kept while it is in use. Raises EvalError for one that does not compile."""
+def compiled(pattern: str) -> Any:
+    """RE2's form of a pattern, kept while it is in use. Raises EvalError for one that does not compile."""
     if len(pattern) > MAX_PATTERN:
         raise EvalError(f"a pattern may have {MAX_PATTERN:,} characters")
     try:
-        search: Callable[[str], Any] = compile_pattern(pattern).search
+        return compile_pattern(pattern)
     except ValueError as error:
         raise EvalError(f"bad pattern: {error}") from None
+
+
+def searcher(pattern: str) -> Callable[[str], Any]:
+    """RE2's search for a pattern. Raises EvalError for one that does not compile."""
+    search: Callable[[str], Any] = compiled(pattern).search
     return search
 
 
@@ -149,9 +154,11 @@ def trim(text: Any) -> str:
     return str(text.strip(_WHITE))
 
 
-def reverse(text: Any) -> Any:
-    _strings("reverse", text)
-    return text[::-1]
+def reverse(value: Any) -> Any:
+    """Of a text or, from the `lists` extension, of a list."""
+    if type(value) not in (str, list):
+        raise no_overload("reverse", value)
+    return value[::-1]
 
 
 _QUOTED = {

@@ -7,9 +7,9 @@ leaves, make cel-expr-python read `has(actor.age)` as the variable itself.)
 
 import re
 from collections.abc import Mapping
+from functools import cache
 
 from cel_expr_python import cel
-from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_strings
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, duration_pb2, struct_pb2, timestamp_pb2
 
 from safehold.engine.language.types import Type
@@ -34,10 +34,22 @@ _MESSAGES = {
 }
 
 
+#: By cel-cpp's names (env/env_std_extensions.cc).
+EXTENSIONS = (
+    "bindings", "encoders", "lists", "math", "optional", "regex", "sets", "strings", "two-var-comprehensions",
+)  # fmt: skip
+
+
+@cache
+def _extensions() -> cel.EnvConfig:
+    return cel.NewEnvConfigFromYaml("extensions:\n" + "".join(f"- name: {name}\n" for name in EXTENSIONS))
+
+
 class Environment:
     """The variables of an expression and CEL's checker for them.
 
-    Beside CEL's standard functions, expressions have the extensions `strings`, `math`, `encoders` and `cel.bind`.
+    Beside CEL's standard functions, expressions have EXTENSIONS: all that cel-expr-python has but `proto`, which is about
+    protobuf messages.
     Fields whose names are not identifiers cannot be written in CEL and are left out.
     """
 
@@ -60,12 +72,7 @@ class Environment:
         self.checker = cel.NewEnv(
             pool,
             variables={name: cel.Type(kind) if isinstance(kind, str) else kind for name, kind in declared.items()},
-            extensions=[
-                ext_strings.ExtStrings(),
-                ext_math.ExtMath(),
-                ext_encoders.ExtEncoders(),
-                ext_bindings.ExtBindings(),
-            ],
+            config=_extensions(),
         )
 
     def object_named(self, message: str) -> Type | None:
@@ -80,6 +87,8 @@ class Environment:
             return cel.Type.List(self._part(kind.parameters[0]))
         if kind.name == "map":
             return cel.Type.Map(self._part(kind.parameters[0]), self._part(kind.parameters[1]))
+        if kind.name == "optional":
+            return cel.Type.DYN  # no variable of a policy is one; an editor declares what a macro goes over
         simple: cel.Type = getattr(cel.Type, kind.name.upper())
         return simple
 

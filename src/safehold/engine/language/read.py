@@ -72,6 +72,8 @@ class _Reader:
                 return self.environment.object_named(kind.message_type) or types.DYN
             case "type":
                 return types.TYPE
+            case "abstract_type" if kind.abstract_type.name == "optional_type":
+                return types.optional_of(self._type(kind.abstract_type.parameter_types[0]))
         return types.DYN
 
     def refuse(self, expression: Any, message: str, hint: str = "") -> ExpressionProblems:
@@ -93,20 +95,46 @@ class _Reader:
                 call = expression.call_expr
                 arguments = ([call.target] if call.HasField("target") else []) + list(call.args)
                 # `math.greatest(...)` and friends arrive as calls of one long name.
-                return Call(*where, call.function, tuple(self.node(part, scope, depth + 1) for part in arguments))
+                parts = tuple(self.node(part, scope, depth + 1) for part in arguments)
+                function = call.function
+                if function == "_[_]" and parts[0].type.name == "optional":
+                    function = "_[?_]"
+                return _optional_path(where, parts) or Call(*where, function, parts)
             case "list_expr":
-                return ListOf(
-                    *where, tuple(self.node(item, scope, depth + 1) for item in expression.list_expr.elements)
-                )
+                return self._list(expression.list_expr, where, scope, depth)
             case "struct_expr" if not expression.struct_expr.message_name:
-                parts = [(entry.map_key, entry.value) for entry in expression.struct_expr.entries]
-                key_value = [tuple(self.node(part, scope, depth + 1) for part in pair) for pair in parts]
-                return MapOf(*where, tuple((key, value) for key, value in key_value))
+                return self._map(expression.struct_expr, where, scope, depth)
             case "struct_expr":
                 raise self.refuse(expression, "messages cannot be made in a policy", "use timestamp() or duration()")
             case "comprehension_expr":
                 return self._macro(expression, where, scope, depth)
         raise self.refuse(expression, "this cannot be used in a policy")
+
+    def _list(self, made: Any, where: tuple[Type, int, int], scope: frozenset[str], depth: int) -> Node:
+        """`[a, ?b]` becomes a list of what is certain, joined with lists of one item or none."""
+        items = tuple(self.node(item, scope, depth + 1) for item in made.elements)
+        if not made.optional_indices:
+            return ListOf(*where, items)
+        optional = set(made.optional_indices)
+        parts = (
+            Call(*where, "@asList", (item,)) if at in optional else ListOf(*where, (item,))
+            for at, item in enumerate(items)
+        )
+        return Call(*where, "@joined", tuple(parts))
+
+    def _map(self, made: Any, where: tuple[Type, int, int], scope: frozenset[str], depth: int) -> Node:
+        """`{a: 1, ?b: x}` becomes a map of what is certain, merged with maps of one entry or none."""
+        pairs = [
+            (self.node(entry.map_key, scope, depth + 1), self.node(entry.value, scope, depth + 1))
+            for entry in made.entries
+        ]
+        if not any(entry.optional_entry for entry in made.entries):
+            return MapOf(*where, tuple(pairs))
+        parts = (
+            Call(*where, "@asMap", pair) if entry.optional_entry else MapOf(*where, (pair,))
+            for entry, pair in zip(made.entries, pairs, strict=True)
+        )
+        return Call(*where, "@merged", tuple(parts))
 
     def _name(self, expression: Any, where: tuple[Type, int, int], scope: frozenset[str]) -> Node:
         name = expression.ident_expr.name
@@ -124,6 +152,9 @@ class _Reader:
 
     def _select(self, select: Any, where: tuple[Type, int, int], scope: frozenset[str], depth: int) -> Node:
         operand = self.node(select.operand, scope, depth + 1)
+        if operand.type.name == "optional":
+            key = Literal(types.STRING, operand.line, operand.column, select.field)
+            return Call(*where, "@hasField" if select.test_only else "_?._", (operand, key))
         if isinstance(operand, Path) and operand.type.name == "object":
             kind = Present if select.test_only else Path
             return kind(where[0], operand.line, operand.column, (*operand.parts, select.field))
@@ -133,31 +164,52 @@ class _Reader:
         fold = expression.comprehension_expr
         over = self.node(fold.iter_range, scope, depth + 1)
 
-        def read(part: Any, name: str) -> Node:
-            return self.node(part, scope | {name}, depth + 1)
+        second = fold.iter_var2 or None
+
+        def read(part: Any, *names: str) -> Node:
+            return self.node(part, scope | set(names), depth + 1)
 
         step, call = fold.loop_step, fold.loop_step.call_expr
         if fold.iter_var == "#unused":
             return Bind(
                 *where, fold.accu_var, self.node(fold.accu_init, scope, depth + 1), read(fold.result, fold.accu_var)
             )
-        if getattr(fold, "iter_var2", ""):
-            raise self.refuse(expression, "macros over two variables cannot be used in a policy")
         name = fold.iter_var
+        names = (name, second) if second else (name,)
         if call.function == "_&&_":
-            return Macro(*where, "all", over, name, read(call.args[1], name), None)
+            return Macro(*where, "all", over, name, read(call.args[1], *names), None, second)
         if call.function == "_||_":
-            return Macro(*where, "exists", over, name, read(call.args[1], name), None)
+            return Macro(*where, "exists", over, name, read(call.args[1], *names), None, second)
         if fold.accu_init.WhichOneof("expr_kind") == "const_expr":
-            return Macro(*where, "exists_one", over, name, read(call.args[0], name), None)
+            return Macro(*where, "exists_one", over, name, read(call.args[0], *names), None, second)
         condition = None
         if call.function == "_?_:_":
-            condition, step = read(call.args[0], name), call.args[1]
+            condition, step = read(call.args[0], *names), call.args[1]
+        if step.call_expr.function == "cel.@mapInsert":
+            entry = step.call_expr.args[1:]
+            body = read(entry[-1], *names)
+            if len(entry) == 2:
+                return Macro(*where, "map_values", over, name, condition, body, second)
+            return Macro(*where, "map_entries", over, name, condition, body, second)
         appended = step.call_expr.args[1].list_expr.elements[0]
-        is_filter = condition is not None and appended.ident_expr.name == name
+        is_filter = condition is not None and second is None and appended.ident_expr.name == name
         if is_filter and where[0] == over.type:
             return Macro(*where, "filter", over, name, condition, None)
-        return Macro(*where, "map", over, name, condition, read(appended, name))
+        return Macro(*where, "map", over, name, condition, read(appended, *names), second)
+
+
+def _optional_path(where: tuple[Type, int, int], parts: tuple[Node, ...]) -> Node | None:
+    """`data.?link` of an object whose fields are known asks as `has()` does: has(data.link) ? optional.of(...) : none."""
+    if len(parts) != 2 or where[0].name != "optional":
+        return None
+    owner, field = parts
+    if not isinstance(owner, Path) or owner.type.name != "object" or not isinstance(field, Literal):
+        return None
+    names = (*owner.parts, field.value)
+    place = (owner.line, owner.column)
+    found = Path(where[0].parameters[0], *place, names)
+    some, none = Call(*where, "optional.of", (found,)), Call(*where, "optional.none", ())
+    return Call(*where, "_?_:_", (Present(types.BOOL, *place, names), some, none))
 
 
 def _constant(constant: syntax_pb2.Constant) -> Any:

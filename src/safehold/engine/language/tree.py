@@ -84,13 +84,18 @@ class MapOf(Node):
 
 @dataclass(frozen=True, slots=True)
 class Macro(Node):
-    """`over.kind(variable, condition, body)`: `all` and `exists` have only a condition, `filter` too."""
+    """`over.kind(variable, condition, body)`: `all` and `exists` have only a condition, `filter` too.
 
-    kind: OneOf["all", "exists", "exists_one", "map", "filter"]
+    `map_values` makes a map with the keys of `over` and `body` as its values, `map_entries` merges the maps that `body` gives.
+    With a `second` variable, `variable` is the index of a list's item or the key of a map's entry, `second` its value.
+    """
+
+    kind: OneOf["all", "exists", "exists_one", "map", "filter", "map_values", "map_entries"]
     over: Node
     variable: str
     condition: Node | None
     body: Node | None
+    second: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """`name` is CEL's (`int`, `list`, `map`, ...), or `object` with its `fields`; `list` and `map` have parameters."""
+    """`name` is CEL's (`int`, `list`, ...), or `object` with its `fields`; `list`, `map` and `optional` have parameters."""
 
     name: str
     parameters: tuple["Type", ...] = ()
@@ -44,6 +44,10 @@ def list_of(item: Type) -> Type:
 
 def map_of(key: Type, value: Type) -> Type:
     return Type("map", (key, value))
+
+
+def optional_of(value: Type) -> Type:
+    return Type("optional", (value,))
 
 
 def object_of(path: str, fields: Mapping[str, Field]) -> Type:

@@ -78,6 +78,21 @@ class TypeValue:
         return f"type({self.name})"
 
 
+class Optional:
+    """A value that may be nothing. `NONE` is the one that is; all others have their `value`."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "optional.none()" if self is NONE else f"optional.of({self.value!r})"
+
+
+NONE = Optional(None)
+
+
 def _fraction(nanoseconds: int) -> str:
     """Three, six or nine digits, as protobuf's JSON form prescribes."""
     digits = f"{nanoseconds:09d}"
@@ -256,6 +271,8 @@ def to_json(value: Any) -> Any:
         return base64.b64encode(value).decode()
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Optional):
+        return to_json(value.value)
     if isinstance(value, list):
         return [to_json(element) for element in value]
     if isinstance(value, dict):

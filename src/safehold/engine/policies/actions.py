@@ -2,14 +2,13 @@
 
 import re
 
+from safehold.engine.policies import vocabulary
 from safehold.engine.policies.fields import Fields
 from safehold.engine.policies.located import Located
 from safehold.engine.policies.model import ActionSpec, LabelSpec
 from safehold.engine.policies.problems import Report
 from safehold.engine.verdict import ACTIONS
 
-_THEN = ("action", "queue", "strike", "for", "reason", "label")
-_LABEL = ("name", "on", "for")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _PATH = re.compile(r"\{([^{}]*)\}")
 #: Actions that have an end; `for` says when.
@@ -30,7 +29,7 @@ def read_action(node: Located, report: Report, allowed: tuple[str, ...]) -> Acti
     """`then: {action, queue, strike, for, reason, label}`."""
     if isinstance(node.value, str):
         node = Located({"action": node}, node.line, node.column, node.source, keys=(_key("action", node),))
-    fields = Fields(node, report, "`then`", _THEN)
+    fields = Fields(node, report, "`then`", vocabulary.THEN)
     fields.need("action")
     action = fields.choice("action", ACTIONS, "allow")
     if action not in allowed:
@@ -61,8 +60,8 @@ def _key(name: str, at: Located) -> Located:
 def _label(node: Located, report: Report) -> LabelSpec:
     if isinstance(node.value, str):
         node = Located({"name": node}, node.line, node.column, node.source, keys=(_key("name", node),))
-    fields = Fields(node, report, "`label`", _LABEL)
+    fields = Fields(node, report, "`label`", vocabulary.LABEL)
     name = fields.text("name", required=True)
     if name and not _SLUG.fullmatch(name):
         report.add(fields.values["name"], f"`{name}` is not a label's name", "lower-case letters, digits, - and _")
-    return LabelSpec(name, fields.choice("on", ("actor", "target", "content"), "actor"), fields.seconds("for"))
+    return LabelSpec(name, fields.choice("on", vocabulary.LABELLED, "actor"), fields.seconds("for"))

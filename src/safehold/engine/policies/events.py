@@ -15,13 +15,12 @@ import jsonschema_rs
 from safehold.engine.event import Event, parse_time
 from safehold.engine.language import types
 from safehold.engine.language.types import Field, Type
+from safehold.engine.policies import vocabulary
 from safehold.engine.policies.fields import Fields
 from safehold.engine.policies.located import Located
 from safehold.engine.policies.problems import Report
 from safehold.engine.policies.schema import STANDARD, complete, fields_of
 
-_FIELDS = ("event", "title", "description", "subject", "schema")
-_SUBJECT = ("kind", "id", "owner", "thread", "text")
 _EVENT = {
     "id": Field(types.STRING), "source": Field(types.STRING), "type": Field(types.STRING),
     "time": Field(types.TIMESTAMP), "subject": Field(types.STRING, False), "text": Field(types.STRING, False),
@@ -205,7 +204,7 @@ _ATTRIBUTES = (_text("id"), _text("source"), _version, _time)
 
 def read_event_type(node: Located, report: Report) -> EventType | None:
     """An event type's file; None after a problem was reported."""
-    fields = Fields(node, report, "an event type", _FIELDS)
+    fields = Fields(node, report, "an event type", vocabulary.EVENT_TYPE)
     name = fields.text("event", required=True)
     schema_node, subject_node = fields.need("schema"), fields.need("subject")
     if not name or schema_node is None or subject_node is None:
@@ -214,7 +213,7 @@ def read_event_type(node: Located, report: Report) -> EventType | None:
     if not isinstance(schema, dict):
         report.add(schema_node, "`schema` must be a JSON Schema object")
         return None
-    subject_fields = Fields(subject_node, report, "`subject`", _SUBJECT)
+    subject_fields = Fields(subject_node, report, "`subject`", vocabulary.SUBJECT)
     paths = {part: subject_fields.text(part) or None for part in ("owner", "thread", "text")}
     kind, identity = subject_fields.text("kind", required=True), subject_fields.text("id", required=True)
     event_type = EventType(

@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from safehold.engine.policies import vocabulary
 from safehold.engine.policies.events import EventType, EventTypes
 from safehold.engine.policies.fields import Fields, read_seconds
 from safehold.engine.policies.located import Located
 from safehold.engine.policies.model import Example, Rule
 from safehold.engine.policies.problems import Report, nearest
 
-_FIELDS = ("name", "event", "windows", "signals", "labels", "expect")
-_EVENT = ("type", "id", "source", "time", "subject", "actor", "target", "context", "data")
 #: The time of an example that gives none: noon of a Thursday.
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -36,11 +35,11 @@ def read_examples(
 def _read(
     node: Located, rules: tuple[Rule, ...], windows: tuple[str, ...], types: EventTypes, report: Report
 ) -> Example | None:
-    fields = Fields(node, report, "an example", _FIELDS)
+    fields = Fields(node, report, "an example", vocabulary.EXAMPLE)
     event_node, expected = fields.need("event"), fields.need("expect")
     if event_node is None or expected is None:
         return None
-    event_fields = Fields(event_node, report, "`event`", _EVENT)
+    event_fields = Fields(event_node, report, "`event`", vocabulary.EXAMPLE_EVENT)
     kind = event_fields.text("type", required=True)
     if kind not in types:
         if kind:

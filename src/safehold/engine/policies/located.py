@@ -82,6 +82,11 @@ def read_yaml(path: Path, name: str) -> Located:
         text = raw.decode()
     except UnicodeDecodeError as error:
         raise YamlProblem(raw[: error.start].count(b"\n") + 1, 1, "the file is not UTF-8") from None
+    return parse_yaml(text, name)
+
+
+def parse_yaml(text: str, name: str) -> Located:
+    """The same of a text that is not on disk (yet): an editor's. Raises YamlProblem."""
     source = Source(name, text)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)

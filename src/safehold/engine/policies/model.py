@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from safehold.engine.language.tree import Node
+from safehold.engine.policies import vocabulary
 from safehold.engine.policies.events import EventTypes
 from safehold.engine.policies.lists import PolicyList
 
-SEVERITIES = ("low", "medium", "high", "critical")
-MODES = ("draft", "shadow", "canary", "live", "retired")
+SEVERITIES = vocabulary.SEVERITIES
+MODES = vocabulary.MODES
 
 
 @dataclass(frozen=True, slots=True)

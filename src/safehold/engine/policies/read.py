@@ -16,7 +16,7 @@ from safehold.engine.language.environment import Environment
 from safehold.engine.language.problem import ExpressionProblems, Problem
 from safehold.engine.language.tree import Node, Path, paths
 from safehold.engine.language.types import Type
-from safehold.engine.policies import dsa
+from safehold.engine.policies import dsa, vocabulary
 from safehold.engine.policies.actions import read_action, template_paths
 from safehold.engine.policies.events import EventTypes
 from safehold.engine.policies.examples import read_examples
@@ -28,12 +28,6 @@ from safehold.engine.policies.scope import Scope
 from safehold.engine.verdict import ACTIONS
 from safehold.engine.windows import kinds
 
-_POLICY = (
-    "policy", "title", "severity", "guidance", "notice", "dsa", "appeal", "strikes", "actions", "on", "windows",
-    "rules", "examples",
-)  # fmt: skip
-_RULE = ("id", "title", "mode", "on", "when", "then")
-_WINDOW = (*kinds.KINDS, "by", "over", "where", "on")
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*")
 _RULE_ID = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -51,7 +45,7 @@ class PolicyReader:
 
     def __init__(self, node: Located, event_types: EventTypes, scopes: Mapping[str, Scope], report: Report) -> None:
         self.node, self.event_types, self.scopes, self.report = node, event_types, scopes, report
-        self.fields = Fields(node, report, "a policy", _POLICY)
+        self.fields = Fields(node, report, "a policy", vocabulary.POLICY)
 
     def read(self) -> Policy | None:
         fields = self.fields
@@ -117,7 +111,7 @@ class PolicyReader:
         node = self.fields.get("dsa")
         if node is None:
             return None
-        fields = Fields(node, self.report, "`dsa`", ("category", "keywords", "ground", "clause", "url"))
+        fields = Fields(node, self.report, "`dsa`", vocabulary.DSA)
         if fields.need("category") is None:
             return None
         category = fields.choice("category", dsa.KEYWORDS, "")
@@ -135,7 +129,7 @@ class PolicyReader:
         node = self.fields.get("appeal")
         if node is None:
             return LEAST_APPEAL_SECONDS
-        fields = Fields(node, self.report, "`appeal`", ("window",))
+        fields = Fields(node, self.report, "`appeal`", vocabulary.APPEAL)
         seconds = fields.seconds("window", LEAST_APPEAL_SECONDS) or LEAST_APPEAL_SECONDS
         if seconds < LEAST_APPEAL_SECONDS:
             message = "the time to appeal is shorter than the six months that Article 20 of the DSA requires"
@@ -144,7 +138,7 @@ class PolicyReader:
 
     def _strikes(self) -> int | None:
         node = self.fields.get("strikes")
-        return Fields(node, self.report, "`strikes`", ("expire",)).seconds("expire") if node else None
+        return Fields(node, self.report, "`strikes`", vocabulary.STRIKES).seconds("expire") if node else None
 
     def _actions(self) -> tuple[str, ...]:
         named = self.fields.texts("actions")
@@ -184,7 +178,7 @@ class PolicyReader:
             )
             return None
         before = len(self.report.problems)
-        fields = Fields(node, self.report, "a window", _WINDOW)
+        fields = Fields(node, self.report, "a window", vocabulary.WINDOW)
         kind = self._window_kind(fields, node)
         on = self._event_types(fields, on)
         seconds = fields.seconds("over") if fields.need("over") else None
@@ -270,7 +264,7 @@ class PolicyReader:
     def _rule(
         self, node: Located, on: tuple[str, ...], environments: Mapping[str, Environment], windows: Mapping[str, Window]
     ) -> Rule | None:
-        fields = Fields(node, self.report, "a rule", _RULE)
+        fields = Fields(node, self.report, "a rule", vocabulary.RULE)
         rule_id = fields.text("id", required=True)
         if rule_id and not _RULE_ID.fullmatch(rule_id):
             self.report.add(
@@ -301,7 +295,7 @@ class PolicyReader:
                 self.report.add(fields.values["mode"], "a canary needs its share", "write mode: {canary: {share: 10%}}")
             return mode, 1.0
         canary = Fields(node, self.report, "`mode`", ("canary",)).get("canary")
-        share = Fields(canary, self.report, "`canary`", ("share",)).need("share") if canary else None
+        share = Fields(canary, self.report, "`canary`", vocabulary.CANARY).need("share") if canary else None
         match = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", str(share.value)) if share else None
         if match is None or not 0 < float(match[1]) <= 100:
             self.report.add(share or node, "a canary's share is a percentage", "write mode: {canary: {share: 10%}}")
