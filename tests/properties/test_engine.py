@@ -67,7 +67,7 @@ def test_every_rule_comes_out_as_the_exact_evaluator_says(event: Event) -> None:
     engine = starter().fresh()
     rules = engine.rule_sets[event.type]
     reading = engine.read(event)
-    reading.answers = next(engine.windows.apply([(int(reading.now), reading.feeds)]))
+    reading.answers = next(engine.windows.apply([(reading.micros, reading.feeds)]))
     hits, retries = rules.run(reading)
     for position, (policy, rule) in enumerate(rules.rules):
         reading.policy = policy.key

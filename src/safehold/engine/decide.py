@@ -71,14 +71,14 @@ class Engine:
         the verdict says so.
         """
         reading = self.read(event, assumed)
-        reading.answers = next(self.windows.apply([(int(reading.now), reading.feeds)]))
+        reading.answers = next(self.windows.apply([(reading.micros, reading.feeds)]))
         return self.conclude(reading)
 
     def decide_many(self, events: Iterable[Event]) -> Iterator[Verdict]:
         """The verdicts on events in their order, the same as `decide` would give one by one; but the window store is asked
         once for all. To be drawn to its end. Raises what `decide` raises, before anything is counted."""
         readings = [self.read(event) for event in events]
-        answers = self.windows.apply([(int(reading.now), reading.feeds) for reading in readings])
+        answers = self.windows.apply([(reading.micros, reading.feeds) for reading in readings])
         for reading, answered in zip(readings, answers, strict=True):
             reading.answers = answered
             yield self.conclude(reading)
@@ -119,7 +119,7 @@ class Engine:
     def observe(self, event: Event) -> None:
         """Feed the windows with an event that was decided before. Raises UnknownEventType."""
         reading = self.read(event)
-        next(self.windows.apply([(int(reading.now), reading.feeds)]))
+        next(self.windows.apply([(reading.micros, reading.feeds)]))
 
     def fresh(self) -> "Engine":
         """An engine with the same bundle that has seen nothing: no windows, no labels."""

@@ -54,8 +54,15 @@ class Reading:
             self._now = timestamp_from_datetime(self.event.time)
         return self._now
 
+    @property
+    def micros(self) -> int:
+        """The event's time as window stores take it: microseconds since 1970."""
+        return int(self.now) // 1000
+
     def load(self, index: int) -> Any:
         """For generated code: the lazy value of that number, or MISSING. Never raises."""
+        if (number := self.rules.window_numbers.get(index)) is not None and not self.assumed:
+            return self._window_or_missing(number)
         policy, parts = self.rules.lazies[index]
         try:
             return self._cached(policy, parts)
@@ -185,6 +192,16 @@ class Reading:
         if type(value) is int and not INT_MIN <= value <= INT_MAX:
             raise EvalError("integer overflow")
         return value
+
+    def _window_or_missing(self, number: int) -> Any:
+        """The short way of `_window` for generated code: what is not plainly a value is asked for again, exactly."""
+        if self.answers is None or isinstance(self.feeds[number][1], Fault):
+            return MISSING
+        try:
+            value = self.answers.value(number)
+        except (Empty, TooLate):
+            return MISSING
+        return MISSING if type(value) is int and not INT_MIN <= value <= INT_MAX else value
 
     def _labels(self, on: str) -> list[str]:
         entity = entity_of(on, self.event, self.rules.scope.event_type)

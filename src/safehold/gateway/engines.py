@@ -13,7 +13,7 @@ import msgspec
 from safehold.engine import Bundle, Engine, Labels, MemoryWindows, Verdict
 from safehold.engine.event import Event, lift
 from safehold.engine.reading import entity_of
-from safehold.engine.windows.memory import LATENESS, SECOND
+from safehold.engine.windows.store import LATENESS, SECOND
 from safehold.gateway.cloudevents import MAX_AHEAD
 from safehold.gateway.store import Decided, Incoming, LabelSet
 

@@ -1,9 +1,12 @@
-"""What one window keeps for one key: a small sorted list that answers any cut-off, late events included.
+"""What one window keeps for one key: a small sorted series that answers any cut-off, late events included.
 
-`add(time, value)` puts an event in, `after(cutoff)` is the window's value over all events put in so far with a time
-greater than `cutoff`, `drop_until(cutoff)` forgets, `len()` counts what is kept. Times are in nanoseconds.
+`add(time, value)` puts an event in and says by how many entries the series has grown, `after(cutoff)` is the window's value
+over all events put in with a time greater than `cutoff`, `drop_until(cutoff)` forgets and says how much, `newest` is the
+latest time that was put in. Times are in microseconds. Most keys never have more than one event: `memory` makes a series
+for the second.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right, insort
 from typing import Any, Protocol
 
@@ -15,67 +18,104 @@ from safehold.engine.windows.values import exact_sum
 EXACT_DISTINCT = 10_000
 #: Events that one key keeps. A window sees the newest of them, so that `count` stops growing there.
 MOST_EVENTS = 100_000
+#: Different values that are looked through one by one; with more a dict is quicker, and much larger.
+_FEW = 8
 
 
 class Series(Protocol):
-    def add(self, time: int, value: Any) -> None: ...
+    @property
+    def newest(self) -> int: ...
+    @property
+    def oldest(self) -> int: ...
+    def add(self, time: int, value: Any) -> int: ...
     def after(self, cutoff: int) -> Any: ...
-    def drop_until(self, cutoff: int) -> None: ...
+    def drop_until(self, cutoff: int) -> int: ...
     def __len__(self) -> int: ...
 
 
-class Times:
-    """`count`."""
+class _Sorted:
+    """Times in order, in eight bytes each."""
+
+    __slots__ = ("times",)
 
     def __init__(self) -> None:
-        self.times: list[int] = []
+        self.times = array("q")
 
     def __len__(self) -> int:
         return len(self.times)
 
-    def add(self, time: int, value: Any) -> None:
-        insort(self.times, time)
-        if len(self.times) > MOST_EVENTS:
-            del self.times[: MOST_EVENTS // 10]
+    @property
+    def newest(self) -> int:
+        return self.times[-1]
+
+    @property
+    def oldest(self) -> int:
+        return self.times[0]
+
+
+class Times(_Sorted):
+    """`count` and `rate`."""
+
+    __slots__ = ()
+
+    def add(self, time: int, value: Any) -> int:
+        times = self.times
+        if not times or time >= times[-1]:
+            times.append(time)
+        else:
+            insort(times, time)
+        if len(times) > MOST_EVENTS:
+            del times[: MOST_EVENTS // 10]
+            return 1 - MOST_EVENTS // 10
+        return 1
 
     def after(self, cutoff: int) -> Any:
         return len(self.times) - bisect_right(self.times, cutoff)
 
-    def drop_until(self, cutoff: int) -> None:
-        del self.times[: bisect_right(self.times, cutoff)]
+    def drop_until(self, cutoff: int) -> int:
+        at = bisect_right(self.times, cutoff)
+        del self.times[:at]
+        return at
 
 
-class Values:
+class _Values(_Sorted):
     """Times and values side by side; events of equal time stay in the order they came."""
 
+    __slots__ = ("values",)
+
     def __init__(self) -> None:
-        self.times: list[int] = []
+        super().__init__()
         self.values: list[Any] = []
 
-    def __len__(self) -> int:
-        return len(self.times)
-
-    def add(self, time: int, value: Any) -> None:
+    def add(self, time: int, value: Any) -> int:
         at = bisect_right(self.times, time)
         self.times.insert(at, time)
         self.values.insert(at, value)
         if len(self.times) > MOST_EVENTS:
-            del self.times[: MOST_EVENTS // 10], self.values[: MOST_EVENTS // 10]
+            return 1 - self._drop(MOST_EVENTS // 10)
+        return 1
 
-    def drop_until(self, cutoff: int) -> None:
-        at = bisect_right(self.times, cutoff)
-        del self.times[:at], self.values[:at]
+    def drop_until(self, cutoff: int) -> int:
+        return self._drop(bisect_right(self.times, cutoff))
+
+    def _drop(self, many: int) -> int:
+        del self.times[:many], self.values[:many]
+        return many
 
 
-class Sum(Values):
-    """`sum`: integers exactly, doubles exactly rounded (`math.fsum`), so that no order of events changes the result."""
+class Sum(_Values):
+    """`sum`."""
+
+    __slots__ = ()
 
     def after(self, cutoff: int) -> Any:
         return exact_sum(self.values[bisect_right(self.times, cutoff) :])
 
 
-class First(Values):
+class First(_Values):
     """`first`: the value of the earliest event; of several at the same time, the one that came first."""
+
+    __slots__ = ()
 
     def after(self, cutoff: int) -> Any:
         at = bisect_right(self.times, cutoff)
@@ -84,115 +124,120 @@ class First(Values):
         return self.values[at]
 
 
-class Last:
-    """`last`: the value of the latest event; of several at the same time, the one that came last."""
-
-    def __init__(self) -> None:
-        self.held: tuple[int, Any] | None = None
-
-    def __len__(self) -> int:
-        return 0 if self.held is None else 1
-
-    def add(self, time: int, value: Any) -> None:
-        if self.held is None or time >= self.held[0]:
-            self.held = (time, value)
-
-    def after(self, cutoff: int) -> Any:
-        if self.held is None or self.held[0] <= cutoff:
-            raise Empty
-        return self.held[1]
-
-    def drop_until(self, cutoff: int) -> None:
-        if self.held is not None and self.held[0] <= cutoff:
-            self.held = None
-
-
-class Least:
+class Least(_Values):
     """`min`: only values that no later event undercuts are kept, so that values rise with time."""
 
-    def __init__(self) -> None:
-        self.times: list[int] = []
-        self.values: list[Any] = []
-
-    def __len__(self) -> int:
-        return len(self.times)
+    __slots__ = ()
 
     def beats(self, one: Any, other: Any) -> bool:
         return bool(one <= other)
 
-    def add(self, time: int, value: Any) -> None:
+    def add(self, time: int, value: Any) -> int:
         at = bisect_left(self.times, time)
         if at < len(self.times) and self.beats(self.values[at], value):
-            return
+            return 0
         end = bisect_right(self.times, time)
         start = at
         while start > 0 and self.beats(value, self.values[start - 1]):
             start -= 1
-        self.times[start:end] = [time]
+        self.times[start:end] = array("q", (time,))
         self.values[start:end] = [value]
+        if len(self.times) > MOST_EVENTS:
+            return start - end + 1 - self._drop(MOST_EVENTS // 10)
+        return start - end + 1
 
     def after(self, cutoff: int) -> Any:
         at = bisect_right(self.times, cutoff)
         if at == len(self.times):
             raise Empty
         return self.values[at]
-
-    def drop_until(self, cutoff: int) -> None:
-        at = bisect_right(self.times, cutoff)
-        del self.times[:at], self.values[:at]
 
 
 class Greatest(Least):
     """`max`."""
 
+    __slots__ = ()
+
     def beats(self, one: Any, other: Any) -> bool:
         return bool(one >= other)
 
 
-class Distinct:
+class Distinct(_Sorted):
     """`distinct`: each value with its latest time; beyond EXACT_DISTINCT values a sketch with a stated error."""
 
+    __slots__ = ("_newest", "few", "latest", "sketch")
+
     def __init__(self) -> None:
-        self.latest: dict[Any, int] = {}
-        self.times: list[int] = []
+        super().__init__()
+        self.few: list[Any] = []  # the values in the order of `times`, while `latest` and `sketch` are not there
+        self.latest: dict[Any, int] | None = None
         self.sketch: SlidingSketch | None = None
+        self._newest = -(1 << 62)
 
     def __len__(self) -> int:
-        return len(self.sketch) if self.sketch is not None else len(self.latest)
+        return len(self.sketch) if self.sketch is not None else len(self.times)
 
-    def add(self, time: int, value: Any) -> None:
+    @property
+    def newest(self) -> int:
+        return self._newest
+
+    @property
+    def oldest(self) -> int:
+        return self.sketch.oldest if self.sketch is not None else self.times[0]
+
+    def add(self, time: int, value: Any) -> int:
+        self._newest = max(self._newest, time)
         if self.sketch is not None:
-            self.sketch.add(value, time)
-            return
+            return self.sketch.add(value, time)
+        if self.latest is None:
+            return self._add_to_few(time, value)
         held = self.latest.get(value)
         if held is not None and held >= time:
-            return
+            return 0
         if held is not None:
             del self.times[bisect_left(self.times, held)]
         self.latest[value] = time
         insort(self.times, time)
         if len(self.latest) > EXACT_DISTINCT:
-            self.sketch = SlidingSketch()
-            for known, at in self.latest.items():
-                self.sketch.add(known, at)
-            self.latest, self.times = {}, []
+            return self._begin_sketch() - EXACT_DISTINCT
+        return held is None
+
+    def _add_to_few(self, time: int, value: Any) -> int:
+        new = value not in self.few
+        if not new:
+            at = self.few.index(value)
+            if self.times[at] >= time:
+                return 0
+            del self.times[at], self.few[at]
+        at = bisect_right(self.times, time)
+        self.times.insert(at, time)
+        self.few.insert(at, value)
+        if len(self.few) > _FEW:
+            self.latest, self.few = dict(zip(self.few, self.times, strict=True)), []
+        return new
+
+    def _begin_sketch(self) -> int:
+        self.sketch = SlidingSketch()
+        for known, at in (self.latest or {}).items():
+            self.sketch.add(known, at)
+        self.latest, self.times = None, array("q")
+        return len(self.sketch)
 
     def after(self, cutoff: int) -> Any:
         if self.sketch is not None:
             return self.sketch.count_after(cutoff)
         return len(self.times) - bisect_right(self.times, cutoff)
 
-    def drop_until(self, cutoff: int) -> None:
+    def drop_until(self, cutoff: int) -> int:
         if self.sketch is not None:
-            self.sketch.drop_until(cutoff)
-            return
+            return self.sketch.drop_until(cutoff)
         at = bisect_right(self.times, cutoff)
-        if at:
-            del self.times[:at]
+        if at and self.latest is not None:
             self.latest = {value: time for value, time in self.latest.items() if time > cutoff}
+        del self.times[:at], self.few[:at]
+        return at
 
 
 SERIES: dict[str, type[Series]] = {
     "count": Times, "rate": Times, "sum": Sum, "distinct": Distinct, "min": Least, "max": Greatest, "first": First,
-    "last": Last,
 }  # fmt: skip

@@ -11,8 +11,12 @@ from safehold.engine.policies.model import Window
 
 #: (window, key, value): `value` MISSING puts nothing in (`where` was false), a Fault as `key` says why there is none.
 Feed = tuple[Window, Any, Any]
-#: An event's time in nanoseconds since 1970, and a feed for each window of its type.
+#: An event's time in microseconds since 1970, and a feed for each window of its type.
 Fed = tuple[int, list[Feed]]
+#: Microseconds in a second, the unit of every time in a store.
+SECOND = 1_000_000
+#: How far behind the newest event of its key an event may come and still be answered.
+LATENESS = 3600 * SECOND
 
 
 class Empty(Exception):

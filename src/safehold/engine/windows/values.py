@@ -35,7 +35,7 @@ def ordered(value: Any) -> Any:
 
 def exact_sum(values: Sequence[Any]) -> Any:
     """Integers exactly; doubles exactly and rounded once, so that no order of events changes the result."""
-    if not any(isinstance(value, float) for value in values):
+    if not values or type(values[0]) is not float:  # a window's values are all of one type
         return sum(values)
     try:
         return math.fsum(values)
