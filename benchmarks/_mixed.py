@@ -123,7 +123,8 @@ def write_policies(folder: Path, count: int = 100) -> None:
     _write(folder / "events/message.yaml", {"event": "bench.message", "subject": subject, "schema": schema})
     rules = asked(count)
     for name, entries in lists(rules).items():
-        _write(folder / f"lists/{name}.yaml", {"list": name, "entries": entries})
+        _write(folder / f"lists/{name}.yaml", {"list": name, "file": f"{name}.txt"})
+        (folder / f"lists/{name}.txt").write_text("\n".join(entries), encoding="utf-8")
     found = [{"id": rule.name, "when": condition(rule), "then": {"action": "hold"}} for rule in rules]
     _write(folder / "policy.yaml", {"policy": "bench.mixed", "title": "Mixed", "on": ["bench.message"], "rules": found})
 

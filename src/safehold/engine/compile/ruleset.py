@@ -2,7 +2,8 @@
 
     def run(reading):
         data = reading.event.data ...           # each field read once, and only a value of its type kept
-        <each rule, in its own try: hits or retries>
+        <the index: what each value leaves over of the rules that compare values with constants>
+        <each other rule, in its own try: hits or retries>
 
 A rule whose code raises is asked again by the exact evaluator: the generated function is an optimisation, never the
 judge. Signals, windows and labels are loaded when a rule's cheaper conditions have not already said no. What the event
@@ -13,8 +14,10 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from safehold.engine.compile.emit import Emitter, constant, name
+from safehold.engine.compile.atoms import operands
+from safehold.engine.compile.emit import Emitter, call, constant, name
 from safehold.engine.compile.feeding import Feeding
+from safehold.engine.compile.index import Index
 from safehold.engine.compile.reads import NAMESPACE, Parts, Reads, append, assign, guarded
 from safehold.engine.language.tree import Call, Macro, Node, Path, Present, children, walk
 from safehold.engine.policies.model import Policy, Rule
@@ -51,31 +54,51 @@ class RuleSet:
         }
 
     def _compile(self) -> Callable[..., tuple[list[int], list[int]]]:
-        rules = [self._rule(position, policy, rule) for position, (policy, rule) in enumerate(self.rules)]
-        lists: list[ast.stmt] = [assign(part, ast.List([], ast.Load())) for part in ("hits", "retries")]
-        body = [*self._reads.prologue(), *lists, *rules, ast.Return(_pair())]
-        parameters = ast.arguments([], [ast.arg("reading")], None, [], [], None, [])
-        function = ast.FunctionDef("run", parameters, body, [], None)
-        self.function = ast.fix_missing_locations(ast.Module([function], []))
+        kind = self.scope.event_type.name
+        index = Index([rule.when[kind] for _, rule in self.rules], self._reads.is_direct)
+        lines: list[ast.stmt] = [assign(part, ast.List([], ast.Load())) for part in ("hits", "retries")]
+        if index:
+            lines += index.statements(self.emitter, self._reads, self.lists)
+            settled = call(name("settle"), *map(name, ("may", "doubt", "reading", "hits", "retries")))
+            lines.append(ast.If(name("may"), [ast.Expr(settled)], []))
+        rests: dict[int, ast.stmt] = {}
+        for position, (policy, rule) in enumerate(self.rules):
+            left = index.rest(position)
+            if left is None:
+                lines.append(self._rule(position, policy, rule))
+            elif left:
+                rests[position] = self._rest(f"rest_{position}", policy, left)
+        body = [*self._reads.prologue(), *lines, ast.Return(_pair())]
+        run = _function("run", body)
+        self.function = ast.fix_missing_locations(ast.Module([run, *rests.values()], []))
         namespace = {**self.emitter.namespace, **NAMESPACE}
-        exec(compile(self.function, f"<rules of {self.scope.event_type.name}>", "exec"), namespace)  # noqa: S102
-        run: Callable[..., tuple[list[int], list[int]]] = namespace["run"]
-        return run
+        exec(compile(self.function, f"<rules of {kind}>", "exec"), namespace)  # noqa: S102
+        namespace["settle"] = index.settle({position: namespace[f"rest_{position}"] for position in rests})
+        compiled: Callable[..., tuple[list[int], list[int]]] = namespace["run"]
+        return compiled
 
     def _rule(self, position: int, policy: Policy, rule: Rule) -> ast.stmt:
         self._reads.policy = policy.key
-        tree = rule.when[self.scope.event_type.name]
-        parts = sorted(_conjuncts(tree), key=self._cost)
-        body: list[ast.stmt] = [append("hits", constant(position))]
-        for part in reversed(parts):
-            test: ast.stmt = ast.If(self.emitter.condition(part, {}), body, [])
-            body = [*self._loads(part), test]
-        return guarded(body, append("retries", constant(position)))
+        conditions = operands(rule.when[self.scope.event_type.name], "_&&_")
+        tests = self._tests(self._reads, conditions, append("hits", constant(position)))
+        return guarded(tests, append("retries", constant(position)))
 
-    def _loads(self, node: Node) -> list[ast.stmt]:
-        """Load what the condition reads for certain into its variable."""
-        variables = [self._reads.variable(parts) for parts in dict.fromkeys(p.parts for p in _certain_reads(node))]
-        return [self._reads.load(variable) for variable in variables if variable.startswith("s")]
+    def _rest(self, called: str, policy: Policy, conditions: list[Node]) -> ast.stmt:
+        """The conditions that the index does not answer, as a function of the Reading."""
+        reads = Reads(self.scope, self.lazies)
+        reads.policy = policy.key
+        self.emitter.path, self.emitter.present = reads.path, reads.present
+        tests = self._tests(reads, conditions, ast.Return(constant(True)))
+        self.emitter.path, self.emitter.present = self._reads.path, self._reads.present
+        return _function(called, [*reads.prologue(), *tests, ast.Return(constant(False))])
+
+    def _tests(self, reads: Reads, conditions: list[Node], then: ast.stmt) -> list[ast.stmt]:
+        """`then` where all hold, the cheapest asked first."""
+        body = [then]
+        for part in sorted(conditions, key=self._cost, reverse=True):
+            test: ast.stmt = ast.If(self.emitter.condition(part, {}), body, [])
+            body = [*_loads(reads, part), test]
+        return body
 
     def _cost(self, node: Node) -> float:
         cost = 0.0
@@ -96,10 +119,10 @@ class RuleSet:
         return 0.01 if only_present or parts[0] == "lists" or self._reads.is_direct(parts) else _COSTS["field"]
 
 
-def _conjuncts(node: Node) -> list[Node]:
-    if isinstance(node, Call) and node.function == "_&&_":
-        return [part for argument in node.arguments for part in _conjuncts(argument)]
-    return [node]
+def _loads(reads: Reads, node: Node) -> list[ast.stmt]:
+    """Load what the condition reads for certain into its variable."""
+    variables = [reads.variable(parts) for parts in dict.fromkeys(path.parts for path in _certain_reads(node))]
+    return [reads.load(variable) for variable in variables if variable.startswith("s")]
 
 
 def _certain_reads(node: Node) -> list[Path]:
@@ -116,3 +139,8 @@ def _certain_reads(node: Node) -> list[Path]:
 
 def _pair() -> ast.expr:
     return ast.Tuple([name("hits"), name("retries")], ast.Load())
+
+
+def _function(called: str, body: list[ast.stmt]) -> ast.stmt:
+    parameters = ast.arguments([], [ast.arg("reading")], None, [], [], None, [])
+    return ast.FunctionDef(called, parameters, body, [], None)
