@@ -13,7 +13,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def folder(tmp_path: Path, policy: str, **lists: str) -> Path:
-    """A folder with this policy in `policy.yaml`, a list declaration for each keyword, and the six event types."""
+    """A folder with this policy in `policy.yaml`, a list declaration for each keyword, and the project's event types."""
     where = tmp_path / "policies"
     shutil.copytree(PROJECT / "policies/events", where / "events", dirs_exist_ok=True)
     (where / "lists").mkdir(exist_ok=True)

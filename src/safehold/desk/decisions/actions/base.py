@@ -17,23 +17,23 @@ LANGUAGES = ("en", "de", "fr", "es", "it")
 _OBJECTS: dict[str, dict[str, str]] = {
     "en": {
         "account": "your account", "message": "your message", "content": "your post", "payment": "your payment",
-        "listing": "your listing", "*": "your content",
+        "listing": "your listing", "review": "your review", "*": "your content",
     },
     "de": {
         "account": "Ihr Konto", "message": "Ihre Nachricht", "content": "Ihren Beitrag", "payment": "Ihre Zahlung",
-        "listing": "Ihre Anzeige", "*": "Ihren Inhalt",
+        "listing": "Ihre Anzeige", "review": "Ihre Bewertung", "*": "Ihren Inhalt",
     },
     "fr": {
         "account": "votre compte", "message": "votre message", "content": "votre publication",
-        "payment": "votre paiement", "listing": "votre annonce", "*": "votre contenu",
+        "payment": "votre paiement", "listing": "votre annonce", "review": "votre avis", "*": "votre contenu",
     },
     "es": {
         "account": "su cuenta", "message": "su mensaje", "content": "su publicación", "payment": "su pago",
-        "listing": "su anuncio", "*": "su contenido",
+        "listing": "su anuncio", "review": "su reseña", "*": "su contenido",
     },
     "it": {
         "account": "il suo account", "message": "il suo messaggio", "content": "la sua pubblicazione",
-        "payment": "il suo pagamento", "listing": "il suo annuncio", "*": "il suo contenuto",
+        "payment": "il suo pagamento", "listing": "il suo annuncio", "review": "la sua recensione", "*": "il suo contenuto",
     },
 }  # fmt: skip
 
