@@ -16,12 +16,16 @@ from safehold.engine.policies.bundle import installed_signals, make_bundle
 ROOT = Path(__file__).parents[2]
 PACKS = {
     "accounts.takeover",
+    "care.self-harm",
     "harassment.abuse",
     "hate.protected-groups",
+    "impersonation.identity",
+    "minors.safety",
     "new-accounts.abuse",
     "payments.abuse",
     "phishing.credentials",
     "phishing.links",
+    "privacy.doxxing",
     "privacy.leaks",
     "scams.advance-fee",
     "scams.investment",
@@ -29,6 +33,7 @@ PACKS = {
     "scams.money",
     "scams.romance",
     "spam.bulk",
+    "threats.violence",
 }
 QUEUES = {starter.slug for starter in STARTERS}
 #: Words by which one is addressed as a friend: the notices say Sie, vous, usted and Lei, as the portal does.
@@ -108,7 +113,7 @@ def test_a_pack_tells_people_what_they_need_to_know(policy):
     assert policy.dsa is not None
     assert policy.dsa.clause
     assert policy.dsa.url.startswith("https://plaza.example/terms#")
-    assert policy.strike_seconds
+    assert bool(policy.strike_seconds) == (policy.key != "care.self-harm")
     assert len(policy.examples) >= 6
     assert sum(not example.expect for example in policy.examples) >= 2, "show innocent twins too"
     for rule in policy.rules:
@@ -119,6 +124,28 @@ def test_a_pack_tells_people_what_they_need_to_know(policy):
             assert rule.then.queue, f"{rule.id}: what is held waits for a person"
         if rule.mode == "live" and rule.then.action == "remove":
             assert rule.then.queue is None
+
+
+def test_nobody_in_need_is_punished():
+    """Whatever rule of whatever pack meets the words of somebody in danger: nothing is taken from them, no strike counts."""
+    care = BUNDLE.policy("care.self-harm")
+    assert set(care.actions) == {"allow", "label", "hold"}
+    assert not any(rule.then.strike for rule in care.rules)
+    assert [rule.id for rule in care.rules if rule.then.action == "hold"] == ["praise-and-pacts"]
+    assert {rule.then.queue for rule in care.rules} == {"care"}
+    met = [
+        o for o in OUTCOMES if o.policy is care and {"in-danger", "in-danger-told-in-private"} & set(o.example.expect)
+    ]
+    assert len(met) >= 4
+    for outcome in met:
+        assert outcome.verdict.action in ("allow", "label")
+        assert outcome.verdict.queue == "care"
+        assert not any(
+            hit.mode == "live" and BUNDLE.rule(f"{hit.policy}/{hit.rule}").then.strike for hit in outcome.verdict.hits
+        )
+    for text in care.notice.values():
+        assert "findahelpline.com" in text
+        assert "112" in text
 
 
 def test_only_near_certain_evidence_removes_without_a_person():
