@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types fmt bench docs pictures lock clean
+.PHONY: help up test lint types fmt bench nightly fuzz docs pictures lock clean
 
 help:  ## list what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,16 @@ fmt: .venv/dev  ## put the code in the one style
 
 bench: .venv/dev  ## every benchmark, side by side with its peers
 	$(BIN)/python -m benchmarks all
+
+nightly: .venv/dev  ## a hundred times the random cases of `make test`, then the fuzzers (hours; CASES=1000 for more)
+	SAFEHOLD_CASES=$(or $(CASES),100) $(BIN)/pytest -n 2 --dist loadfile tests/properties
+	$(MAKE) fuzz
+
+fuzz: .venv/dev  ## each fuzz target for ten minutes (SECONDS=60 for less), keeping what it learns in var/fuzz
+	@for target in agreement expression policy_file event; do \
+		mkdir -p var/fuzz/$$target; \
+		$(BIN)/python -m tests.fuzz $$target -max_total_time=$(or $(SECONDS),600) -max_len=4000 var/fuzz/$$target || exit 1; \
+	done
 
 docs: .venv/dev  ## the documentation, into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -16,13 +16,18 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from tests.cases import CASES
 from tests.environment import TEST_VAR
 
+#: `make test` tries the same seeded cases every time; with SAFEHOLD_CASES=100 (`make nightly`) a hundred times as many new ones.
 hypothesis_settings.register_profile(
-    "ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    "safehold",
+    deadline=None,
+    derandomize=CASES == 1,
+    max_examples=100 * CASES,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-hypothesis_settings.register_profile("explore", deadline=None, max_examples=2000)
-hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+hypothesis_settings.load_profile("safehold")
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from itertools import pairwise
 import pytest
 from django.db import IntegrityError, connections, transaction
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from safehold.accounts.models import User
@@ -28,6 +28,7 @@ from safehold.desk.review.tasks import open_task
 from safehold.record.models import Transition
 from safehold.record.recording import recording
 from tests import desk_rows
+from tests.cases import cases
 
 SETTINGS = "safehold.site.settings"
 PEOPLE = 4
@@ -117,7 +118,7 @@ def the_rows_agree() -> None:
 scripts = st.lists(st.lists(st.sampled_from(ACTS), min_size=2, max_size=8), min_size=2, max_size=PEOPLE)
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@cases(12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(scripts=scripts)
 def test_threads_that_claim_release_skip_and_expire_at_once(fresh_database, scripts):
     people = list(User.objects.all()) or [desk_rows.person() for _ in range(PEOPLE)]

@@ -5,12 +5,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from safehold.engine import Engine, Event, load_bundle
 from safehold.engine.compile.exact import evaluate
 from safehold.engine.compile.faults import Fault
+from tests.cases import cases
 
 STARTER = Path(__file__).parents[2] / "policies"
 _TEXTS = st.sampled_from(
@@ -62,7 +63,7 @@ def events(draw: st.DrawFn) -> Event:
 
 
 @given(events())
-@settings(max_examples=60)
+@cases(60)
 def test_every_rule_comes_out_as_the_exact_evaluator_says(event: Event) -> None:
     engine = starter().fresh()
     rules = engine.rule_sets[event.type]
@@ -80,7 +81,7 @@ def test_every_rule_comes_out_as_the_exact_evaluator_says(event: Event) -> None:
 
 
 @given(events())
-@settings(max_examples=40)
+@cases(40)
 def test_no_event_makes_the_engine_raise_and_nothing_unknown_fires(event: Event) -> None:
     verdict = starter().fresh().decide(event)
     undecided = {(rule.policy, rule.rule) for rule in verdict.undecided}

@@ -6,13 +6,14 @@ from itertools import combinations
 
 import pytest
 from django.db import IntegrityError, transaction
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from safehold.accounts import people
 from safehold.accounts.models import RoleGrant, User
 from safehold.accounts.people import Refused
 from safehold.accounts.roles import PERMISSIONS, POWERFUL, Permission, Role, Scope, may_grant, permissions_of
+from tests.cases import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +63,7 @@ def test_nobody_changes_their_own_roles(role: Role) -> None:
 
 
 @given(st.sets(st.sampled_from(Permission)), st.sets(st.sampled_from(Permission)))
-@settings(max_examples=200)
+@cases(200)
 def test_may_grant_is_being_a_subset(own: set[Permission], wanted: set[Permission]) -> None:
     assert may_grant(own, wanted) == all(permission in own for permission in wanted)
 
@@ -92,7 +93,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(max_examples=40)
+@cases(40)
 def test_whatever_administrators_do_somebody_stays_an_admin(steps: list[tuple[str, int, int, Role]]) -> None:
     with transaction.atomic():
         crowd = [people.add_person(None, f"p{n}@example.org", roles=[Role.ADMIN] if n < 2 else []) for n in range(3)]

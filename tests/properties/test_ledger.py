@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 import rfc8785
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree
 
@@ -23,6 +23,7 @@ from safehold.ledger.tree import (
     read_root,
     root_of,
 )
+from tests.cases import cases
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 numbers = st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -85,7 +86,7 @@ def test_no_other_leaf_order_size_or_path_passes_for_the_proven_one(size: int, d
         check_inclusion(leaf_hash(b"forged"), index, size, path, root)
 
 
-@settings(max_examples=15)
+@cases(15)
 @given(st.lists(st.integers(1, 600), min_size=1, max_size=4))
 def test_tiles_hold_the_tree_whatever_the_steps_it_grew_in(steps: list[int]) -> None:
     stored: dict[tuple[int, int], Tile] = {}
@@ -116,7 +117,7 @@ def test_tiles_hold_the_tree_whatever_the_steps_it_grew_in(steps: list[int]) -> 
     assert len([1 for level, _ in stored if level == 0]) == len(leaves) // WIDTH
 
 
-@settings(max_examples=3)
+@cases(3)
 @given(st.integers(65_500, 66_000))
 def test_a_second_level_of_tiles_grows_when_the_first_is_full(size: int) -> None:
     frontier, builder = Frontier(), TileBuilder()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.utils import timezone
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from safehold.desk.decisions.decide import decide
@@ -25,6 +25,7 @@ from safehold.desk.decisions.standing import labels_after, standing_of
 from safehold.desk.entities.subjects import Thing
 from safehold.record.moves import check_moves
 from safehold.record.recording import recording
+from tests.cases import cases
 from tests.world import happens, person, policy, service
 
 HOUR = 3_600
@@ -261,7 +262,7 @@ steps = st.lists(st.one_of(rules, people, st.just(Work())), min_size=1, max_size
 
 
 def test_what_holds_is_the_same_by_query_model_platform_and_feed(fresh_database):
-    @settings(max_examples=EXAMPLES[fresh_database.vendor])
+    @cases(EXAMPLES[fresh_database.vendor])
     @given(steps)
     def agree(history_steps):
         history = History()
@@ -282,7 +283,7 @@ def test_what_holds_is_the_same_by_query_model_platform_and_feed(fresh_database)
 
 
 def test_an_overturned_decision_leaves_what_would_be_without_it(fresh_database):
-    @settings(max_examples=EXAMPLES[fresh_database.vendor])
+    @cases(EXAMPLES[fresh_database.vendor])
     @given(rules, steps, st.integers(0, 12))
     def never_was(rule, others, place):
         place = min(place, len(others))

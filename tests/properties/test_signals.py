@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from safehold.engine.event import Event
@@ -14,6 +14,7 @@ from safehold.signals.links.find import find as find_links
 from safehold.signals.personal import find as find_personal
 from safehold.signals.text.characters import skeleton
 from safehold.signals.text.normalise import bare, normalise
+from tests.cases import cases
 
 texts = st.one_of(st.lists(st.sampled_from(PIECES), max_size=10).map(" ".join), st.text(max_size=120))
 LEXICON = Lexicon()
@@ -23,7 +24,7 @@ def event(text):
     return Event(id="e", source="/p", type="message.sent", time=datetime(2026, 1, 1, tzinfo=UTC), text=text)
 
 
-@settings(max_examples=200, deadline=None)
+@cases(200)
 @given(texts)
 def test_every_place_is_in_the_original_and_in_order(text):
     normal = normalise(text)
@@ -36,7 +37,7 @@ def test_every_place_is_in_the_original_and_in_order(text):
         assert 0 <= start < end <= len(text)
 
 
-@settings(max_examples=200, deadline=None)
+@cases(200)
 @given(st.text(st.characters(max_codepoint=126, min_codepoint=32), max_size=80))
 def test_plain_words_survive(text):
     """What is read of ASCII text has no letter that wasn't there or that a digit or sign can stand for."""
@@ -44,13 +45,13 @@ def test_plain_words_survive(text):
     assert all(c in letters for c in normalise(text).text)
 
 
-@settings(max_examples=200, deadline=None)
+@cases(200)
 @given(texts)
 def test_a_skeleton_is_its_own_skeleton(text):
     assert skeleton(skeleton(text)) == skeleton(text)
 
 
-@settings(max_examples=200, deadline=None)
+@cases(200)
 @given(texts)
 def test_findings_are_places_apart_and_masks_do_not_hold_the_value(text):
     last = 0
@@ -60,7 +61,7 @@ def test_findings_are_places_apart_and_masks_do_not_hold_the_value(text):
         assert text[finding.start : finding.end] not in finding.masked
 
 
-@settings(max_examples=200, deadline=None)
+@cases(200)
 @given(texts)
 def test_hosts_are_lower_case_ascii(text):
     for link in find_links(text)[0]:
@@ -69,7 +70,7 @@ def test_hosts_are_lower_case_ascii(text):
         json.dumps(link.url)
 
 
-@settings(max_examples=150, deadline=None)
+@cases(150)
 @given(texts, st.sampled_from(["kill yourself", "i'll kill you", "you have won"]))
 def test_a_phrase_between_other_sentences_is_found_where_it_stands(text, phrase):
     whole = f"{text} | {phrase} | {text}"
@@ -78,7 +79,7 @@ def test_a_phrase_between_other_sentences_is_found_where_it_stands(text, phrase)
     assert any(a <= start + len(phrase) and b >= start for a, b in places)
 
 
-@settings(max_examples=150, deadline=None)
+@cases(150)
 @given(texts)
 def test_case_and_space_do_not_change_the_fingerprint(text):
     one, other = (Fingerprint().run(event(t)) for t in (text, f"  {text}  "))
