@@ -31,8 +31,8 @@ fmt: .venv/dev  ## put the code in the one style
 bench: .venv/dev  ## every benchmark, side by side with its peers
 	$(BIN)/python -m benchmarks all
 
-nightly: .venv/dev  ## a hundred times the random cases of `make test`, then the fuzzers (hours; CASES=1000 for more)
-	SAFEHOLD_CASES=$(or $(CASES),100) $(BIN)/pytest -n 2 --dist loadfile tests/properties
+nightly: .venv/dev  ## 250 times the random cases of `make test`, then the fuzzers (hours; CASES=1000 for more)
+	SAFEHOLD_CASES=$(or $(CASES),250) $(BIN)/pytest -n 2 --dist loadfile tests/properties
 	$(MAKE) fuzz
 
 fuzz: .venv/dev  ## each fuzz target for ten minutes (SECONDS=60 for less), keeping what it learns in var/fuzz

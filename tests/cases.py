@@ -4,7 +4,7 @@ import os
 
 from hypothesis import settings
 
-#: 1 in `make test`, seeded; `make nightly` sets 100.
+#: 1 in `make test`, seeded; `make nightly` sets 250.
 CASES = int(os.environ.get("SAFEHOLD_CASES", "1"))
 
 

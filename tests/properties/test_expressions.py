@@ -14,6 +14,7 @@ from safehold.engine.language.check import check
 from safehold.engine.language.environment import Environment
 from safehold.engine.language.problem import ExpressionProblems
 from safehold.engine.language.values import Duration, Optional, Timestamp, converter
+from tests.cases import cases
 from tests.language.evaluation import exact, generated, same
 from tests.language.reference import NotPython, NoValue, judged
 from tests.properties.expressions import VARIABLES, activations, expressions
@@ -34,6 +35,7 @@ def _cut(value: Any) -> Any:
     return [_cut(part) for part in value] if isinstance(value, list) else value
 
 
+@cases(400)
 @given(expressions(), activations())
 @example("dyn(9007199254740993) == 9007199254740992.0", {})
 @example("false && i / 0 == 1 || true", {})
