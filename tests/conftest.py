@@ -19,7 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from tests.cases import CASES
 from tests.environment import TEST_VAR
 
-#: `make test` tries the same seeded cases every time; with SAFEHOLD_CASES=250 (`make nightly`) 250 times as many, new ones each time.
+#: `make test` tries the same seeded cases every time; with SAFEHOLD_CASES=250 (`make nightly`) 250 times as many new ones.
 hypothesis_settings.register_profile(
     "safehold",
     deadline=None,
