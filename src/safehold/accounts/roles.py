@@ -19,6 +19,8 @@ class Permission(StrEnum):
     MANAGE_TASKS = "tasks.manage"  # release somebody else's claim, change a priority
     READ_POLICIES = "policies.read"
     WRITE_POLICIES = "policies.write"
+    APPROVE_POLICIES = "policies.approve"  # of somebody else's change: nobody approves their own
+    REVERT_DECISIONS = "decisions.revert"  # all that one rule or version did, or apply one to the past
     READ_LEDGER = "ledger.read"
     READ_AUDIT = "audit.read"
     READ_WEBHOOKS = "webhooks.read"
@@ -44,6 +46,8 @@ LABELS: dict[Permission, str] = {
     Permission.MANAGE_TASKS: "release and reprioritise other people's tasks",
     Permission.READ_POLICIES: "see policies",
     Permission.WRITE_POLICIES: "change policies",
+    Permission.APPROVE_POLICIES: "approve other people's changes of policies",
+    Permission.REVERT_DECISIONS: "revert all that a rule did, or apply one to the past",
     Permission.READ_LEDGER: "see the ledger",
     Permission.READ_AUDIT: "see who did what",
     Permission.READ_WEBHOOKS: "see webhooks",
@@ -88,7 +92,13 @@ _MODERATE = _LOOK | {Permission.READ_CONTENT, Permission.REVIEW, Permission.HEAR
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
-    Role.POLICY_AUTHOR: _LOOK | {Permission.READ_CONTENT, Permission.WRITE_POLICIES},
+    Role.POLICY_AUTHOR: _LOOK
+    | {
+        Permission.READ_CONTENT,
+        Permission.WRITE_POLICIES,
+        Permission.APPROVE_POLICIES,
+        Permission.REVERT_DECISIONS,
+    },
     Role.MODERATOR: _MODERATE,
     Role.SENIOR_MODERATOR: _MODERATE | {Permission.TERMINATE, Permission.MANAGE_TASKS},
     Role.AUDITOR: _LOOK
@@ -99,7 +109,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 
 NOTES: dict[Role, str] = {
     Role.ADMIN: "Everything: people, keys and webhooks too.",
-    Role.POLICY_AUTHOR: "Writes policies, and reads what they are about.",
+    Role.POLICY_AUTHOR: "Writes policies, approves those of others, and reads what they are about.",
     Role.MODERATOR: "Works the queues, hears appeals, suspends accounts.",
     Role.SENIOR_MODERATOR: "Also terminates accounts, and manages other people's tasks.",
     Role.AUDITOR: "Sees everything, changes nothing.",

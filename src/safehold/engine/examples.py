@@ -1,6 +1,6 @@
 """Running the examples of policies: what `safehold policy test`, the console and a policy's reviewers see."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +26,13 @@ class Outcome:
         return not self.differences
 
 
-def run_examples(bundle: Bundle, signals: Iterable[Signal] | None = None) -> list[Outcome]:
-    """Every example of every policy, each on an engine that has seen nothing before."""
+def run_examples(
+    bundle: Bundle, signals: Iterable[Signal] | None = None, *, keys: Collection[str] | None = None
+) -> list[Outcome]:
+    """Every example of every policy (or of those with these `keys`), each on an engine that has seen nothing before."""
     engine = Engine(bundle, signals)
-    return [_run(engine, policy, example) for policy in bundle.policies for example in policy.examples]
+    wanted = [policy for policy in bundle.policies if keys is None or policy.key in keys]
+    return [_run(engine, policy, example) for policy in wanted for example in policy.examples]
 
 
 def _run(engine: Engine, policy: Policy, example: Example) -> Outcome:

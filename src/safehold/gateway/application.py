@@ -3,16 +3,15 @@
 `safehold.site.asgi` makes one, starts it when the server starts, and stops it when the server stops.
 """
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 
 import msgspec
 import structlog
 
-from safehold.gateway.answers import EventTypeView
-from safehold.gateway.cloudevents import CloudEvent
+from safehold.gateway.editions import Edition, Follower
 from safehold.gateway.faults import described
 from safehold.gateway.keys import Keyring
 from safehold.gateway.limits import Limits
@@ -20,8 +19,8 @@ from safehold.gateway.metrics import Metrics
 from safehold.gateway.openapi import description
 from safehold.gateway.problems import MEDIA_TYPE, Refusal
 from safehold.gateway.requests import Receive, Reply, Request, Scope, Send
-from safehold.gateway.routes import ROUTES, Parts, Route
-from safehold.gateway.store import Incoming, Minds, Store
+from safehold.gateway.routes import ROUTES, Parts, Route, event_types_body
+from safehold.gateway.store import Store
 from safehold.gateway.writer import Writer
 from safehold.ids import new_id
 
@@ -49,9 +48,8 @@ class Gateway:
         self,
         store: Store,
         *,
-        prepare: Callable[[str, CloudEvent, datetime], Incoming],
-        new_minds: Callable[[], Minds],
-        event_types: Sequence[EventTypeView],
+        edition: Edition,
+        load: Callable[[int], Edition],
         limits: Limits,
         base_url: str,
         version: str,
@@ -62,24 +60,32 @@ class Gateway:
         self._parts = Parts(
             store=store,
             keyring=Keyring(store, limits),
-            writer=Writer(store, new_minds, limits, metrics),
+            writer=Writer(store, edition.new_minds, limits, metrics),
             metrics=metrics,
             limits=limits,
             base_url=base_url,
-            prepare=prepare,
-            event_types=event_types,
+            prepare=edition.prepare,
+            event_types=edition.event_types,
             readers=ThreadPoolExecutor(2, thread_name_prefix="gateway-read"),
             openapi=description(ROUTES, base_url=base_url, version=version, limits=limits),
         )
+        parts = self._parts
+        self._follower = Follower(store, parts.writer, load, edition, self._turn, metrics)
         self._latency = {route.path: metrics.requests.labels(route.path) for route in ROUTES}
 
     async def start(self) -> None:
         """Begin to read keys and the record. Requests are answered at once, with 503 until both are there."""
         self._parts.keyring.start()
         self._parts.writer.start()
+        self._follower.start()
+
+    def _turn(self, edition: Edition) -> None:
+        """Another edition decides from now on; events are checked against its types."""
+        self._parts.prepare, self._parts.event_types_body = edition.prepare, event_types_body(edition.event_types)
 
     async def stop(self) -> None:
         """Take nothing new, write and answer what waits, and end the threads."""
+        await asyncio.get_running_loop().run_in_executor(None, self._follower.stop)
         await self._parts.writer.stop()
         self._parts.keyring.stop()
         self._parts.readers.shutdown()

@@ -21,13 +21,23 @@ from safehold.gateway.store import Decided, Incoming, LabelSet
 class Engines:
     """Fresh memories for every service, on rules that were compiled once (`ready`). See `store.Minds`."""
 
-    def __init__(self, ready: Engine) -> None:
+    def __init__(self, ready: Engine, edition: int = 0) -> None:
         self.events_seen = 0
         self.labels_seen = 0
+        self.label_gaps: dict[int, float] = {}
         self.spoiled = False
+        self.edition = edition
         self._ready = ready
         self._by_service: dict[str, Engine] = {}
         self._reach = window_reach(ready.bundle)
+
+    def take_over(self, ready: Engine, edition: int) -> None:
+        """Decide with other rules from now on, on the same memories. Each of their windows must be in there."""
+        self._ready, self.edition = ready, edition
+        self._reach = window_reach(ready.bundle)
+        for service, before in self._by_service.items():
+            self._by_service[service] = engine = copy.copy(ready)
+            engine.windows, engine.labels = before.windows, before.labels
 
     def horizon(self, now: datetime) -> datetime:
         return now - self._reach
@@ -71,6 +81,11 @@ class Engines:
                 ends = event.time + timedelta(seconds=seconds) if seconds is not None else None
                 labels.append(LabelSet(kind=entity[0], external_id=entity[1], name=hit.label.name, expires_at=ends))
         return labels
+
+
+def window_ids(bundle: Bundle) -> frozenset[str]:
+    """The windows of a bundle, each with its definition: one that was changed is another one."""
+    return frozenset(window.id for policy in bundle.policies for window in policy.windows)
 
 
 def window_reach(bundle: Bundle) -> timedelta:

@@ -56,6 +56,10 @@ class Metrics:
         self.rebuild_seconds = Gauge(
             "safehold_rebuild_seconds", "How long the last rebuild of windows and labels took.", registry=registry
         )
+        self.edition = Gauge("safehold_policy_edition", "The edition of the policies that decides.", registry=registry)
+        self.edition_failures = Counter(
+            "safehold_policy_edition_failures", "Editions that could not be loaded here.", registry=registry
+        )
         self._waiting = Gauge("safehold_waiting_events", "Events that wait for the writer.", registry=registry)
 
     def watch_queue(self, depth: Callable[[], int]) -> None:

@@ -58,7 +58,12 @@ class Parts:
     event_types_body: bytes = field(default=b"", init=False)
 
     def __post_init__(self) -> None:
-        self.event_types_body = _encode(EventTypesAnswer(event_types=list(self.event_types)))
+        self.event_types_body = event_types_body(self.event_types)
+
+
+def event_types_body(event_types: Sequence[EventTypeView]) -> bytes:
+    """What `GET /v1/event-types` answers, ready to be sent."""
+    return _encode(EventTypesAnswer(event_types=list(event_types)))
 
 
 Handler = Callable[[Parts, Request], Awaitable[Reply]]

@@ -130,13 +130,17 @@ class Unavailable(Exception):
 class Minds(Protocol):
     """The engines' memory, as the store sees it: it is told what the record says and asked for verdicts.
 
-    `events_seen` and `labels_seen` are the positions up to which the record is known; 0 means nothing yet. `spoiled`
-    is true when they were told something that did not become part of the record: they must not decide again.
+    `events_seen` and `labels_seen` are the positions up to which the record is known; 0 means nothing yet; `label_gaps`
+    are positions in between that were missed, each with when (the store's own business). `spoiled` is true when they
+    were told something that did not become part of the record: they must not decide again. `edition` is the number of
+    the policies that they decide with.
     """
 
     events_seen: int
     labels_seen: int
+    label_gaps: dict[int, float]
     spoiled: bool
+    edition: int
 
     def horizon(self, now: datetime) -> datetime:
         """Events received before this moment can't matter to any window."""
@@ -161,6 +165,9 @@ class Store(Protocol):
 
     def mark_used(self, used: Mapping[str, datetime]) -> None:
         """Note when keys (by id) were last used."""
+
+    def edition(self) -> int:
+        """The number of the edition of the policies that is in force."""
 
     def catch_up(self, minds: Minds) -> int:
         """Tell `minds` what the record has that they have not seen, and return how many events that was."""

@@ -37,12 +37,23 @@ class _Ticket:
         self.outcomes: list[Outcome] | None = None
 
 
+class Change:
+    """Other rules, to be taken up between two commits: how to make minds with them, how to give them to minds that
+    remember, and minds that have been filled for them already, if they need others."""
+
+    __slots__ = ("done", "minds", "new_minds", "take_over")
+
+    def __init__(self, new_minds: Callable[[], Minds], take_over: Callable[[Minds], None], minds: Minds | None) -> None:
+        self.new_minds, self.take_over, self.minds = new_minds, take_over, minds
+        self.done = threading.Event()
+
+
 class Writer:
     """Group commit. `new_minds` makes engines that know nothing yet; the record then tells them."""
 
     def __init__(self, store: Store, new_minds: Callable[[], Minds], limits: Limits, metrics: Metrics) -> None:
         self._store, self._new_minds, self._limits, self._metrics = store, new_minds, limits, metrics
-        self._queue: queue.SimpleQueue[_Ticket | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Ticket | Change | None] = queue.SimpleQueue()
         self._waiting = 0  # events handed in and not answered; touched by the event loop only
         self._loop: asyncio.AbstractEventLoop | None = None
         self._minds: Minds | None = None
@@ -89,13 +100,34 @@ class Writer:
         self._queue.put(ticket)
         return ticket.future
 
+    def change(self, change: Change) -> bool:
+        """Decide with other rules from the next commit on. Returns once that is so; False if the writer ends before.
+
+        Blocks, so never from the event loop.
+        """
+        self._queue.put(change)
+        while not change.done.wait(0.1):
+            if not self._thread.is_alive():
+                return False
+        return True
+
+    def _turn(self, change: Change) -> None:
+        """Between two commits. Where minds have to be made anew anyway, they are made with the new rules."""
+        self._new_minds = change.new_minds
+        if change.minds is not None:
+            self._minds = change.minds
+        elif self._minds is not None:
+            change.take_over(self._minds)
+        change.done.set()
+
     def _run(self) -> None:
         try:
             while True:
                 self._read_record()  # here, not at the next event, which need not wait for it then
                 if (tickets := self._take()) is None:
                     break
-                self._write(tickets)
+                if tickets:
+                    self._write(tickets)
         except Exception as error:
             log.critical("writer_died", **described(error))  # /readyz says so; a supervisor restarts the process
         finally:
@@ -104,10 +136,14 @@ class Writer:
             self._store.close()
 
     def _take(self) -> list[_Ticket] | None:
-        """The tickets that wait, oldest first, up to a commit's worth; None when it is time to end."""
+        """The tickets that wait, oldest first, up to a commit's worth; None when it is time to end. Other rules that
+        wait among them are taken up before any of these tickets is decided."""
         ticket = self._queue.get()
         if ticket is None:
             return None
+        if isinstance(ticket, Change):
+            self._turn(ticket)
+            return []
         tickets = [ticket]
         events = len(ticket.events)
         while events < self._limits.commit:
@@ -118,6 +154,9 @@ class Writer:
             if ticket is None:
                 self._queue.put(None)  # end after this commit
                 break
+            if isinstance(ticket, Change):
+                self._turn(ticket)
+                continue
             tickets.append(ticket)
             events += len(ticket.events)
         return tickets
@@ -217,6 +256,9 @@ class Writer:
             if ticket is None:
                 self._queue.put(None)
                 break
+            if isinstance(ticket, Change):
+                self._turn(ticket)
+                continue
             tickets.append(ticket)
         if tickets and self._loop is not None and not self._loop.is_closed():
             self._answer(tickets)

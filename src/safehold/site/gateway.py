@@ -1,39 +1,63 @@
 """Makes the gateway: the policies of this installation, its store, its limits. Called by `asgi` when the server starts."""
 
 from django.conf import settings
+from django.db import close_old_connections
 
 from safehold import __version__
 from safehold.desk.decisions.hot_rows import PolicyInForce
 from safehold.desk.decisions.intake import Intake
-from safehold.desk.decisions.policies import enact, terms_of
-from safehold.engine import Bundle, Engine, load_bundle
+from safehold.desk.decisions.policies import terms_of
+from safehold.desk.rules.folder import open_policies, write_back
+from safehold.desk.rules.in_force import files_of, load_texts, newest, texts_of
+from safehold.engine import Engine
 from safehold.gateway.application import Gateway
 from safehold.gateway.declared import Declared
-from safehold.gateway.engines import Engines
+from safehold.gateway.editions import Edition
+from safehold.gateway.engines import Engines, window_ids
 from safehold.gateway.limits import Limits
-from safehold.record.recording import recording
 
 
 def make_gateway() -> Gateway:
-    """The gateway for the policies in `SAFEHOLD_POLICIES`, which are in force from now on.
+    """The gateway for the policies that are in force, which it follows from now on.
 
     Raises PolicyProblems, which says file, line and column, if they can't be loaded.
     """
-    bundle = load_bundle(settings.SAFEHOLD_POLICIES)
-    engine = Engine(bundle)
-    declared = Declared(bundle.event_types)
+    intake = Intake(newest)
     return Gateway(
-        Intake(_in_force(bundle)),
-        prepare=declared.prepare,
-        new_minds=lambda: Engines(engine),
-        event_types=declared.views(),
+        intake,
+        edition=_load(intake, open_policies().number),
+        load=lambda number: _follow(intake, number),
         limits=Limits(rate=settings.SAFEHOLD_RATE, burst=settings.SAFEHOLD_BURST, waiting=settings.SAFEHOLD_WAITING),
         base_url=settings.PUBLIC_URL,
         version=__version__,
     )
 
 
-def _in_force(bundle: Bundle) -> dict[str, PolicyInForce]:
-    with recording() as record:
-        versions = enact(record, bundle.policies)
-    return {key: PolicyInForce(version.pk, terms_of(version).strikes_last) for key, version in versions.items()}
+def _follow(intake: Intake, number: int) -> Edition:
+    """Another edition, for a process that runs; this machine's folder follows too."""
+    close_old_connections()
+    edition = _load(intake, number)
+    write_back(texts_of(number))
+    return edition
+
+
+def _load(intake: Intake, number: int) -> Edition:
+    bundle = load_texts(texts_of(number))
+    engine = Engine(bundle)
+    declared = Declared(bundle.event_types)
+    intake.know(number, _versions(number))
+    return Edition(
+        number=number,
+        bundle=bundle.hash,
+        windows=window_ids(bundle),
+        prepare=declared.prepare,
+        event_types=declared.views(),
+        new_minds=lambda: Engines(engine, number),
+        take_over=lambda minds: minds.take_over(engine, number) if isinstance(minds, Engines) else None,
+    )
+
+
+def _versions(number: int) -> dict[str, PolicyInForce]:
+    """The versions that decisions name, by policy."""
+    versions = [file.version for file in files_of(number).values() if file.version is not None]
+    return {version.key: PolicyInForce(version.pk, terms_of(version).strikes_last) for version in versions}

@@ -104,6 +104,7 @@ INSTALLED_APPS = [
     "safehold.desk.reports",
     "safehold.desk.decisions",
     "safehold.desk.review",
+    "safehold.desk.rules",
     "safehold.desk.appeals",
     "safehold.desk.transparency",
     "safehold.desk.portal",

@@ -120,6 +120,17 @@ STATES: dict[str, dict[str, Word]] = {
         "withheld": Word("None owed", "neutral", "circle-slash", "With the reason why"),
         "corrected_locally": Word("Corrected", "hold", "pencil", "It changed after it was issued"),
     },
+    "policy_change": {
+        "draft": Word("Draft", "neutral", "pencil", "Its author is writing it"),
+        "proposed": Word("Needs approval", "hold", "users", "Somebody else has to approve it"),
+        "approved": Word("Approved", "info", "check", "It is on its way into force"),
+        "applied": Word("In force", "good", "circle-check", "It has been put in force"),
+        "unconfirmed": Word("Needs confirmation", "hot", "siren", "In force already; somebody else has to confirm it"),
+        "contested": Word("Contested", "bad", "circle-x", "It was put in force first, and somebody disagrees"),
+        "rejected": Word("Rejected", "bad", "circle-x", "Somebody else has refused it"),
+        "withdrawn": Word("Withdrawn", "neutral", "circle-slash", "Its author wants it no more"),
+        "stale": Word("Out of date", "warn", "history", "What it was made from was changed meanwhile"),
+    },
     "rule": {
         "draft": Word("Draft", "neutral", "pencil"),
         "shadow": Word("Shadow", "hold", "ghost", "It is measured, and does nothing"),

@@ -6,7 +6,7 @@ cursor, because this is the one path that runs thousands of times a second. Who 
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -65,12 +65,25 @@ Name = tuple[str, str, str]
 
 
 class Intake:
-    """The `Store` of the gateway. `policies` are those of the bundle in force, by key."""
+    """The `Store` of the gateway. `newest` says which edition of the policies is in force now."""
 
-    def __init__(self, policies: Mapping[str, PolicyInForce]) -> None:
-        self._policies = policies
-        self._gaps: dict[int, float] = {}  # positions of labels not seen yet -> when they were first missed
+    def __init__(self, newest: Callable[[], int]) -> None:
+        self._newest = newest
+        self._policies: dict[int, Mapping[str, PolicyInForce]] = {}
         self._unknown_services: set[str] = set()
+
+    # Policies
+
+    def edition(self) -> int:
+        """The number of the edition of the policies that is in force."""
+        return self._newest()
+
+    def know(self, edition: int, policies: Mapping[str, PolicyInForce]) -> None:
+        """Before any engine decides with an edition: the versions of its policies, by key, which decisions name."""
+        self._policies = {
+            **{number: self._policies[number] for number in sorted(self._policies)[-3:]},
+            edition: policies,
+        }
 
     # Keys
 
@@ -136,18 +149,17 @@ class Intake:
     def _follow_labels(self, cursor: BulkCursor, minds: Minds) -> None:
         """Labels since the last time. On PostgreSQL positions are given before commits, so gaps are asked for again."""
         now = time.monotonic()
-        if not minds.labels_seen:
-            self._gaps = {}
-        self._gaps = {position: since for position, since in self._gaps.items() if now - since < GAP_SECONDS}
-        again = f" OR position IN ({', '.join(['%s'] * len(self._gaps))})" if self._gaps else ""
-        cursor.execute(_LABELS.format(again=again), (minds.labels_seen, *self._gaps))
+        gaps = {position: since for position, since in minds.label_gaps.items() if now - since < GAP_SECONDS}
+        again = f" OR position IN ({', '.join(['%s'] * len(gaps))})" if gaps else ""
+        cursor.execute(_LABELS.format(again=again), (minds.labels_seen, *gaps))
         started = minds.labels_seen
         for position, service, kind, external_id, name, expires_at, voided in cursor.fetchall():
             minds.label(service, kind, external_id, name, _moment(expires_at) if expires_at else None, bool(voided))
             if connection.vendor == "postgresql" and started and position > minds.labels_seen + 1:
-                self._gaps |= dict.fromkeys(range(minds.labels_seen + 1, position), now)
-            self._gaps.pop(position, None)
+                gaps |= dict.fromkeys(range(minds.labels_seen + 1, position), now)
+            gaps.pop(position, None)
             minds.labels_seen = max(minds.labels_seen, position)
+        minds.label_gaps = gaps
 
     # Writing
 
@@ -159,7 +171,9 @@ class Intake:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", (PEN,))
             self._catch_up(cursor, minds)
             taken = _find(cursor, batch)
-            rows = HotRows(self._policies, datetime.now(UTC), len(batch), texts=connection.vendor == "sqlite")
+            rows = HotRows(
+                self._policies[minds.edition], datetime.now(UTC), len(batch), texts=connection.vendor == "sqlite"
+            )
             outcomes = [self._outcome(incoming, taken, minds, rows) for incoming in batch]
             rows.insert(cursor, connection.vendor)
             cursor.execute("SELECT COALESCE(MAX(position), 0) FROM entities_event")

@@ -7,14 +7,14 @@
 Nothing is half loaded: either the Bundle is whole, or PolicyProblems says everything that is wrong.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from safehold.engine.language.types import parse_type
 from safehold.engine.policies.events import EventType, EventTypes, read_event_type
 from safehold.engine.policies.lists import PolicyList, read_list
-from safehold.engine.policies.located import Located, YamlProblem, read_yaml
+from safehold.engine.policies.located import MAX_BYTES, Located, YamlProblem, parse_yaml, read_yaml
 from safehold.engine.policies.model import Bundle, Policy
 from safehold.engine.policies.problems import PolicyProblems, Report
 from safehold.engine.policies.read import PolicyReader, digest
@@ -35,8 +35,13 @@ def installed_signals() -> list[Signal]:
     return sorted(found, key=lambda signal: signal.name)
 
 
-def load_bundle(folder: str | Path, signals: Iterable[Signal] | None = None) -> Bundle:
+def load_bundle(
+    folder: str | Path, signals: Iterable[Signal] | None = None, *, policies: Mapping[str, str] | None = None
+) -> Bundle:
     """Load and check everything in a folder. `signals` are those that policies may read; by default the installed ones.
+
+    With `policies`, texts by their path in the folder, those stand for the folder's own policies; event types and lists
+    are the folder's.
 
     Raises PolicyProblems, which carries all problems with file, line and column.
     """
@@ -49,12 +54,64 @@ def load_bundle(folder: str | Path, signals: Iterable[Signal] | None = None) -> 
     event_types = _event_types(_files(folder / "events", folder, report), report)
     lists = _lists(folder, report)
     scopes = {name: Scope(kind, signals, lists) for name, kind in event_types.types.items()}
-    policies = _policies(folder, event_types, scopes, report)
+    nodes = _policy_nodes(folder, report) if policies is None else _parsed(policies, folder, report)
+    found = _policies(nodes, event_types, scopes, report)
     if not event_types.types and not report.problems:
         report.add_file(str(folder / "events"), "there are no event types", "put at least one into events/")
     if report.problems:
         raise PolicyProblems(report.problems)
-    return make_bundle(policies, event_types, lists, signals)
+    return make_bundle(found, event_types, lists, signals)
+
+
+def check_policy(
+    bundle: Bundle, folder: str | Path, path: str, text: str, signals: Iterable[Signal] | None = None
+) -> Bundle:
+    """The bundle with the policy of this text in the place of the one in the file `path`, or beside the others if there
+    is none: a file of an editor, checked against everything else as it stands, which is not read again.
+
+    Raises PolicyProblems.
+    """
+    report = Report()
+    folder = Path(folder)
+    signals = list(installed_signals() if signals is None else signals)
+    scopes = {name: Scope(kind, signals, bundle.lists) for name, kind in bundle.event_types.types.items()}
+    nodes = _parsed({path: text}, folder, report)
+    found = _policies(nodes, bundle.event_types, scopes, report)
+    name = file_name(folder, path)
+    others = {policy.file: policy for policy in bundle.policies if policy.file != name}
+    for policy in found:
+        if taken := next((other for other in others.values() if other.key == policy.key), None):
+            report.add(nodes[0], f"the policy `{policy.key}` is also in {taken.file}")
+        others[name] = policy
+    if not found and not report.problems:
+        report.add_file(name, "there is no policy in it")
+    if report.problems:
+        raise PolicyProblems(report.problems)
+    policies = tuple(others[file] for file in sorted(others, key=PurePosixPath))
+    return make_bundle(policies, bundle.event_types, dict(bundle.lists), signals)
+
+
+def without_policy(bundle: Bundle, key: str, signals: Iterable[Signal] | None = None) -> Bundle:
+    """The bundle without one of its policies."""
+    policies = tuple(policy for policy in bundle.policies if policy.key != key)
+    signals = list(installed_signals() if signals is None else signals)
+    return make_bundle(policies, bundle.event_types, dict(bundle.lists), signals)
+
+
+def file_name(folder: str | Path, path: str) -> str:
+    """How problems, and a policy's `file`, call the file at `path` in the folder."""
+    return f"{Path(folder).name}/{path}"
+
+
+def policy_paths(folder: str | Path) -> list[str]:
+    """Every file of a folder that is read as a policy, as its path in the folder, in the order of reading."""
+    folder = Path(folder)
+    reserved = (folder / "events", folder / "lists")
+    return [
+        path.relative_to(folder).as_posix()
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in _SUFFIXES and not any(path.is_relative_to(other) for other in reserved)
+    ]
 
 
 def make_bundle(
@@ -121,15 +178,31 @@ def _lists(folder: Path, report: Report) -> dict[str, PolicyList]:
     return found
 
 
-def _policies(folder: Path, event_types: EventTypes, scopes: dict[str, Scope], report: Report) -> tuple[Policy, ...]:
-    reserved = (folder / "events", folder / "lists")
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix in _SUFFIXES and not any(path.is_relative_to(other) for other in reserved)
-    )
+def _policy_nodes(folder: Path, report: Report) -> list[Located]:
+    return _read((folder / path for path in policy_paths(folder)), folder, report)
+
+
+def _parsed(texts: Mapping[str, str], folder: Path, report: Report) -> list[Located]:
+    """Texts as `_read` reads files: in the order of their paths, under the names that the files would have."""
+    found = []
+    for path in sorted(texts, key=PurePosixPath):
+        name = file_name(folder, path)
+        try:
+            if len(texts[path].encode()) > MAX_BYTES:
+                raise YamlProblem(1, 1, f"the file has more than {MAX_BYTES:,} bytes", "split it")
+            found.append(parse_yaml(texts[path], name))
+        except UnicodeEncodeError as error:
+            report.add_file(name, "the file is not UTF-8", line=texts[path].count("\n", 0, error.start) + 1)
+        except YamlProblem as error:
+            report.add_file(name, str(error), error.hint, error.line, error.column)
+    return found
+
+
+def _policies(
+    nodes: Iterable[Located], event_types: EventTypes, scopes: dict[str, Scope], report: Report
+) -> tuple[Policy, ...]:
     found: dict[str, Policy] = {}
-    for node in _read(paths, folder, report):
+    for node in nodes:
         policy = PolicyReader(node, event_types, scopes, report).read()
         if policy is None:
             continue

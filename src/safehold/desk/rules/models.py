@@ -1,0 +1,149 @@
+"""Policies as files with a history: every edition of them that was in force, the changes that led there with who wrote and
+who approved them, and where each rule is in its life.
+"""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from safehold.desk.decisions.models import PolicyVersion
+from safehold.desk.rules.states import CHANGE, RULE
+from safehold.ids import new_id
+from safehold.record.registry import stateful
+
+
+def new_change_id() -> str:
+    return new_id("chg")
+
+
+def new_rule_id() -> str:
+    return new_id("rul")
+
+
+class Kind(models.TextChoices):
+    EDIT = "edit", "Edit"
+    MODE = "mode", "Promotion"
+    RETURN = "return", "Return"
+    RELEASE = "release", "Release"
+    IMPORT = "import", "Import"
+
+
+class Source(models.TextChoices):
+    CONSOLE = "console", "Console"
+    FOLDER = "folder", "Folder"
+    GIT = "git", "Git"
+
+
+@stateful("policy_change", initial=CHANGE.initial)
+class PolicyChange(models.Model):
+    """What somebody wants of the policies: whole files, each with the text it was made from.
+
+    `files` = [{"path", "key", "base": SHA-256 of the text it replaces or "", "text": the new text or null to remove it}].
+    The text changes in `draft` only. The database lets nobody approve what they wrote.
+    """
+
+    id = models.CharField(primary_key=True, max_length=40, default=new_change_id, editable=False)
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.EDIT)
+    source = models.CharField(max_length=8, choices=Source.choices, default=Source.CONSOLE)
+    policy = models.CharField(max_length=120)  # key of the (first) policy it is about
+    rule = models.CharField(max_length=200, blank=True)  # policy/rule, where it is about one
+    title = models.CharField(max_length=200)
+    note = models.TextField(blank=True)  # why, for whoever approves it
+    files = models.JSONField(default=list)
+    base = models.PositiveIntegerField()  # number of the edition it was made from
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    author_name = models.CharField(max_length=200, blank=True)  # where it came from outside: `Ada <ada@...>`
+    provenance = models.JSONField(default=dict)  # {"commit", "remote", "branch"}, {"version"}
+    created_at = models.DateTimeField(default=timezone.now)
+    changed_at = models.DateTimeField(default=timezone.now)
+    proposed_at = models.DateTimeField(null=True)
+    needs_approval = models.BooleanField(default=True)
+    approver = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    reviewed_elsewhere = models.BooleanField(default=False)  # in the Git repository, where the setting says it counts
+    approver_note = models.TextField(blank=True)
+    settled_at = models.DateTimeField(null=True)
+    edition = models.PositiveIntegerField(null=True)  # the edition it led to
+    checks = models.JSONField(default=dict)  # what was seen when it was proposed: examples, difference on the record
+    state = models.CharField(max_length=12, default=CHANGE.initial, choices=CHANGE.choices)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(state__in=CHANGE.states), name="policy_change_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(approver=None) | ~Q(approver=F("author")), name="nobody_approves_their_own_change"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=("approved", "applied", "rejected", "contested"))
+                | Q(approver__isnull=False)
+                | Q(reviewed_elsewhere=True)
+                | Q(state="applied", needs_approval=False),
+                name="a_second_person_has_settled_it",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["state", "-created_at"], name="change_by_state"),
+            models.Index(fields=["policy", "-created_at"], name="change_of_policy"),
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Edition(models.Model):
+    """The policies of this installation as one whole, as they were put in force. Numbers have no gaps; the newest one
+    holds. Append-only: to go back is to go on."""
+
+    number = models.PositiveIntegerField(primary_key=True)
+    bundle = models.CharField(max_length=64)
+    made_at = models.DateTimeField(default=timezone.now)
+    change = models.ForeignKey(PolicyChange, models.PROTECT, null=True, related_name="editions")
+    source = models.CharField(max_length=8, choices=Source.choices)
+
+    class Meta:
+        indexes = (models.Index(fields=["-number"], name="edition_newest"),)
+
+    def __str__(self) -> str:
+        return f"edition {self.number}"
+
+
+class PolicyFile(models.Model):
+    """One policy's file as an edition brought it: the text people wrote, comments and all. An edition's files are, for
+    each path, the newest of these up to its number; `text` null is a file that went."""
+
+    edition = models.ForeignKey(Edition, models.PROTECT, related_name="files")
+    path = models.CharField(max_length=300)
+    key = models.CharField(max_length=120)
+    text = models.TextField(null=True)  # noqa: DJ001  null: it went; '' would be a file
+    sha256 = models.CharField(max_length=64)
+    version = models.ForeignKey(PolicyVersion, models.PROTECT, null=True, related_name="files")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["edition", "path"], name="a_file_once_an_edition"),)
+        indexes = (models.Index(fields=["path", "-edition"], name="file_history"),)
+
+    def __str__(self) -> str:
+        return f"{self.path} of {self.edition_id}"
+
+
+@stateful("rule", initial=RULE.initial)
+class Rule(models.Model):
+    """Where one rule is in its life. What its file says, but that the breaker may have throttled it."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=new_rule_id, editable=False)
+    name = models.CharField(max_length=200, unique=True)  # policy/rule
+    hash = models.CharField(max_length=64, blank=True)  # of its newest version
+    share = models.FloatField(null=True)  # a canary's
+    since = models.DateTimeField(default=timezone.now)
+    why = models.CharField(max_length=300, blank=True)  # why the breaker throttled it
+    state = models.CharField(max_length=10, default=RULE.initial, choices=RULE.choices)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=Q(state__in=RULE.states), name="rule_state_is_known"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def policy(self) -> str:
+        return self.name.rpartition("/")[0]
