@@ -7,29 +7,27 @@ Nothing is done here: a verdict is data. What the engine keeps from one event to
 labels, both of which the record can rebuild (`observe`, `labels.set`).
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from typing import Any
-
-import msgspec
 
 from safehold.engine.compile.exact import evaluate
 from safehold.engine.compile.faults import Fault, Unknown
 from safehold.engine.compile.ruleset import RuleSet
 from safehold.engine.event import Event
+from safehold.engine.explain import Explanation, words
 from safehold.engine.labels import Labels
-from safehold.engine.language.tree import Node
-from safehold.engine.language.values import SECOND, Timestamp, to_json
-from safehold.engine.policies.actions import fill, template_paths
+from safehold.engine.language.values import SECOND, Timestamp
 from safehold.engine.policies.bundle import installed_signals
-from safehold.engine.policies.model import SEVERITIES, Bundle, Policy, Rule
+from safehold.engine.policies.model import Bundle, Policy, Rule
 from safehold.engine.policies.scope import Scope
-from safehold.engine.reading import Parts, Reading, entity_of, shorten
+from safehold.engine.reading import Parts, Reading, entity_of
 from safehold.engine.signal import Signal
-from safehold.engine.verdict import ACTIONS, Hit, LabelEffect, Undecided, Verdict
+from safehold.engine.verdict import Hit, Undecided, Verdict
 from safehold.engine.windows.memory import MemoryWindows
 from safehold.engine.windows.store import WindowStore
+
+NOTHING_MATCHED = "No rule matched."
 
 
 class UnknownEventType(ValueError):
@@ -51,8 +49,7 @@ class Engine:
         windows: WindowStore | None = None,
         labels: Labels | None = None,
     ) -> None:
-        self.bundle = bundle
-        self._policies = {policy.key: policy for policy in bundle.policies}
+        self.bundle, self._hash = bundle, bundle.hash
         self.windows: WindowStore = windows if windows is not None else MemoryWindows()
         self.labels = labels if labels is not None else Labels()
         signals = list(installed_signals() if signals is None else signals)
@@ -63,6 +60,10 @@ class Engine:
             name: RuleSet(Scope(kind, signals, bundle.lists), bundle.policies, bundle.lists)
             for name, kind in bundle.event_types.types.items()
         }
+        self._explanations = {
+            name: [Explanation(policy, rule, rules.scope) for policy, rule in rules.rules]
+            for name, rules in self.rule_sets.items()
+        }
 
     def decide(self, event: Event, assumed: Mapping[Parts, Any] | None = None) -> Verdict:
         """Apply every rule of the event's type. `assumed` replaces what paths would read: a Reading says how.
@@ -71,7 +72,8 @@ class Engine:
         the verdict says so.
         """
         reading = self.read(event, assumed)
-        reading.answers = next(self.windows.apply([(reading.micros, reading.feeds)]))
+        if reading.feeds:
+            reading.answers = next(self.windows.apply([(reading.micros, reading.feeds)]))
         return self.conclude(reading)
 
     def decide_many(self, events: Iterable[Event]) -> Iterator[Verdict]:
@@ -93,8 +95,6 @@ class Engine:
             raise UnknownEventType(f"`{event.type}` is not an event type of this bundle")
         if event.time.tzinfo is None:
             raise ValueError("the event's `time` needs a UTC offset")
-        if event.text is None and (text := rules.scope.event_type.text(event)) is not None:
-            event = msgspec.structs.replace(event, text=text)
         reading = Reading(rules, event, self.labels, assumed)
         reading.feeds = rules.feeding.run(reading)
         return reading
@@ -102,19 +102,51 @@ class Engine:
     def conclude(self, reading: Reading) -> Verdict:
         """The second half: the rules, once the store has answered for this event. In the order of the events."""
         rules = reading.rules
-        hits, retries = rules.run(reading)
-        fired = set(hits)
-        undecided = []
-        for position in retries:
-            policy, rule = rules.rules[position]
-            outcome = _ask_exactly(policy, rule, reading)
-            if isinstance(outcome, Undecided):
-                undecided.append(outcome)
-            elif outcome:
-                fired.add(position)
-        found = [self._hit(*rules.rules[position], reading) for position in sorted(fired)]
-        self._set_labels(found, reading)
-        return self._verdict(found, undecided, reading)
+        matched, retries = rules.run(reading)
+        undecided: list[Undecided] = []
+        if retries:
+            matched, undecided = _retried(rules, matched, retries, reading)
+        if not matched:
+            return self._verdict(None, None, None, [], undecided, reading)
+        explanations = self._explanations[reading.event.type]
+        hits: list[Hit] = []
+        winner: Explanation | None = None
+        first: Hit | None = None  # the winner's
+        queued: Explanation | None = None  # the strongest that asks for a person
+        for position in sorted(set(matched)) if len(matched) > 1 else matched:
+            explanation = explanations[position]
+            hit = explanation.hit(reading)
+            hits.append(hit)
+            if hit.mode == "shadow":
+                continue
+            if winner is None or explanation.order < winner.order:
+                winner, first = explanation, hit
+            if explanation.queue and (queued is None or explanation.order < queued.order):
+                queued = explanation
+        self._set_labels(hits, reading)
+        return self._verdict(winner, first, queued, hits, undecided, reading)
+
+    def _verdict(
+        self,
+        winner: Explanation | None,
+        first: Hit | None,
+        queued: Explanation | None,
+        hits: list[Hit],
+        undecided: list[Undecided],
+        reading: Reading,
+    ) -> Verdict:
+        if winner is None or first is None:
+            action, name, why, queue = "allow", None, NOTHING_MATCHED, None
+        else:
+            action, name, why = first.action, winner.name, _why(winner, first)
+            # What a removal has settled is looked at only if its own rule asks for it.
+            queue = winner.queue if winner.settles or queued is None else queued.queue
+        if undecided:
+            why = f"{why} {len(undecided)} could not be decided."
+        return Verdict(
+            action=action, winner=name, why=why, queue=queue, hits=hits, undecided=undecided, signals=reading.runs,
+            bundle=self._hash,
+        )  # fmt: skip
 
     def observe(self, event: Event) -> None:
         """Feed the windows with an event that was decided before. Raises UnknownEventType."""
@@ -127,29 +159,6 @@ class Engine:
         other.windows, other.labels = self.windows.fresh(), Labels()
         return other
 
-    def _hit(self, policy: Policy, rule: Rule, reading: Reading) -> Hit:
-        """Walk a rule that matched again, to say what it saw."""
-        seen = _Watch(reading, policy.key)
-        _ask(rule.when[reading.event.type], seen)
-        for path, _ in template_paths(rule.then.reason):
-            _ask_path(path, seen)
-        values = {".".join(parts): shorten(to_json(value)) for parts, value in seen.values.items()}
-        then = rule.then
-        label = then.label
-        return Hit(
-            policy=policy.key,
-            rule=rule.id,
-            rule_hash=rule.hash,
-            mode=_mode(policy, rule, reading.event),
-            action=then.action,
-            reason=fill(then.reason, {path: _words(value) for path, value in values.items()}),
-            queue=then.queue,
-            strike=then.strike,
-            seconds=then.seconds,
-            label=LabelEffect(name=label.name, on=label.on, seconds=label.seconds) if label else None,
-            values=values,
-        )
-
     def _set_labels(self, hits: list[Hit], reading: Reading) -> None:
         """After all rules, so that no rule sees what another one of the same event did."""
         for hit in hits:
@@ -161,71 +170,24 @@ class Engine:
                 ends = Timestamp(int(reading.now) + seconds * SECOND) if seconds is not None else None
                 self.labels.set(*entity, hit.label.name, ends)
 
-    def _verdict(self, hits: list[Hit], undecided: list[Undecided], reading: Reading) -> Verdict:
-        active = [hit for hit in hits if hit.mode != "shadow"]
-        ranked = sorted(active, key=self._rank)
-        winner = ranked[0] if ranked else None
-        return Verdict(
-            action=winner.action if winner else "allow",
-            winner=f"{winner.policy}/{winner.rule}" if winner else None,
-            why=self._why(winner, undecided),
-            queue=_queue(ranked),
-            hits=hits,
-            undecided=undecided,
-            signals=reading.runs,
-            bundle=self.bundle.hash,
-        )
 
-    def _rank(self, hit: Hit) -> tuple[int, int]:
-        """Strongest action first, then the gravest policy; the order of files and rules settles the rest."""
-        severity = self._policies[hit.policy].severity
-        return -ACTIONS.index(hit.action), -SEVERITIES.index(severity)
-
-    def _why(self, winner: Hit | None, undecided: list[Undecided]) -> str:
-        open_rules = f" {len(undecided)} could not be decided." if undecided else ""
-        if winner is None:
-            return f"No rule matched.{open_rules}"
-        title = self._policies[winner.policy].title
-        because = winner.reason or ", ".join(f"{path} = {_words(value)}" for path, value in winner.values.items())
-        return f"{title}: {because.rstrip('.')}.{open_rules}" if because else f"{title}.{open_rules}"
+def _why(winner: Explanation, hit: Hit) -> str:
+    because = hit.reason or ", ".join([f"{path} = {words(value)}" for path, value in hit.values.items()])
+    return f"{winner.title}: {because.rstrip('.')}." if because else f"{winner.title}."
 
 
-class _Watch:
-    """Reads through a Reading and remembers what was seen. Lists are left out: their entries are not the event's."""
-
-    def __init__(self, reading: Reading, policy: str) -> None:
-        self.reading, self.policy = reading, policy
-        self.values: dict[Parts, Any] = {}
-
-    def read(self, parts: Parts) -> Any:
-        if parts[0] == "lists":
-            return self.reading.read(parts)
-        self.reading.policy = self.policy
-        value = self.values[parts] = self.reading.read(parts)
-        return value
-
-    def present(self, parts: Parts) -> bool:
-        return self.reading.present(parts)
-
-
-def _ask(tree: Node, watch: _Watch) -> None:
-    """The values that led to a match are in `watch` afterwards; that it matches is known."""
-    evaluate(tree, watch)
-
-
-def _ask_path(path: str, watch: _Watch) -> None:
-    """A path of the reason that has no value is shown as `unknown`; the match does not depend on it."""
-    try:
-        watch.read(tuple(path.split(".")))
-    except Fault:
-        return
-
-
-def _queue(ranked: list[Hit]) -> str | None:
-    """Where a person should look. What a removal or more has settled is looked at only if its own rule asks for it."""
-    if ranked and ACTIONS.index(ranked[0].action) >= ACTIONS.index("remove"):
-        return ranked[0].queue
-    return next((hit.queue for hit in ranked if hit.queue), None)
+def _retried(
+    rules: RuleSet, matched: list[int], retries: list[int], reading: Reading
+) -> tuple[list[int], list[Undecided]]:
+    """What matched, with the rules that had to be asked exactly, and those that even so could not be decided."""
+    found, undecided = set(matched), []
+    for position in sorted(set(retries) - found):
+        outcome = _ask_exactly(*rules.rules[position], reading)
+        if isinstance(outcome, Undecided):
+            undecided.append(outcome)
+        elif outcome:
+            found.add(position)
+    return list(found), undecided
 
 
 def _ask_exactly(policy: Policy, rule: Rule, reading: Reading) -> bool | Undecided:
@@ -241,18 +203,3 @@ def _ask_exactly(policy: Policy, rule: Rule, reading: Reading) -> bool | Undecid
     if type(value) is not bool:
         return Undecided(policy=policy.key, rule=rule.id, cause="error", detail="the condition is not a boolean")
     return value
-
-
-def _mode(policy: Policy, rule: Rule, event: Event) -> str:
-    """`live`, `shadow`, or `canary`; a canary is `shadow` for actors outside its share, the same ones every time."""
-    if rule.mode != "canary":
-        return rule.mode
-    seed = f"{policy.key}/{rule.id}:{event.actor.get('id', '')}".encode("utf-8", "surrogatepass")
-    drawn = int.from_bytes(hashlib.sha256(seed).digest()[:8], "big") / 2**64
-    return "canary" if drawn < rule.share else "shadow"
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(_words, value))
-    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)

@@ -35,26 +35,38 @@ def lift(cloudevent: Mapping[str, Any]) -> Event:
 
     Raises ValueError naming the attribute when `id`, `source`, `type` or `time` is missing or malformed.
     """
-    for name in ("id", "source", "type"):
-        if not isinstance(cloudevent.get(name), str) or not cloudevent[name]:
-            raise ValueError(f"the CloudEvent attribute `{name}` must be a non-empty string")
+    event_id, source, kind = cloudevent.get("id"), cloudevent.get("source"), cloudevent.get("type")
+    if not (isinstance(event_id, str) and event_id and isinstance(source, str) and source):
+        raise _not_a_text("source" if isinstance(event_id, str) and event_id else "id")
+    if not (isinstance(kind, str) and kind):
+        raise _not_a_text("type")
     data = cloudevent.get("data") or {}
     if not isinstance(data, dict):
         raise ValueError("the CloudEvent's `data` must be a JSON object")
-    lifted: dict[str, Any] = {name: data.get(name) or {} for name in ("actor", "target", "context")}
-    for name, value in lifted.items():
-        if not isinstance(value, dict):
-            raise ValueError(f"`data.{name}` must be a JSON object")
-    rest = {name: value for name, value in data.items() if name not in lifted}
+    rest = data.copy()
+    actor, target, context = (
+        rest.pop("actor", None) or {},
+        rest.pop("target", None) or {},
+        rest.pop("context", None) or {},
+    )
+    if not (isinstance(actor, dict) and isinstance(target, dict) and isinstance(context, dict)):
+        wrong = next(name for name in ("actor", "target", "context") if not isinstance(data.get(name) or {}, dict))
+        raise ValueError(f"`data.{wrong}` must be a JSON object")
     return Event(
-        id=cloudevent["id"],
-        source=cloudevent["source"],
-        type=cloudevent["type"],
+        id=event_id,
+        source=source,
+        type=kind,
         time=parse_time(cloudevent.get("time")),
         subject=cloudevent.get("subject"),
+        actor=actor,
+        target=target,
+        context=context,
         data=rest,
-        **lifted,
     )
+
+
+def _not_a_text(name: str) -> ValueError:
+    return ValueError(f"the CloudEvent attribute `{name}` must be a non-empty string")
 
 
 def parse_time(value: object) -> datetime:
@@ -66,7 +78,7 @@ def parse_time(value: object) -> datetime:
             value = None
     try:
         if isinstance(value, datetime) and value.tzinfo is not None:
-            return value.astimezone(UTC)
+            return value if value.tzinfo is UTC else value.astimezone(UTC)
     except OverflowError:  # the first day of year 1 or the last of 9999, moved out of them by the offset
         pass
     raise ValueError("the CloudEvent attribute `time` must be an RFC 3339 time such as 2026-03-01T12:00:00Z")

@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from safehold.engine.compile.exact import read_field
 from safehold.engine.compile.faults import EvalError, Fault, Unknown
 from safehold.engine.compile.missing import MISSING
@@ -30,6 +32,10 @@ class Reading:
     """The values of one event. `policy` says whose windows `windows.x` means. `assumed` overrides paths
     (`("windows", policy, name)` for windows): examples are run with it. `feeds` is what the event puts into its windows,
     and `answers` what the store says of them; who made the Reading sets both before rules run."""
+
+    __slots__ = (
+        "_cache", "_measured", "_now", "answers", "assumed", "event", "feeds", "labels", "policy", "rules", "runs",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -164,7 +170,7 @@ class Reading:
         """Run a signal once and note how it went. Any exception is a failure of that signal, not of the engine."""
         begun, error, values = time.perf_counter_ns(), None, {}
         try:
-            values = dict(signal.run(self.event))
+            values = dict(signal.run(self._with_text()))
         except SignalFailed as failure:
             error = str(failure)
         except Exception as failure:  # a plug-in's bug must not stop the decision; it is reported in the verdict
@@ -175,6 +181,12 @@ class Reading:
             SignalRun(signal=signal.name, version=signal.version, micros=micros, error=error, values=shown)
         )
         return Unknown(f"the signal `{signal.name}` failed: {error}") if error is not None else values
+
+    def _with_text(self) -> Event:
+        """The event as signals see it, its subject's text filled in."""
+        if self.event.text is None and (text := self.rules.scope.event_type.text(self.event)) is not None:
+            self.event = msgspec.structs.replace(self.event, text=text)
+        return self.event
 
     def _window(self, policy: str, name: str) -> Any:
         number = self.rules.feeding.index.get((policy, name))

@@ -1,5 +1,7 @@
 """What the engine answers: the action that won, every rule that matched with the values it saw, and what it could
 not tell. A verdict is data: nothing has been done yet when it is made.
+
+Nothing here can point at itself, so the garbage collector need not look at it (`gc=False`).
 """
 
 from typing import Any
@@ -10,7 +12,7 @@ import msgspec
 ACTIONS = ("allow", "label", "warn", "limit", "hold", "remove", "suspend", "terminate")
 
 
-class LabelEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LabelEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A label to set: `on` is `actor`, `target` or `content`; `seconds` is how long it lasts, None for ever."""
 
     name: str
@@ -18,7 +20,7 @@ class LabelEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     seconds: int | None = None
 
 
-class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A rule that matched. `values` maps each path its condition read (`windows.recipients_1h`) to what it saw."""
 
     policy: str
@@ -34,7 +36,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     values: dict[str, Any] = {}
 
 
-class Undecided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Undecided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A rule that could not decide. `cause` is `unknown` (what it needed was missing or failed) or `error`."""
 
     policy: str
@@ -43,7 +45,7 @@ class Undecided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str
 
 
-class SignalRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SignalRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A signal that was asked: its version, how long it took in microseconds, and its failure if it failed."""
 
     signal: str
@@ -53,7 +55,7 @@ class SignalRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     values: dict[str, Any] = {}
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The engine's answer to one event.
 
     `action` is the strongest action of the live rules that matched, `allow` if none did; `winner` names the rule it

@@ -287,8 +287,10 @@ _DERIVED = "derived"
 
 def _fixed_entries(held: Any) -> frozenset[str] | None:
     """The entries of a list that never changes while rules run and is asked by equality; None for any other."""
-    entries = getattr(held, "entries", None)
-    return entries if getattr(held, "kind", None) == "exact" and isinstance(entries, frozenset) else None
+    if hasattr(held, "plain"):
+        plain: frozenset[str] | None = held.plain
+        return plain
+    return held.entries if held.kind == "exact" else None
 
 
 def _threshold(test: str, value: Any, double: bool) -> Any:

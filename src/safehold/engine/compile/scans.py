@@ -66,7 +66,7 @@ class TextScan:
                     keep |= more
                     drop |= less
         for match, effects in self._sets:
-            found = match(text)
+            found = match(text.encode())
             if len(found) > 1:
                 for number in found:
                     more, less = effects[number]
@@ -81,7 +81,7 @@ class TextScan:
 
 def _sets(
     patterns: Sequence[tuple[str, Effect]],
-) -> tuple[list[tuple[Callable[[str], list[int]], list[Effect]]], list[tuple[Callable[[str], Any], Effect]]]:
+) -> tuple[list[tuple[Callable[[bytes], list[int]], list[Effect]]], list[tuple[Callable[[str], Any], Effect]]]:
     """(sets, patterns that are searched alone). What does not fit into one set is put into two."""
     if not patterns:
         return [], []
