@@ -2,6 +2,7 @@
 
 import re
 
+from safehold.engine.language import library
 from safehold.engine.language.environment import Environment
 from safehold.engine.language.problem import Problem, did_you_mean
 
@@ -11,12 +12,7 @@ _OPERATORS = {
     "_>_": ">", "_>=_": ">=", "_+_": "+", "_-_": "-", "_*_": "*", "_/_": "/", "_%_": "%", "-_": "-", "@in": "in",
     "_[_]": "[ ]",
 }  # fmt: skip
-_FUNCTIONS = (
-    "size", "contains", "startsWith", "endsWith", "matches", "duration", "timestamp", "string", "int", "uint", "double",
-    "bytes", "bool", "type", "has", "all", "exists", "exists_one", "map", "filter", "lowerAscii", "upperAscii", "trim",
-    "split", "join", "replace", "substring", "indexOf", "lastIndexOf", "charAt", "getHours", "getMinutes", "getSeconds",
-    "getMilliseconds", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getMonth", "getFullYear",
-)  # fmt: skip
+_FUNCTIONS = tuple(function.name for function in library.NAMED)
 
 
 def explain(error: str, text: str, environment: Environment) -> list[Problem]:
@@ -60,6 +56,8 @@ def _unknown_name(line: int, column: int, name: str, text: str, environment: Env
     if row[column - 1 : column] == "(":
         called = re.search(rf"{re.escape(last)}\s*$", row[: column - 1])
         column = called.start() + 1 if called else column
+        if known := library.named(name) or library.named(last):
+            return Problem(line, column, f"`{last}` does not take this", f"it is written {known.signature}")
         return Problem(line, column, f"unknown function `{name}`", did_you_mean(last, _FUNCTIONS))
     first = re.search(rf"{re.escape(name.split('.')[0])}[\w.\s]*$", row[:column])
     column = first.start() + 1 if first and "." in name else column

@@ -70,6 +70,9 @@ def operand_start(row: list[Token], end: int) -> int:
             at -= 1
         else:
             return at
+        if at > 1 and row[at - 1].text == "?" and row[at - 2].text == ".":
+            at -= 2
+            continue
         if at > 0 and row[at - 1].text == ".":
             at -= 1
             continue

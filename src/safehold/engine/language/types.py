@@ -13,11 +13,17 @@ _SIMPLE = ("bool", "int", "uint", "double", "string", "bytes", "null", "timestam
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of an object. Where it is not `required`, an expression has to ask `has(...)` before it reads it."""
+    """A field of an object. Where it is not `required`, an expression has to ask `has(...)` before it reads it.
+
+    `values` are the only texts it can have, where the schema names them; `least` and `most` are its limits as a number.
+    """
 
     type: "Type"
     required: bool = True
     description: str = ""
+    values: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def load_bundle(
         report.add_file(str(folder), "there is no such folder")
         raise PolicyProblems(report.problems)
     signals = list(installed_signals() if signals is None else signals)
-    event_types = _event_types(_files(folder / "events", folder, report), report)
+    event_types = event_types_of(folder, report)
     lists = _lists(folder, report)
     scopes = {name: Scope(kind, signals, lists) for name, kind in event_types.types.items()}
     nodes = _policy_nodes(folder, report) if policies is None else _parsed(policies, folder, report)
@@ -196,6 +196,11 @@ def _parsed(texts: Mapping[str, str], folder: Path, report: Report) -> list[Loca
         except YamlProblem as error:
             report.add_file(name, str(error), error.hint, error.line, error.column)
     return found
+
+
+def event_types_of(folder: Path, report: Report) -> EventTypes:
+    """The event types of a folder that can be read; what is wrong with the others is reported."""
+    return _event_types(_files(folder / "events", folder, report), report)
 
 
 def _policies(

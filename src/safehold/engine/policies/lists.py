@@ -18,7 +18,7 @@ from safehold.engine.policies.located import Located
 from safehold.engine.policies.problems import Report
 
 KINDS = ("exact", "domain_suffix")
-_FIELDS = ("list", "kind", "title", "description", "source", "licence", "file", "entries")
+FIELDS = ("list", "kind", "title", "description", "source", "licence", "file", "entries")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def make_list(name: str, kind: str, entries: Iterable[str], **about: str) -> Pol
 
 def read_list(node: Located, folder: Path, report: Report) -> PolicyList | None:
     """A list's declaration and its entries; None after a problem was reported."""
-    fields = Fields(node, report, "a list", _FIELDS)
+    fields = Fields(node, report, "a list", FIELDS)
     name = fields.text("list", required=True)
     kind = fields.choice("kind", KINDS, "exact")
     if not name.isidentifier():

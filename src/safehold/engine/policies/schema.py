@@ -76,9 +76,30 @@ def fields_of(schema: Mapping[str, Any], path: str) -> dict[str, Field]:
     """The fields of an object; one that may be null counts as one that may be absent."""
     required = set(schema.get("required") or ())
     return {
-        name: Field(type_of(part, f"{path}.{name}"), name in required and not _nullable(part), _description(part))
+        name: Field(
+            type_of(part, f"{path}.{name}"),
+            name in required and not _nullable(part),
+            _description(part),
+            _values(part),
+            _limit(part, "minimum"),
+            _limit(part, "maximum"),
+        )
         for name, part in (schema.get("properties") or {}).items()
     }
+
+
+def _values(schema: Any) -> tuple[str, ...]:
+    """The texts that `enum` or `const` allow; none where they allow anything else."""
+    if not isinstance(schema, Mapping):
+        return ()
+    allowed = schema["enum"] if isinstance(schema.get("enum"), list) else [schema["const"]] if "const" in schema else []
+    texts = [value for value in allowed if value is not None]
+    return tuple(texts) if all(isinstance(value, str) for value in texts) else ()
+
+
+def _limit(schema: Any, name: str) -> float | None:
+    limit = schema.get(name) if isinstance(schema, Mapping) else None
+    return limit if type(limit) in (int, float) else None
 
 
 def _nullable(schema: Any) -> bool:

@@ -8,7 +8,7 @@ from safehold.engine.language.types import Field, Type, parse_type
 from safehold.engine.policies.events import EventType
 from safehold.engine.signal import Signal
 
-_LABELS = types.object_of(
+LABELS = types.object_of(
     "labels", {name: Field(types.list_of(types.STRING)) for name in ("actor", "target", "content")}
 )
 
@@ -30,12 +30,13 @@ class Scope:
     def with_windows(self, windows: Mapping[str, Type]) -> Environment:
         """The environment of a rule: everything, and the policy's own windows."""
         fields = {name: Field(kind) for name, kind in windows.items()}
-        return Environment({**self.variables, "windows": types.object_of("windows", fields), "labels": _LABELS})
+        return Environment({**self.variables, "windows": types.object_of("windows", fields), "labels": LABELS})
 
 
 def _signal_field(signal: Signal) -> Field:
     fields = {name: Field(parse_type(text)) for name, text in signal.fields.items()}
-    return Field(types.object_of(f"signals.{signal.name}", fields))
+    about = (type(signal).__doc__ or "").strip().partition("\n")[0].rstrip(".")
+    return Field(types.object_of(f"signals.{signal.name}", fields), description=about)
 
 
 def readable(signal: Signal, event_type: EventType) -> bool:
