@@ -1,0 +1,383 @@
+"""An expression of the typed tree as an Ibis column expression over one table.
+
+`status` is what becomes of a rule: one small integer a row. Whatever has no exact form in columns becomes "ask", and only
+rows where the rest of the condition leaves it open are asked about.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import ibis
+import ibis.expr.operations as ops
+
+from safehold.engine.compile.columns.calls import CALLS
+from safehold.engine.compile.columns.cell import (
+    Cell,
+    Held,
+    absent,
+    asking,
+    column_type,
+    decided,
+    either,
+    failing,
+    is_false,
+    is_true,
+    without_value,
+)
+from safehold.engine.compile.columns.dialects import DIALECTS
+from safehold.engine.compile.exact import evaluate
+from safehold.engine.compile.faults import EvalError
+from safehold.engine.language.tree import Bind, Call, ListOf, Literal, Local, Macro, Node, Path, Present, walk
+from safehold.engine.language.types import BOOL, DURATION, TIMESTAMP, Type
+from safehold.engine.language.values import INT_MAX, INT_MIN, Duration, Timestamp
+
+#: What `status` says: the rule matches or not, or has no value, or the exact evaluator has to be asked.
+FALSE, TRUE, UNKNOWN, ERROR, ASK = range(5)
+Parts = tuple[str, ...]
+#: A macro over a list that is written down is spelt out up to this many items.
+_SPELT_OUT = 40
+#: Operations that one expression may have in a query. Databases plan long ones slowly; real conditions have a tenth.
+MOST_OPERATIONS = 2_000
+
+
+class Columns:
+    """Translates for one table. `paths` says which column holds a path's value, `presence` which one says whether an
+    object is there; `lists` are the policies' lists. `backend` is Ibis's name: `duckdb`, `polars`, `pyspark`."""
+
+    def __init__(
+        self,
+        table: Any,
+        paths: Mapping[Parts, Held],
+        *,
+        presence: Mapping[Parts, Held] | None = None,
+        lists: Mapping[str, Any] | None = None,
+        backend: str = "duckdb",
+    ) -> None:
+        self.table, self.paths, self.presence, self.lists = table, paths, presence or {}, lists or {}
+        self.dialect = DIALECTS[backend]
+        self._policy = ""
+        self._lengths: dict[Any, int] = {}
+
+    def status(self, tree: Node, policy: str = "") -> Any:
+        """FALSE, TRUE, UNKNOWN, ERROR or ASK (int8) for each row. `policy` is whose windows `windows.x` means."""
+        self._policy = policy
+        if tree.type.name != "bool":
+            return ibis.literal(ASK, "int8")
+        cell = self.cell(tree, {})
+        known = cell.value.cast("int8")
+        if not cell.nullable:
+            return known
+        branches = [(cell.value.notnull(), known)]
+        if cell.ask is not None:
+            branches.append((cell.ask, ibis.literal(ASK, "int8")))
+        if cell.unknown is not None:
+            branches.append((cell.unknown, ibis.literal(UNKNOWN, "int8")))
+        return ibis.cases(*branches, else_=ibis.literal(ERROR, "int8"))
+
+    def cell(self, node: Node, local: Mapping[str, Cell]) -> Cell:
+        """The node's columns; an expression that would be too long for a query is left to the exact evaluator."""
+        found = self._cell(node, local)
+        parts = (found.value, found.unknown, found.ask)
+        if sum(self._length(part.op()) for part in parts if part is not None) > MOST_OPERATIONS:
+            return asking(node.type)
+        return found
+
+    def _length(self, operation: Any) -> int:
+        """Operations of an expression as it is written out; what is used twice is written twice."""
+        known = self._lengths.get(operation)
+        if known is None:
+            if isinstance(operation, ops.Relation):
+                return 0
+            known = self._lengths[operation] = 1 + sum(self._length(part) for part in operation.__children__)
+        return known
+
+    def _cell(self, node: Node, local: Mapping[str, Cell]) -> Cell:
+        if isinstance(node, Call) and _constant(node):
+            try:
+                return self._literal(node.type, evaluate(node, NOTHING))
+            except EvalError:
+                return failing(node.type)
+        match node:
+            case Literal(value=value):
+                return self._literal(node.type, value)
+            case Path(parts=parts):
+                return self._path(node.type, parts)
+            case Present(parts=parts):
+                return self._present(node.type, parts)
+            case Local(name=name):
+                return local[name]
+            case Bind(name=name, value=value, body=body):
+                return self.cell(body, {**local, name: self.cell(value, local)})
+            case Macro():
+                return self._macro(node, local)
+            case Call():
+                return self._call(node, local)
+        return asking(node.type)
+
+    def _literal(self, kind: Type, value: Any) -> Cell:
+        name = column_type(kind)
+        if name is None or (isinstance(value, str) and not _storable(value)):
+            return asking(kind)
+        if isinstance(value, (Timestamp, Duration)):
+            value = int(value)
+        if type(value) is int and not INT_MIN <= value <= INT_MAX:
+            return asking(kind)
+        if type(value) is float:
+            return Cell(self.dialect.double(value), finite=value - value == 0)
+        return Cell(ibis.literal(value, name))
+
+    def _path(self, kind: Type, parts: Parts) -> Cell:
+        held = self._held(parts)
+        if held is None or column_type(kind) is None:
+            if parts[1:] == ("age",) and ("now",) in self.paths and (parts[0], "created_at") in self.paths:
+                ago = Call(
+                    DURATION,
+                    1,
+                    1,
+                    "age",
+                    (Path(TIMESTAMP, 1, 1, ("now",)), Path(TIMESTAMP, 1, 1, (parts[0], "created_at"))),
+                )
+                return self.cell(ago, {})
+            return asking(kind)
+        value = self.table[held.name]
+        return Cell(
+            value,
+            value.isnull() if held.nullable else None,
+            nullable=held.nullable,
+            finite=held.finite,
+        )
+
+    def _held(self, parts: Parts) -> Held | None:
+        return self.paths.get(("windows", self._policy, parts[1]) if parts[0] == "windows" else parts)
+
+    def _present(self, kind: Type, parts: Parts) -> Cell:
+        if parts[0] in ("windows", "labels", "lists") or parts == ("now",):
+            return Cell(ibis.literal(True))
+        if parts[1:] == ("age",):
+            parts = (parts[0], "created_at")
+        held = self.presence.get(parts)
+        if held is not None:
+            return Cell(self.table[held.name])
+        held = self.paths.get(parts)
+        if held is None or parts[0] == "signals":
+            return asking(kind)
+        return Cell(self.table[held.name].notnull() if held.nullable else ibis.literal(True))
+
+    def _call(self, node: Call, local: Mapping[str, Cell]) -> Cell:
+        function, arguments = node.function, node.arguments
+        if function in ("_&&_", "_||_"):
+            return self._junction(function, [self._condition(part, local) for part in arguments])
+        if function == "_?_:_":
+            return self._choice(node, local)
+        if function == "@in":
+            return self._membership(node, local)
+        translate = CALLS.get(function)
+        cells = [self.cell(part, local) for part in arguments]
+        if translate is None or any(cell.value is None for cell in cells):
+            return asking(node.type)
+        if any(cell.empty for cell in cells):
+            return without_value(node.type, cells)
+        return translate(self.dialect, node, cells) or asking(node.type)
+
+    def _condition(self, node: Node, local: Mapping[str, Cell]) -> Cell:
+        cell = self.cell(node, local)
+        return cell if node.type.name == "bool" else asking(BOOL)
+
+    def _junction(self, function: str, cells: list[Cell]) -> Cell:
+        value = cells[0].value
+        for cell in cells[1:]:
+            value = value & cell.value if function == "_&&_" else value | cell.value
+        return decided(value, cells, nullable=any(cell.nullable for cell in cells))
+
+    def _choice(self, node: Call, local: Mapping[str, Cell]) -> Cell:
+        condition = self._condition(node.arguments[0], local)
+        then, otherwise = (self.cell(part, local) for part in node.arguments[1:])
+        if then.value is None or node.arguments[1].type != node.arguments[2].type:
+            return asking(node.type)
+        yes, no = is_true(condition), is_false(condition)
+        value = ibis.cases((yes, then.value), (no, otherwise.value), else_=ibis.null(then.value.type()))
+        return Cell(
+            value,
+            either((condition.unknown, _only(yes, then.unknown), _only(no, otherwise.unknown))),
+            either((condition.ask, _only(yes, then.ask), _only(no, otherwise.ask))),
+            nullable=condition.nullable or then.nullable or otherwise.nullable,
+            finite=then.finite and otherwise.finite,
+        )
+
+    def _membership(self, node: Call, local: Mapping[str, Cell]) -> Cell:
+        item, container = node.arguments
+        cell = self.cell(item, local)
+        if isinstance(container, Path) and container.parts[0] == "lists":
+            return self._listed(node, cell, item.type, self.lists.get(container.parts[1]))
+        if container.type.name != "list" or item.type != container.type.parameters[0] or cell.value is None:
+            return asking(node.type)
+        if item.type.name not in ("string", "int", "bool", "timestamp", "duration"):
+            return asking(node.type)
+        if isinstance(container, ListOf):
+            return self._one_of(cell, [self.cell(part, local) for part in container.items])
+        held = self.cell(container, local)
+        if held.value is None:
+            return asking(node.type)
+        cells = [cell, held]
+        if cell.empty or held.empty:
+            return without_value(node.type, cells)
+        return self._where_all(held.value.contains(cell.value), cells)
+
+    def _one_of(self, cell: Cell, items: list[Cell]) -> Cell:
+        """`x in [a, b]`: every item is needed, as CEL makes the list before it looks into it."""
+        cells = [cell, *items]
+        if any(each.value is None for each in cells):
+            return asking(BOOL)
+        if any(each.empty for each in cells):
+            return without_value(BOOL, cells)
+        found = ibis.literal(False)
+        if items:
+            found = cell.value.isin([each.value for each in items])
+        return self._where_all(found, cells)
+
+    def _where_all(self, value: Any, cells: list[Cell]) -> Cell:
+        """`value`, NULL where one of the cells is."""
+        missing = absent(cells)
+        if missing is not None:
+            value = ibis.cases((missing, ibis.null("boolean")), else_=value)
+        return Cell(
+            value,
+            either(cell.unknown for cell in cells),
+            either(cell.ask for cell in cells),
+            nullable=missing is not None,
+        )
+
+    def _listed(self, node: Call, cell: Cell, kind: Type, held: Any) -> Cell:
+        """`x in lists.y`: exact lists are in the query, or beside it as a table where they are long."""
+        entries = exact_entries(held)
+        if entries is None or kind.name != "string" or cell.value is None or not all(map(_storable, entries)):
+            return asking(node.type)
+        if cell.empty:
+            return without_value(node.type, [cell])
+        if len(entries) <= IN_THE_QUERY:
+            found = cell.value.isin(sorted(entries)) if entries else ibis.literal(False)
+        elif self.dialect.semi_joins:
+            found = cell.value.isin(ibis.memtable({"entry": sorted(entries)}).entry)
+        else:
+            return asking(node.type)
+        return self._where_all(found, [cell])
+
+    def _macro(self, node: Macro, local: Mapping[str, Cell]) -> Cell:
+        if node.kind not in ("all", "exists", "exists_one") or node.condition is None or node.second is not None:
+            return asking(node.type)
+        if isinstance(node.over, ListOf) and len(node.over.items) <= _SPELT_OUT:
+            return self._spelt_out(node, [self.cell(item, local) for item in node.over.items], local)
+        over = self.cell(node.over, local) if node.over.type.name == "list" else None
+        if over is None or over.value is None or over.empty or not self.dialect.lambdas or node.kind == "exists_one":
+            return asking(node.type)
+        return self._over_column(node, over, local)
+
+    def _spelt_out(self, node: Macro, items: list[Cell], local: Mapping[str, Cell]) -> Cell:
+        """As the chain of `&&` or `||` that the macro is, over a list whose items all have to have values."""
+        if any(item.value is None for item in items):
+            return asking(node.type)
+        if not items:
+            return Cell(ibis.literal(node.kind == "all"))
+        condition = node.condition
+        bodies = [self._condition(condition, {**local, node.variable: item}) for item in items] if condition else []
+        if node.kind == "exists_one":
+            if any(body.empty for body in bodies):
+                return without_value(BOOL, [*items, *bodies])
+            hits = bodies[0].value.cast("int64")
+            for body in bodies[1:]:
+                hits = hits + body.value.cast("int64")
+            return self._where_all(hits == 1, [*items, *bodies])
+        found = self._junction("_&&_" if node.kind == "all" else "_||_", bodies)
+        missing = absent(items)
+        if missing is None:
+            return found
+        value = ibis.cases((missing, ibis.null("boolean")), else_=found.value)
+        return Cell(
+            value,
+            either((*(item.unknown for item in items), _only(~missing, found.unknown))),
+            either((*(item.ask for item in items), _only(~missing, found.ask))),
+            nullable=True,
+        )
+
+    def _over_column(self, node: Macro, over: Cell, local: Mapping[str, Cell]) -> Cell:
+        """Over a list that the table holds: how many of its items decide it, and how many leave it open."""
+        item = node.over.type.parameters[0]
+        if column_type(item) is None or node.condition is None or _has_tables(node.condition, self.lists):
+            return asking(node.type)
+        condition = node.condition
+
+        def body(value: Any) -> Cell:
+            return self._condition(condition, {**local, node.variable: Cell(value)})
+
+        example = body(ibis.null(column_type(item)))
+        decisive = node.kind == "exists"
+
+        def count(test: Any) -> Any:
+            return over.value.filter(test).length() > 0
+
+        settled = count(lambda value: is_true(body(value)) if decisive else is_false(body(value)))
+        branches = [(settled, ibis.literal(decisive))]
+        if over.nullable:
+            branches.insert(0, (over.value.isnull(), ibis.null("boolean")))
+        nullable = over.nullable or example.nullable
+        if example.nullable:
+            branches.append((count(lambda value: body(value).value.isnull()), ibis.null("boolean")))
+        value = ibis.cases(*branches, else_=ibis.literal(not decisive))
+        unknown = None if example.unknown is None else count(lambda value: body(value).unknown).fill_null(False)
+        ask = None if example.ask is None else count(lambda value: body(value).ask).fill_null(False)
+        open_ = value.isnull()
+        return Cell(
+            value,
+            either((over.unknown, _only(open_, unknown))),
+            either((over.ask, _only(open_, ask))),
+            nullable=nullable,
+        )
+
+
+#: Entries of a list that are written into the query itself.
+IN_THE_QUERY = 2_000
+
+
+class _Nothing:
+    """What a constant reads."""
+
+    def read(self, parts: Parts) -> Any:
+        raise LookupError(parts)
+
+    def present(self, parts: Parts) -> bool:
+        raise LookupError(parts)
+
+
+NOTHING = _Nothing()
+
+
+def _constant(node: Node) -> bool:
+    """Calls of literals, lists of them, and of each other."""
+    return all(isinstance(part, (Literal, Call, ListOf)) for part in walk(node))
+
+
+def exact_entries(held: Any) -> frozenset[str] | None:
+    """The entries of a list that is asked by equality alone; None for any other."""
+    if getattr(held, "kind", None) != "exact":
+        return None
+    entries = getattr(held, "entries", None)
+    return entries if isinstance(entries, frozenset) else None
+
+
+def _only(where: Any, condition: Any) -> Any:
+    return None if condition is None else where & condition
+
+
+def _storable(text: str) -> bool:
+    """Whether a text can be a literal of SQL on every engine: no NUL, no half of a surrogate pair."""
+    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _has_tables(node: Node, lists: Mapping[str, Any]) -> bool:
+    """Whether an expression asks a list that would have to be a table of its own."""
+    return any(
+        isinstance(part, Path)
+        and part.parts[0] == "lists"
+        and len(exact_entries(lists.get(part.parts[1])) or ()) > IN_THE_QUERY
+        for part in walk(node)
+    )

@@ -1,0 +1,83 @@
+"""Two engines for history, one answer: Ibis on DuckDB and on Polars against the exact evaluator, row by row.
+
+Unknown values, errors, NaN, infinities, Unicode, the edges of 64 bits, times. Many expressions over one table at once, as
+history does it. What columns have no exact form for has to say so (`ASK`) and never anything wrong.
+"""
+
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from safehold.engine.language.check import check
+from safehold.engine.language.environment import Environment
+from safehold.engine.language.problem import ExpressionProblems
+from safehold.engine.language.tree import Node
+from safehold.engine.language.values import Duration, Timestamp, converter
+from tests.cases import CASES
+from tests.language.evaluation import same
+from tests.properties.columns import ASK, Engine, expected, table
+from tests.properties.expressions import VARIABLES, activations, core_expressions, expressions
+
+ENVIRONMENT = Environment(VARIABLES)
+#: A failure names its expression and its row, so that there is nothing to shrink among hundreds of them.
+NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
+
+
+def _checked(texts: list[str]) -> list[tuple[str, Node]]:
+    trees = []
+    for text in texts:
+        try:
+            trees.append((text, check(text, ENVIRONMENT, guards=False)))
+        except ExpressionProblems as refused:
+            assert any("bad pattern" in problem.message for problem in refused.problems), (text, refused)
+    return trees
+
+
+def _as_read(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value if name == "x" else converter(VARIABLES[name])(value) for name, value in values.items()}
+
+
+def _agree(backend: str, trees: list[tuple[str, Node]], rows: list[dict[str, Any]]) -> set[str]:
+    """The expressions that had ASK among their answers."""
+    engine = Engine(backend, table(rows))
+    asked = set()
+    outcomes = engine.outcomes([tree for _, tree in trees])
+    for (text, tree), answers in zip(trees, outcomes, strict=True):
+        for row, (status, value) in zip(rows, answers, strict=True):
+            if status == ASK:
+                asked.add(text)
+                continue
+            wanted, result = expected(tree, row)
+            assert status == wanted, (backend, text, row, status, wanted, result)
+            assert same(_as(value, result), result), (backend, text, row, value, result)
+    return asked
+
+
+def _as(value: Any, result: Any) -> Any:
+    """Columns keep times as integers."""
+    return type(result)(value) if isinstance(result, (Timestamp, Duration)) and type(value) is int else value
+
+
+@pytest.mark.parametrize("backend", ["duckdb", "polars"])
+@settings(max_examples=10 * CASES, phases=NO_SHRINKING)
+@given(
+    texts=st.lists(expressions(depth=3), min_size=12, max_size=20),
+    rows=st.lists(activations(), min_size=8, max_size=16),
+)
+def test_columns_say_what_the_engine_says_or_ask_it(backend: str, texts: list[str], rows: list[dict[str, Any]]) -> None:
+    _agree(backend, _checked(texts), [_as_read(row) for row in rows])
+
+
+@pytest.mark.parametrize("backend", ["duckdb", "polars"])
+@settings(max_examples=10 * CASES, phases=NO_SHRINKING)
+@given(
+    texts=st.lists(core_expressions(depth=4), min_size=12, max_size=20),
+    rows=st.lists(activations(), min_size=8, max_size=16),
+)
+def test_the_scalar_core_is_answered_by_columns_alone(
+    backend: str, texts: list[str], rows: list[dict[str, Any]]
+) -> None:
+    asked = _agree(backend, _checked(texts), [_as_read(row) for row in rows])
+    assert not asked
