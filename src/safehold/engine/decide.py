@@ -145,7 +145,7 @@ class Engine:
             why = f"{why} {len(undecided)} could not be decided."
         return Verdict(
             action=action, winner=name, why=why, queue=queue, hits=hits, undecided=undecided, signals=reading.runs,
-            bundle=self._hash,
+            bundle=self._hash, lists={held.name: held.version for held in reading.rules.managed},
         )  # fmt: skip
 
     def observe(self, event: Event) -> None:
@@ -172,7 +172,8 @@ class Engine:
 
 
 def _why(winner: Explanation, hit: Hit) -> str:
-    because = hit.reason or ", ".join([f"{path} = {words(value)}" for path, value in hit.values.items()])
+    seen = [f"{path} = {words(value)}" for path, value in hit.values.items()] if not hit.reason else []
+    because = hit.reason or ", ".join(seen + [f"{match.entry} is in lists.{match.list}" for match in hit.matches])
     return f"{winner.title}: {because.rstrip('.')}." if because else f"{winner.title}."
 
 

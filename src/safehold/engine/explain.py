@@ -5,6 +5,7 @@ the exact evaluator, which notes what it reads on the way. Who calls: `Engine.co
 """
 
 import hashlib
+from collections.abc import Iterator
 from operator import attrgetter
 from typing import Any
 
@@ -15,6 +16,7 @@ from safehold.engine.compile.reads import ROOTS
 from safehold.engine.event import Event
 from safehold.engine.language.tree import Bind, Call, Macro, Node, Path, walk
 from safehold.engine.language.values import to_json
+from safehold.engine.lists.entry import Match
 from safehold.engine.policies.actions import fill, template_paths
 from safehold.engine.policies.model import SEVERITIES, Policy, Rule
 from safehold.engine.policies.scope import Scope
@@ -39,11 +41,13 @@ class Explanation:
         self._label = LabelEffect(name=label.name, on=label.on, seconds=label.seconds) if label else None
         paths = _read_for_certain(self._tree)
         self._fields = [_Field(parts, scope) for parts in paths] if paths is not None else None
+        self._memberships = list(_memberships(self._tree))
         self._asked = [tuple(path.split(".")) for path, _ in template_paths(then.reason)]
 
     def hit(self, reading: Reading) -> Hit:
         """The match, for an event for which the rule holds."""
-        values, then, rule = self._values(reading), self._rule.then, self._rule
+        matches: list[Match] = []
+        values, then, rule = self._values(reading, matches), self._rule.then, self._rule
         reason = then.reason
         if self._asked:
             reason = fill(reason, {path: words(value) for path, value in values.items()})
@@ -59,16 +63,21 @@ class Explanation:
             seconds=then.seconds,
             label=self._label,
             values=values,
+            matches=matches,
         )
 
-    def _values(self, reading: Reading) -> dict[str, Any]:
+    def _values(self, reading: Reading, matches: list[Match]) -> dict[str, Any]:
         reading.policy = self._policy.key
         if self._fields is None or reading.assumed:
-            watch = _Watch(reading)
+            watch = _Watch(reading, matches)
             evaluate(self._tree, watch)
             values = {".".join(parts): shorten(to_json(value)) for parts, value in watch.values.items()}
         else:
             values = {field.text: field.shown(reading) for field in self._fields}
+            for item, name in self._memberships:
+                match = reading.rules.lists[name].match(evaluate(item, reading), reading.now)
+                if match is not None:
+                    matches.append(match)
         for parts in self._asked:
             if ".".join(parts) not in values and parts[0] != "lists":
                 try:
@@ -99,16 +108,17 @@ class _Field:
 
 
 class _Watch:
-    """Reads through a Reading and remembers what was seen. Lists are left out: their entries are not the event's."""
+    """Reads through a Reading and remembers what was seen; of lists, the entries that matched go to `matches`."""
 
-    def __init__(self, reading: Reading) -> None:
-        self.reading = reading
+    def __init__(self, reading: Reading, matches: list[Match]) -> None:
+        self.reading, self.matches = reading, matches
         self.values: dict[Parts, Any] = {}
 
     def read(self, parts: Parts) -> Any:
         value = self.reading.read(parts)
-        if parts[0] != "lists":
-            self.values[parts] = value
+        if parts[0] == "lists":
+            return value.noting(self.matches)
+        self.values[parts] = value
         return value
 
     def present(self, parts: Parts) -> bool:
@@ -127,6 +137,15 @@ def _read_for_certain(tree: Node) -> list[Parts] | None:
             if isinstance(node, Path) and node.parts[0] != "lists":
                 found[node.parts] = None
     return list(found)
+
+
+def _memberships(tree: Node) -> Iterator[tuple[Node, str]]:
+    """What is looked up in which list."""
+    for node in walk(tree):
+        if isinstance(node, Call) and node.function == "@in" and isinstance(node.arguments[1], Path):
+            parts = node.arguments[1].parts
+            if parts[0] == "lists":
+                yield node.arguments[0], parts[1]
 
 
 def _canary(name: str, share: float, event: Event) -> str:

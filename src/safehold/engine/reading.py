@@ -119,7 +119,7 @@ class Reading:
             case "now":
                 return self.now
             case "lists":
-                return self.rules.lists[parts[1]]
+                return self.rules.lists[parts[1]].at(self.now)
             case "signals":
                 return read_field(kind, self._signal(parts[1]).get(parts[2]), ".".join(parts))
             case "windows":

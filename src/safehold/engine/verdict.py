@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from safehold.engine.lists.entry import Match
+
 #: The actions a rule or a person can take, mildest first. The strongest that fired wins.
 ACTIONS = ("allow", "label", "warn", "limit", "hold", "remove", "suspend", "terminate")
 
@@ -21,7 +23,8 @@ class LabelEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A rule that matched. `values` maps each path its condition read (`windows.recipients_1h`) to what it saw."""
+    """A rule that matched. `values` maps each path its condition read (`windows.recipients_1h`) to what it saw; `matches`
+    are the entries of lists that it found, with where they come from."""
 
     policy: str
     rule: str
@@ -34,6 +37,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     seconds: int | None = None
     label: LabelEffect | None = None
     values: dict[str, Any] = {}
+    matches: list[Match] = []
 
 
 class Undecided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -60,7 +64,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `action` is the strongest action of the live rules that matched, `allow` if none did; `winner` names the rule it
     came from (`policy/rule`); `queue` is where a person should look at it, if anybody should. Rules in `shadow` mode
-    (and actors outside a canary's share) are in `hits` with `mode` `shadow` and never win.
+    (and actors outside a canary's share) are in `hits` with `mode` `shadow` and never win. `lists` says which version of
+    each managed list the rules were asked with; lists in files are part of the bundle.
     """
 
     action: str
@@ -71,3 +76,4 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     undecided: list[Undecided]
     signals: list[SignalRun]
     bundle: str
+    lists: dict[str, str] = {}

@@ -9,9 +9,9 @@ from safehold.engine.language import types
 from safehold.engine.language.complete import infer
 from safehold.engine.language.environment import Environment
 from safehold.engine.language.types import Field, Type
+from safehold.engine.lists.entry import KINDS as LIST_KINDS
 from safehold.engine.policies.events import EventTypes
 from safehold.engine.policies.lists import FIELDS as LIST_FIELDS
-from safehold.engine.policies.lists import KINDS as LIST_KINDS
 from safehold.engine.policies.scope import LABELS, Scope
 from safehold.engine.policies.vocabulary import TABLES, Entry, Table
 from safehold.engine.windows import kinds

@@ -284,8 +284,9 @@ class Emitter:
         """`in` as Python's, for lists of policies and where item and elements are texts or integers alike."""
         if isinstance(container, Path) and container.parts[0] == "lists" and item.type.name == "string":
             held = self.lists[container.parts[1]]
-            entries = self.bind("list", held.name, held.entries if held.kind == "exact" else held)
-            return compare(self.certain(item, local), ast.In(), entries)
+            if held.plain is not None:
+                return compare(self.certain(item, local), ast.In(), self.bind("list", held.name, held.plain))
+            return call(self.bind("list", held.name, held.holds), self.certain(item, local), name("reading"))
         if container.type.name != "list" or item.type != container.type.parameters[0]:
             return None
         if item.type.name not in ("string", "int", "bytes"):

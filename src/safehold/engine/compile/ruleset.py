@@ -11,7 +11,7 @@ puts into the windows is another function, `compile.feeding`.
 """
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from safehold.engine.compile.atoms import operands
@@ -39,6 +39,9 @@ class RuleSet:
             for rule in policy.rules
             if kind in rule.when and rule.mode not in ("draft", "retired")
         ]
+        trees = [rule.when[kind] for _, rule in self.rules]
+        #: The lists that rules of this type ask and that change while the engine lives.
+        self.managed = tuple(lists[part] for part in sorted(_lists_of(trees)) if lists[part].managed)
         #: What a Reading loads by number, for both functions.
         self.lazies: list[tuple[str, Parts]] = []
         self.feeding = Feeding(scope, policies, lists, self.lazies)
@@ -123,6 +126,11 @@ def _loads(reads: Reads, node: Node) -> list[ast.stmt]:
     """Load what the condition reads for certain into its variable."""
     variables = [reads.variable(parts) for parts in dict.fromkeys(path.parts for path in _certain_reads(node))]
     return [reads.load(variable) for variable in variables if variable.startswith("s")]
+
+
+def _lists_of(trees: Iterable[Node]) -> set[str]:
+    paths = (node.parts for tree in trees for node in walk(tree) if isinstance(node, Path))
+    return {parts[1] for parts in paths if parts[0] == "lists"}
 
 
 def _certain_reads(node: Node) -> list[Path]:

@@ -12,8 +12,9 @@ from importlib.metadata import entry_points
 from pathlib import Path, PurePosixPath
 
 from safehold.engine.language.types import parse_type
+from safehold.engine.lists.policy_list import PolicyList
 from safehold.engine.policies.events import EventType, EventTypes, read_event_type
-from safehold.engine.policies.lists import PolicyList, read_list
+from safehold.engine.policies.lists import read_list
 from safehold.engine.policies.located import MAX_BYTES, Located, YamlProblem, parse_yaml, read_yaml
 from safehold.engine.policies.model import Bundle, Policy
 from safehold.engine.policies.problems import PolicyProblems, Report

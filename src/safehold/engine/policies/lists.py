@@ -1,67 +1,48 @@
-"""Lists: what `x in lists.phishing` asks. Declared in `policies/lists/*.yaml`, their entries beside them.
+"""Reading the declaration of a list: `policies/lists/*.yaml`, its entries there or in a file beside it.
 
 list: phishing
-kind: domain_suffix        # or exact
+kind: domain_suffix        # exact, cidr, regex_set or hash
 title: Domains reported for phishing
 source: https://example.org/feed
 licence: CC0-1.0
-file: phishing.txt         # one entry a line, # begins a comment; or `entries: [...]` here
+managed: true              # people change it in the console and at the shell; these entries are always part of it
+file: phishing.txt         # text, CSV, JSON, hosts, STIX, MISP or ThreatExchange; or `entries: [...]` here
 """
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from safehold.engine.lists.entry import KINDS, BadEntry, Entry
+from safehold.engine.lists.policy_list import PolicyList
+from safehold.engine.lists.table import make_table
+from safehold.engine.lists.values import normal
 from safehold.engine.policies.fields import Fields
 from safehold.engine.policies.located import Located
 from safehold.engine.policies.problems import Report
 
-KINDS = ("exact", "domain_suffix")
-FIELDS = ("list", "kind", "title", "description", "source", "licence", "file", "entries")
+FIELDS = ("list", "kind", "title", "description", "source", "licence", "managed", "fold", "file", "entries")
+ENTRY_FIELDS = ("value", "allow", "expires", "added", "source", "note")
+#: Problems of one file that are told; a wrong file has as many as it has lines.
+_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyList:
-    """`item in list`: for `exact` whether the text is an entry; for `domain_suffix` whether the domain or one above it is.
+class _Declared:
+    """What every entry of a list is brought into form with."""
 
-    `mail.example.co.uk` is in a suffix list that has `example.co.uk`; case and a final dot do not matter.
-    """
-
-    name: str
     kind: str
-    entries: frozenset[str]
-    title: str = ""
-    source: str = ""
-    licence: str = ""
-    is_policy_list = True
-
-    def __contains__(self, item: object) -> bool:
-        if not isinstance(item, str):
-            return False
-        if self.kind == "exact":
-            return item in self.entries
-        domain = item.lower().rstrip(".")
-        while domain:
-            if domain in self.entries:
-                return True
-            domain = domain.partition(".")[2]
-        return False
-
-    def digest(self) -> str:
-        """SHA-256 of the kind and the sorted entries."""
-        body = "\n".join((self.kind, *sorted(self.entries)))
-        return hashlib.sha256(body.encode()).hexdigest()
+    fold: bool
+    report: Report
 
 
-def make_list(name: str, kind: str, entries: Iterable[str], **about: str) -> PolicyList:
-    """A list from entries; domains are brought to lower case without a final dot."""
+def make_list(name: str, kind: str, entries: Iterable[str], *, fold: bool = False) -> PolicyList:
+    """A list from texts, for scripts and tests. Raises BadEntry, and ValueError for a kind that there isn't."""
     if kind not in KINDS:
         raise ValueError(f"`{kind}` is not a kind of list; one of: {', '.join(KINDS)}")
-    clean = (entry.strip() for entry in entries)
-    if kind == "domain_suffix":
-        clean = (entry.lower().strip(".").removeprefix("*.") for entry in clean)
-    return PolicyList(name, kind, frozenset(entry for entry in clean if entry), **about)
+    rows = (Entry(value=normal(kind, entry, fold)) for entry in entries)
+    return PolicyList(name, make_table(kind, rows, fold=fold))
 
 
 def read_list(node: Located, folder: Path, report: Report) -> PolicyList | None:
@@ -69,25 +50,112 @@ def read_list(node: Located, folder: Path, report: Report) -> PolicyList | None:
     fields = Fields(node, report, "a list", FIELDS)
     name = fields.text("list", required=True)
     kind = fields.choice("kind", KINDS, "exact")
+    fold, managed = _flag(fields, "fold"), _flag(fields, "managed")
     if not name.isidentifier():
         if name:
             report.add(
                 fields.values["list"], f"`{name}` cannot be written as lists.{name}", "letters, digits and _ only"
             )
         return None
-    entries = [str(part.value) for part in fields.texts("entries")]
+    if fold and kind != "exact":
+        report.add(fields.values["fold"], "`fold` is for lists of kind `exact`", "write (?i) into a pattern")
+    declared = _Declared(kind, fold and kind == "exact", report)
+    entries = _entries_here(fields, declared)
     if file := fields.get("file"):
-        path = folder / str(file.value)
-        if not path.resolve().is_relative_to(folder.resolve()):
-            report.add(file, "the file must be beside the list's declaration")
-        elif not path.is_file():
-            report.add(file, f"there is no file {file.value}")
-        else:
-            lines = path.read_text(encoding="utf-8").splitlines()
-            entries += [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    elif "entries" not in fields.values:
-        report.add(node, "a list needs `entries` or `file`")
-    return make_list(
-        name, kind, entries,
-        title=fields.text("title"), source=fields.text("source"), licence=fields.text("licence"),
+        entries += _entries_of_file(file, folder, declared)
+    elif "entries" not in fields.values and not managed:
+        report.add(node, "a list needs `entries` or `file`", "or `managed: true`, to keep its entries in the database")
+    return PolicyList(
+        name, make_table(kind, entries, fold=declared.fold), managed=managed, title=fields.text("title"),
+        source=fields.text("source"), licence=fields.text("licence"), description=fields.text("description"),
     )  # fmt: skip
+
+
+def _flag(fields: Fields, name: str) -> bool:
+    found = fields.get(name)
+    if found is not None and not isinstance(found.value, bool):
+        fields.report.add(found, f"`{name}` must be true or false")
+    return found is not None and found.value is True
+
+
+def _entries_here(fields: Fields, declared: _Declared) -> list[Entry]:
+    """`entries:`: texts, or mappings with a `value` and what else is known of it."""
+    found = fields.get("entries")
+    if found is None:
+        return []
+    entries = []
+    for part in found.value if isinstance(found.value, list) else [found]:
+        entry = (
+            _entry_of_mapping(part, declared) if isinstance(part.value, dict) else _entry(part, part.value, declared)
+        )
+        entries += [entry] if entry is not None else []
+    return entries
+
+
+def _entry(
+    where: Located,
+    value: object,
+    declared: _Declared,
+    *,
+    allow: bool = False,
+    expires_at: datetime | None = None,
+    added_at: datetime | None = None,
+    source: str = "",
+) -> Entry | None:
+    if not isinstance(value, str):
+        declared.report.add(where, "an entry must be a text", "put it in quotes")
+        return None
+    try:
+        normalised = normal(declared.kind, value, declared.fold)
+    except BadEntry as error:
+        declared.report.add(where, f"`{value[:80]}`: {error}")
+        return None
+    return Entry(value=normalised, allow=allow, expires_at=expires_at, added_at=added_at, source=source)
+
+
+def _entry_of_mapping(node: Located, declared: _Declared) -> Entry | None:
+    fields = Fields(node, declared.report, "an entry", ENTRY_FIELDS)
+    value = fields.need("value")
+    if value is None:
+        return None
+    return _entry(
+        value, value.value, declared, allow=_flag(fields, "allow"), expires_at=_moment(fields, "expires"),
+        added_at=_moment(fields, "added"), source=fields.text("source"),
+    )  # fmt: skip
+
+
+def _moment(fields: Fields, name: str) -> datetime | None:
+    found = fields.get(name)
+    if found is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(str(found.value))
+    except ValueError:
+        fields.report.add(found, f"`{name}` must be a date or a time", "write 2026-03-01 or 2026-03-01T12:00:00Z")
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _entries_of_file(file: Located, folder: Path, declared: _Declared) -> list[Entry]:
+    path = folder / str(file.value)
+    report = declared.report
+    if not path.resolve().is_relative_to(folder.resolve()):
+        report.add(file, "the file must be beside the list's declaration")
+        return []
+    if not path.is_file():
+        report.add(file, f"there is no file {file.value}")
+        return []
+    entries, wrong = [], 0
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        if not (text := line.strip()) or text.startswith("#"):
+            continue
+        try:
+            entries.append(Entry(value=normal(declared.kind, text, declared.fold)))
+        except BadEntry as error:
+            wrong += 1
+            if wrong <= _TOLD:
+                report.add_file(f"lists/{file.value}", f"`{text[:80]}`: {error}", line=number)
+    if wrong > _TOLD:
+        report.add_file(f"lists/{file.value}", f"{wrong - _TOLD} more entries are wrong", line=len(lines))
+    return entries

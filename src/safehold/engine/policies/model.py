@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from safehold.engine.language.tree import Node
+from safehold.engine.lists.policy_list import PolicyList
 from safehold.engine.policies import vocabulary
 from safehold.engine.policies.events import EventTypes
-from safehold.engine.policies.lists import PolicyList
 
 SEVERITIES = vocabulary.SEVERITIES
 MODES = vocabulary.MODES

@@ -1,0 +1,145 @@
+"""An exact index over millions of keys in little more room than the keys: what texts, domains and digests are asked by.
+
+Keys lie one after the other, a line each, in buckets by their CRC-32; a lookup is one search for the line within its
+bucket of one or two. Positions count the lines. CRC-32 is no secret, so somebody could make many keys for one bucket: those
+beyond a few dozen lie behind the last bucket, and a dict finds them.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Protocol
+from zlib import crc32
+
+#: Lines a bucket has, between half of it and all of it on average, and at most; and buckets whose lines are counted together.
+_USUAL, _MOST, _GROUP = 2, 32, 16
+
+Columns = dict[str, "bytes | array[int]"]
+
+
+class Numbers(Protocol):
+    """An array of whole numbers, or a view of one in a file."""
+
+    def __getitem__(self, index: int, /) -> int: ...
+    def __len__(self) -> int: ...
+
+
+class Blob(Protocol):
+    """Bytes, or a file mapped into memory."""
+
+    def find(self, part: bytes, start: int, end: int, /) -> int: ...
+    def __getitem__(self, part: slice, /) -> bytes: ...
+
+
+class Texts:
+    """Byte strings one after the other; `starts` has one number more than there are strings."""
+
+    __slots__ = ("_base", "_blob", "_starts")
+
+    def __init__(self, blob: Blob, base: int, starts: Numbers) -> None:
+        self._blob, self._base, self._starts = blob, base, starts
+
+    def __getitem__(self, position: int) -> bytes:
+        return self._blob[self._base + self._starts[position] : self._base + self._starts[position + 1]]
+
+
+def pack_texts(texts: Sequence[bytes]) -> Columns:
+    starts = array("Q", [0])
+    at = 0
+    for text in texts:
+        at += len(text)
+        starts.append(at)
+    return {"blob": b"".join(texts), "starts": starts if at >= 1 << 32 else array("I", starts)}
+
+
+def line(key: bytes) -> bytes:
+    """How a key stands in the blob. No key has a line break in it."""
+    return b"\n%b\n" % key
+
+
+def _bits(count: int) -> int:
+    return (count // _USUAL).bit_length()
+
+
+def in_order(keys: Sequence[bytes]) -> tuple[list[int], int]:
+    """The numbers of the keys in the order that `pack_keys` wants them, and how many at the end are in no bucket."""
+    shift = 32 - _bits(len(keys))
+    buckets: dict[int, list[int]] = defaultdict(list)
+    for number, key in enumerate(keys):
+        buckets[crc32(line(key)) >> shift].append(number)
+    order, spilled = [], []
+    for bucket in sorted(buckets):
+        order += buckets[bucket][:_MOST]
+        spilled += buckets[bucket][_MOST:]
+    return order + spilled, len(spilled)
+
+
+def pack_keys(keys: Sequence[bytes], spilled: int) -> Columns:
+    """The arrays of an index over keys that are different and `in_order`. `starts` is where each bucket's first line begins,
+    `firsts` the position of the first key of every 16th bucket; each has a last number for the end."""
+    bits = _bits(len(keys))
+    shift = 32 - bits
+    starts, firsts = array("Q", [0]), array("I", [0])
+    at = 0
+    kept = len(keys) - spilled
+
+    def fill(until: int, position: int) -> None:
+        while len(starts) <= until:
+            if len(starts) % _GROUP == 0:
+                firsts.append(position)
+            starts.append(at)
+
+    for position in range(kept):
+        fill(crc32(line(keys[position])) >> shift, position)
+        at += len(keys[position]) + 1
+    fill(1 << bits, kept)
+    firsts.append(kept)
+    blob = b"\n" + b"".join(key + b"\n" for key in keys)
+    return {"blob": blob, "starts": starts if len(blob) >= 1 << 32 else array("I", starts), "firsts": firsts}
+
+
+class Keys:
+    """`has(line(key))`, `find(line(key))`: the key's position, or None; `self[position]` is the key."""
+
+    def __init__(self, blob: Blob, base: int, length: int, starts: Numbers, firsts: Numbers, count: int) -> None:
+        self._blob, self._base, self._starts, self._firsts = blob, base, starts, firsts
+        self._shift = 33 - (len(starts) - 1).bit_length()
+        self._kept = firsts[len(firsts) - 1]
+        self._spilled: dict[bytes, int] = {}
+        if self._kept < count:
+            rest = blob[base + starts[len(starts) - 1] + 1 : base + length].split(b"\n")
+            self._spilled = {line(key): self._kept + number for number, key in enumerate(rest[:-1])}
+        self.has = self._test()
+
+    def _test(self) -> Callable[[bytes], bool]:
+        """`find(wanted) is not None`, as a function that has all it needs at hand: it runs for every lookup."""
+        search, starts, base, shift, spilled = self._blob.find, self._starts, self._base, self._shift, self._spilled
+
+        def has(wanted: bytes) -> bool:
+            bucket = crc32(wanted) >> shift
+            if search(wanted, base + starts[bucket], base + starts[bucket + 1] + 1) < 0:
+                return wanted in spilled
+            return wanted.count(b"\n") == 2  # or it is the lines of two keys
+
+        return has
+
+    def find(self, wanted: bytes) -> int | None:
+        bucket = crc32(wanted) >> self._shift
+        base, starts = self._base, self._starts
+        found = self._blob.find(wanted, base + starts[bucket], base + starts[bucket + 1] + 1)
+        if found < 0:
+            return self._spilled.get(wanted)
+        if wanted.count(b"\n") != 2:
+            return None
+        group = bucket // _GROUP
+        return self._firsts[group] + self._blob[base + starts[group * _GROUP] : found].count(b"\n")
+
+    def __getitem__(self, position: int) -> bytes:
+        if position >= self._kept:
+            return next(key for key, at in self._spilled.items() if at == position)[1:-1]
+        firsts, starts = self._firsts, self._starts
+        group = bisect_right(firsts, position, 0, len(firsts) - 1) - 1
+        end = starts[min((group + 1) * _GROUP, len(starts) - 1)]
+        lines = self._blob[self._base + starts[group * _GROUP] + 1 : self._base + end].split(b"\n")
+        return lines[position - firsts[group]]

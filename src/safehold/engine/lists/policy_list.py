@@ -1,0 +1,199 @@
+"""The list that a policy asks: what its files say and, for a managed one, what the database says, as of a version.
+
+The engine keeps one PolicyList for as long as it lives; new contents are put in with one assignment (`contents`), between
+two events, so that one event sees one version of a list.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import msgspec
+
+from safehold.engine.lists.entry import Entry, Match, Origin
+from safehold.engine.lists.table import SMALL, Table
+
+#: Characters of an item that a match repeats: it is often a whole message that has a pattern.
+SHOWN = 300
+
+
+class Clock(Protocol):
+    """Whoever knows the event's time, in nanoseconds since 1970: the Reading of an event."""
+
+    @property
+    def now(self) -> int: ...
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """A table, and the positions in it that count no longer because a later layer says otherwise."""
+
+    table: Table
+    gone: frozenset[int] = frozenset()
+
+
+class Contents:
+    """What a list holds at one version: an immutable stack of layers."""
+
+    __slots__ = ("layers", "test", "version")
+
+    def __init__(self, layers: tuple[Layer, ...], version: str = "") -> None:
+        self.layers = tuple(layer for layer in layers if len(layer.table))
+        self.version = version
+        #: Says all there is to say of an item, where neither time nor exceptions nor later layers matter.
+        self.test: Callable[[str], bool] | None = None
+        if all(layer.table.plain and not layer.gone for layer in self.layers):
+            tests = [layer.table.has for layer in self.layers]
+            self.test = tests[0] if len(tests) == 1 else lambda item: any(test(item) for test in tests)
+
+    def __len__(self) -> int:
+        return sum(len(layer.table) - len(layer.gone) for layer in self.layers)
+
+    def holds(self, item: str, clock: Clock) -> bool:
+        return self.test(item) if self.test is not None else self.find(item, clock.now) is not None
+
+    def find(self, item: str, now: int | None) -> Entry | None:
+        """The entry that puts the item into the list, the most specific one; None if none does or an exception keeps it
+        out. Without `now` entries that have expired count."""
+        found: Entry | None = None
+        for table, gone in self._tables():
+            for position in table.all(item):
+                if position in gone or (now is not None and table.expired(position, now)):
+                    continue
+                if table.allows(position):
+                    return None
+                found = found or table.entry(position)
+        return found
+
+    def entries(self) -> Iterator[Entry]:
+        """All entries, in no order."""
+        for table, gone in self._tables():
+            for position in range(len(table)):
+                if position not in gone:
+                    yield table.entry(position)
+
+    def _tables(self) -> Iterator[tuple[Table, frozenset[int]]]:
+        return ((layer.table, layer.gone) for layer in self.layers)
+
+
+class PolicyList:
+    """`item in list` for one of the kinds; `seeds` are the entries of its files.
+
+    A managed list has the database's entries besides; until they are put in, the seeds are all it knows (`loaded`).
+    """
+
+    is_policy_list = True
+
+    def __init__(
+        self, name: str, seeds: Table, *, managed: bool = False, title: str = "", source: str = "", licence: str = "",
+        description: str = "",
+    ) -> None:  # fmt: skip
+        self.name, self.kind, self.fold = name, seeds.kind, seeds.fold
+        self.managed, self.title, self.source, self.licence = managed, title, source, licence
+        self.description = description
+        self.seeds = seeds
+        self.loaded = not managed
+        self._contents = Contents((Layer(seeds),))
+        #: The entries as a set, where looking into it is all there is to a lookup: what generated code asks directly.
+        self.plain: frozenset[str] | None = None
+        if self.kind == "exact" and not self.fold and not managed and seeds.plain and len(seeds) <= SMALL:
+            self.plain = frozenset(entry.value for entry in seeds)
+        self._bare = self.plain is not None and all(origin == Origin() for origin in seeds.origins)
+
+    @property
+    def contents(self) -> Contents:
+        return self._contents
+
+    @property
+    def version(self) -> str:
+        """Which state of the database's entries is in force; empty for a list that is all in files."""
+        return self._contents.version
+
+    def put(self, layers: tuple[Layer, ...], version: str) -> None:
+        """Let these be the database's entries from now on. Raises ValueError for a list that is not managed."""
+        if not self.managed:
+            raise ValueError(f"the list `{self.name}` is not managed: its entries are in its files")
+        self._contents = Contents((Layer(self.seeds), *layers), version)
+        self.loaded = True
+
+    def holds(self, item: Any, clock: Clock) -> bool:
+        """Whether the item is in the list at the clock's time; what is no text never is."""
+        if type(item) is not str:
+            return False
+        contents = self._contents
+        return contents.test(item) if contents.test is not None else contents.find(item, clock.now) is not None
+
+    def at(self, now: int) -> "AsOf":
+        """The list at a time, in nanoseconds since 1970: something that `in` can be asked of."""
+        return AsOf(self, now)
+
+    def match(self, item: Any, now: int | None) -> Match | None:
+        """How the item is in the list, for people to read; a long item is cut."""
+        if not isinstance(item, str):
+            return None
+        if self._bare and self.plain is not None:  # nothing more is known of an entry than that it is one
+            if item not in self.plain:
+                return None
+            return Match(list=self.name, item=_cut(item), entry=item, source=self.source)
+        contents = self._contents
+        entry = contents.find(item, now)
+        if entry is None:
+            return None
+        return Match(
+            list=self.name,
+            item=_cut(item),
+            entry=entry.value,
+            source=entry.source or self.source,
+            added_at=entry.added_at,
+            expires_at=entry.expires_at,
+            version=contents.version,
+        )
+
+    def __contains__(self, item: object) -> bool:
+        """Without regard to time: entries that have expired count."""
+        return isinstance(item, str) and self._contents.find(item, None) is not None
+
+    def __len__(self) -> int:
+        return len(self._contents)
+
+    @property
+    def entries(self) -> frozenset[str]:
+        """The values of all entries that are no exceptions."""
+        return frozenset(entry.value for entry in self._contents.entries() if not entry.allow)
+
+    def digest(self) -> str:
+        """SHA-256 of what the files say: the kind and the sorted entries. It is part of the bundle's hash."""
+        lines = sorted(map(_line, self.seeds))
+        head = [self.kind, *(["fold"] if self.fold else []), *(["managed"] if self.managed else [])]
+        return hashlib.sha256("\n".join((*head, *lines)).encode()).hexdigest()
+
+
+class AsOf:
+    """A list at one time. `found` collects the matches, for whoever explains."""
+
+    __slots__ = ("_list", "_now", "found")
+
+    is_policy_list = True
+
+    def __init__(self, policy_list: PolicyList, now: int, found: list[Match] | None = None) -> None:
+        self._list, self._now, self.found = policy_list, now, found
+
+    def noting(self, found: list[Match]) -> "AsOf":
+        """The same, adding each match to `found`."""
+        return AsOf(self._list, self._now, found)
+
+    def __contains__(self, item: object) -> bool:
+        match = self._list.match(item, self._now)
+        if match is not None and self.found is not None:
+            self.found.append(match)
+        return match is not None
+
+
+def _cut(item: str) -> str:
+    return item if len(item) <= SHOWN else item[: SHOWN - 1] + "…"
+
+
+def _line(entry: Entry) -> str:
+    """An entry as the digest sees it: its value, and what else can change an answer, only where there is something."""
+    marks = ["allow"] if entry.allow else []
+    marks += [entry.expires_at.isoformat()] if entry.expires_at else []
+    return "\t".join((entry.value, *marks))
