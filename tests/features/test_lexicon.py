@@ -73,6 +73,25 @@ def test_a_list_in_another_language_needs_a_text_said_to_be_in_it():
 
 
 @pytest.mark.parametrize(
+    ("text", "language"),
+    [("Le train a du retard", "fr"), ("Hoe gaat het vandaag", "nl"), ("Tengo dix pesos y un pedo", "es")],
+)
+def test_an_insult_that_is_an_everyday_word_of_the_texts_language_is_one_only_in_other_texts(text, language):
+    def hurts(**more):
+        return [t["term"] for t in LEXICON.run(said(text, **more))["terms"] if t["list"] in ("surge-en", "dsojevic-en")]
+
+    assert hurts()
+    assert len(hurts(data={"language": language})) < len(hurts())
+    assert not {"retard", "hoe", "pedo"} & set(hurts(context={"locale": f"{language}-XX"}))
+
+
+def test_an_everyday_word_has_to_be_in_the_list():
+    lines = ["# name: x", "# language: en", "# ordinary-in: fr blorb", "[insult 1]", "blorp"]
+    with pytest.raises(ValueError, match="`ordinary-in` names 'blorb'"):
+        WordList.parse(lines)
+
+
+@pytest.mark.parametrize(
     ("text", "category"),
     [
         ("I'll kill you", "threat"),
@@ -104,6 +123,9 @@ def test_the_shipped_phrases_name_what_they_are(text, category):
         "Nigeria and Niger are countries",
         "She is black, he is white, they are Jewish and Muslim",
         "xx see you soon",
+        "I fed the cat, and it is fed up",
+        "Viens, il est tard, le fer est chaud",
+        "U kunt hier wachten, wat een domme vraag",
     ],
 )
 def test_innocent_words_and_names_of_groups_are_not_listed(text):

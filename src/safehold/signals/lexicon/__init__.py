@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from safehold.engine.event import Event
 from safehold.signals.lexicon.lists import WordList, shipped
-from safehold.signals.lexicon.match import Match, Matcher
+from safehold.signals.lexicon.match import Entry, Match, Matcher
 from safehold.signals.reading import read
 from safehold.signals.text.normalise import normalise
 
@@ -37,12 +37,13 @@ class Lexicon:
         self.name = name
         self.version = f"1.0.0+{hashlib.sha256(repr(lists).encode()).hexdigest()[:12]}"
         self._matcher = Matcher(lists)
+        self._ordinary = {(each.name, *pair) for each in lists for pair in each.ordinary}
 
     def run(self, event: Event) -> Mapping[str, object]:
         """Find terms. `severity` is the highest found, 0 if there is none or none that hurts."""
         text, truncated = read(event)
-        languages = {"*", "en", language_of(event)}
-        matches = [m for m in self._matcher.find(normalise(text)) if m.entry.language in languages]
+        said = language_of(event)
+        matches = [m for m in self._matcher.find(normalise(text)) if self._counts(m.entry, said)]
         return {
             "count": len({(m.start, m.end) for m in matches}),
             "categories": sorted({m.entry.term.category for m in matches}),
@@ -51,6 +52,12 @@ class Lexicon:
             "terms": [_describe(m) for m in matches[:MOST]],
             "truncated": truncated or len(matches) > MOST,
         }
+
+    def _counts(self, entry: Entry, said: str | None) -> bool:
+        """Whether an entry is looked for in a text that is `said` to be in a language."""
+        if entry.language not in ("*", "en", said):
+            return False
+        return said is None or (entry.word_list, said, entry.term.text) not in self._ordinary
 
 
 def language_of(event: Event) -> str | None:

@@ -2,6 +2,7 @@
 
     # name: my-words            (what `signals.lexicon.lists` says)
     # language: en              (BCP 47; `*`: phrases that can be looked for in any text)
+    # ordinary-in: fr retard    (terms that are everyday words in another language: not looked for in texts said to be in it)
     [slur-race 3]               (category and severity, 0 to 3, of the lines below)
     a term
     another term
@@ -16,6 +17,7 @@ from importlib.resources import files
 from typing import NamedTuple, Self
 
 _HEAD = re.compile(r"#\s*(name|language|source|licence):\s*(.+)")
+_ORDINARY = re.compile(r"#\s*ordinary-in:\s*([a-z]{2,3})\s+(.+)")
 _SECTION = re.compile(r"\[([a-z][a-z-]*) ([0-3])\]")
 
 
@@ -28,21 +30,25 @@ class Term(NamedTuple):
 
 
 class WordList(NamedTuple):
-    """Terms in one language (`*`: any), under a name."""
+    """Terms in one language (`*`: any), under a name. `ordinary` are (language, term) where it is an everyday word."""
 
     name: str
     language: str
     terms: tuple[Term, ...]
+    ordinary: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def parse(cls, lines: Iterable[str], file: str = "list") -> Self:
         """Read a list. Raises ValueError naming file and line for a term without a category or a list without a name."""
         head: dict[str, str] = {}
         terms: list[Term] = []
+        ordinary: list[tuple[str, str]] = []
         section: tuple[str, int] | None = None
         for number, line in enumerate((line.strip() for line in lines), 1):
             if match := _HEAD.fullmatch(line):
                 head[match[1]] = match[2]
+            elif match := _ORDINARY.fullmatch(line):
+                ordinary += [(match[1], term.strip()) for term in match[2].split(",")]
             elif match := _SECTION.fullmatch(line):
                 section = match[1], int(match[2])
             elif line and not line.startswith("#"):
@@ -54,7 +60,10 @@ class WordList(NamedTuple):
         missing = [key for key in ("name", "language") if key not in head]
         if missing:
             raise ValueError(f"{file}: add a line '# {missing[0]}: ...'")
-        return cls(head["name"], head["language"], tuple(terms))
+        known = {term.text for term in terms}
+        if unknown := [term for _, term in ordinary if term not in known]:
+            raise ValueError(f"{file}: `ordinary-in` names {unknown[0]!r}, which is no term of the list")
+        return cls(head["name"], head["language"], tuple(terms), tuple(ordinary))
 
 
 def shipped() -> list[WordList]:
