@@ -195,7 +195,7 @@ def test_everyday_sentences_in_other_languages_are_left_alone(language):
     for number, text in enumerate(sorted(sentences)):
         data = {"actor": {"id": "u1", "created_at": "2025-01-01T00:00:00Z"}, "text": text, "content_id": f"c{number}"}
         data |= {"language": language} if number % 2 else {}
-        verdict = engine.decide(
+        verdict = engine.fresh().decide(
             lift(
                 {
                     "id": str(number),
