@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from safehold.engine.lists.entry import KINDS, BadEntry, Entry
+from safehold.engine.lists.formats import FormatError, Row, format_of, read
+from safehold.engine.lists.formats.rows import fitted
 from safehold.engine.lists.policy_list import PolicyList
 from safehold.engine.lists.table import make_table
 from safehold.engine.lists.values import normal
@@ -146,16 +148,21 @@ def _entries_of_file(file: Located, folder: Path, declared: _Declared) -> list[E
         report.add(file, f"there is no file {file.value}")
         return []
     entries, wrong = [], 0
-    lines = path.read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines, 1):
-        if not (text := line.strip()) or text.startswith("#"):
-            continue
-        try:
-            entries.append(Entry(value=normal(declared.kind, text, declared.fold)))
-        except BadEntry as error:
-            wrong += 1
-            if wrong <= _TOLD:
-                report.add_file(f"lists/{file.value}", f"`{text[:80]}`: {error}", line=number)
+    name = f"lists/{file.value}"
+    try:
+        with path.open("rb") as opened:
+            start = opened.read(4096)
+            opened.seek(0)
+            for row in read(format_of(path.name, start), opened):
+                found = fitted(row, declared.kind, declared.fold)
+                if isinstance(found, Row):
+                    entries.append(
+                        Entry(value=found.value, allow=found.allow, expires_at=found.expires_at, source=found.source)
+                    )
+                elif not found.skipped and (wrong := wrong + 1) <= _TOLD:
+                    report.add_file(name, found.message, line=found.line or 1)
+    except FormatError as error:
+        report.add_file(name, str(error), line=error.line or 1)
     if wrong > _TOLD:
-        report.add_file(f"lists/{file.value}", f"{wrong - _TOLD} more entries are wrong", line=len(lines))
+        report.add_file(name, f"{wrong - _TOLD} more entries are wrong")
     return entries
