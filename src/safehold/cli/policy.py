@@ -1,5 +1,7 @@
 """`safehold policy`: check a folder of policies and run their examples. No server, no database."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +11,7 @@ from rich.markup import escape
 
 if TYPE_CHECKING:
     from safehold.engine import Bundle, PolicyProblem
+    from safehold.engine.authoring.checking import Checked
     from safehold.engine.examples import Outcome
 
 app = typer.Typer(help="Policies: check them, run their examples.", no_args_is_help=True)
@@ -19,12 +22,60 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of policie
 
 
 @app.command()
-def check(folder: Folder = Path("policies")) -> None:
-    """Say everything that is wrong with a folder of policies, each with file, line and column.
+def check(
+    folder: Folder = Path("policies"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_sarif: Annotated[bool, typer.Option("--sarif", help="Print SARIF 2.1.0, for code hosts.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+) -> None:
+    """Say everything that is wrong with a folder of policies, and what is hardly meant, with file, line and column.
 
-    Example: safehold policy check policies
+    Exits with 0 when the folder can be used, 1 when it has errors (with --strict, also warnings), 2 for a wrong option.
+
+    Example: safehold policy check policies --strict
     """
-    bundle = load(folder)
+    from safehold.engine.authoring.checking import check_folder
+
+    if as_json and as_sarif:
+        raise typer.BadParameter("choose one of --json and --sarif")
+    checked = check_folder(folder)
+    failed = bool(checked.errors or (strict and checked.warnings))
+    if as_json or as_sarif:
+        typer.echo(_report(checked, as_sarif))
+    else:
+        _print_checked(checked)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _report(checked: "Checked", as_sarif: bool) -> str:
+    """The problems as SARIF or as JSON of our own."""
+    from safehold import __version__
+    from safehold.engine.authoring.sarif import sarif
+
+    if as_sarif:
+        return json.dumps(sarif(checked.problems, __version__), indent=2, ensure_ascii=False)
+    found = {
+        "bundle": checked.bundle.hash if checked.bundle else None,
+        "errors": len(checked.errors),
+        "warnings": len(checked.warnings),
+        "problems": [asdict(problem) for problem in checked.problems],
+    }
+    return json.dumps(found, indent=2, ensure_ascii=False)
+
+
+def _print_checked(checked: "Checked") -> None:
+    for problem in checked.problems:
+        _print_problem(problem)
+    found = {"problem": len(checked.errors), "warning": len(checked.warnings)}
+    words = ", ".join(f"{count} {name}{'s' if count != 1 else ''}" for name, count in found.items() if count)
+    if words:
+        errors.print(f"[{'red' if checked.errors else 'yellow'}]{words}[/]")
+    if checked.bundle is not None:
+        _print_bundle(checked.bundle)
+
+
+def _print_bundle(bundle: "Bundle") -> None:
     counts = {
         "policy/policies": len(bundle.policies),
         "rule/rules": sum(len(policy.rules) for policy in bundle.policies),
@@ -83,7 +134,8 @@ def untested_rules(bundle: "Bundle") -> set[str]:
 
 def _print_problem(problem: "PolicyProblem") -> None:
     place = f"{problem.file}:{problem.line}:{problem.column}"
-    errors.print(f"[bold]{escape(place)}[/bold]: [red]{escape(problem.message)}[/red]")
+    colour, code = ("red", "") if problem.severity == "error" else ("yellow", f" [dim]{problem.code}[/dim]")
+    errors.print(f"[bold]{escape(place)}[/bold]: [{colour}]{escape(problem.message)}[/]{code}")
     if problem.source:
         number = str(problem.line)
         errors.print(f"  [dim]{number} |[/dim] {escape(problem.source)}")

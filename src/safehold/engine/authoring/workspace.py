@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from safehold.engine.authoring.completing import Completion, complete_at
+from safehold.engine.authoring.lint.check import warnings
 from safehold.engine.authoring.meaning import Definition, Hover, define_at, hover_at
 from safehold.engine.language.types import Type
 from safehold.engine.policies.bundle import event_types_of, file_name, installed_signals, policy_paths
@@ -60,13 +61,16 @@ class Workspace:
             self._seen = seen
         return self._surroundings
 
-    def diagnostics(self, text: str, file: str) -> list[PolicyProblem]:
-        """Everything that is wrong with the file as it is on the screen, errors and warnings, in its order."""
-        report = Report()
+    def diagnostics(self, text: str, file: str, name: str = "") -> list[PolicyProblem]:
+        """Everything that is wrong with the file as it is on the screen, errors and warnings, in its order.
+
+        Problems call the file by its `name`; by default by its path in the folder.
+        """
+        report, name = Report(), name or file
         try:
-            node = parse_yaml(text, file)
+            node = parse_yaml(text, name)
         except YamlProblem as error:
-            report.add_file(file, str(error), error.hint, error.line, error.column)
+            report.add_file(name, str(error), error.hint, error.line, error.column, "not-yaml")
             return report.problems
         if self._kind(file) == "event type":
             read_event_type(node, report)
@@ -93,6 +97,8 @@ class Workspace:
         policy = PolicyReader(node, around.event_types, around.scopes, report).read()
         if policy is None:
             return
+        if not report.problems:
+            report.problems += warnings(policy, node, around.scopes)
         for path in policy_paths(self.folder):
             if path != Path(file).as_posix() and self._key(self.folder / path) == policy.key:
                 report.add(node, f"the policy `{policy.key}` is also in {file_name(self.folder, path)}")

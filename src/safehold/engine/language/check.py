@@ -3,6 +3,8 @@
 The policy loader calls it for every condition, window and reason template.
 """
 
+import re
+
 import re2
 
 from safehold.engine.language.environment import Environment
@@ -28,9 +30,11 @@ def check(text: str, environment: Environment, *, guards: bool = True) -> Node:
     literal patterns, durations and timestamps that would fail on every event.
     """
     if len(text) > MAX_TEXT:
-        raise ExpressionProblems([Problem(1, 1, f"the expression has more than {MAX_TEXT:,} characters")])
+        raise ExpressionProblems(
+            [Problem(1, 1, f"the expression has more than {MAX_TEXT:,} characters", code="too-large")]
+        )
     if not text.strip():
-        raise ExpressionProblems([Problem(1, 1, "the expression is empty")])
+        raise ExpressionProblems([Problem(1, 1, "the expression is empty", code="syntax")])
     try:
         checked = environment.checker.compile(text)
     except (RuntimeError, ValueError) as error:
@@ -105,5 +109,17 @@ def _hopeless(node: Node) -> list[Problem]:
         reader(literal.value)
     except ValueError as error:
         kind = "pattern" if node.function == "matches" else node.function
-        return [Problem(literal.line, literal.column, f"bad {kind}: {error}")]
+        code = "bad-pattern" if kind == "pattern" else "bad-literal"
+        return [Problem(literal.line, literal.column, f"bad {kind}: {error}", _hint(kind, literal.value), code)]
     return []
+
+
+def _hint(kind: str, text: str) -> str:
+    """What to write instead of what other regular expressions can do and RE2 cannot."""
+    if kind != "pattern":
+        return ""
+    if any(part in text for part in ("(?=", "(?!", "(?<=", "(?<!")):
+        return "RE2 cannot look ahead or behind: match it plainly, and exclude the rest with !x.matches(...)"
+    if re.search(r"\\[1-9]", text):
+        return "RE2 has no back-references such as \\1"
+    return "RE2 has no possessive or atomic groups" if "(?>" in text or re.search(r"[*+?}]\+", text) else ""

@@ -27,7 +27,9 @@ def _visit(node: Node, known: Known, variables: Mapping[str, Type], found: list[
             if missing:
                 name = ".".join(missing)
                 message = f"`{name}` may be absent from this event"
-                found.append(Problem(node.line, node.column, message, f"ask first: has({name}) && ..."))
+                found.append(
+                    Problem(node.line, node.column, message, f"ask first: has({name}) && ...", "unguarded-field")
+                )
         case Call(function="_&&_", arguments=(left, right)):
             _visit(left, known, variables, found)
             _visit(right, known | when(left, True), variables, found)
@@ -43,7 +45,7 @@ def _visit(node: Node, known: Known, variables: Mapping[str, Type], found: list[
         ):
             message = f"`{node.field}` may be absent from `{operand.type.path}`"
             if not _vouched((_key(operand), node.field), known):
-                found.append(Problem(node.line, node.column, message, "ask first with has()"))
+                found.append(Problem(node.line, node.column, message, "ask first with has()", "unguarded-field"))
             _visit(operand, known, variables, found)
         case _:
             for child in children(node):

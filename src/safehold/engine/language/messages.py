@@ -22,7 +22,11 @@ def explain(error: str, text: str, environment: Environment) -> list[Problem]:
         for line, column, message in _ERROR.findall(error)
     ]
     if "recursion" in error:
-        return [Problem(1, 1, "the expression is nested too deeply", "split it into several rules, or flatten it")]
+        return [
+            Problem(
+                1, 1, "the expression is nested too deeply", "split it into several rules, or flatten it", "too-large"
+            )
+        ]
     return list(dict.fromkeys(found)) or [Problem(1, 1, error.strip().splitlines()[0])]
 
 
@@ -34,7 +38,7 @@ def _translate(line: int, column: int, message: str, text: str, environment: Env
     if match := re.match(r"found no matching overload for '(.+?)' applied to '(.*)'", message, re.DOTALL):
         return _no_overload(line, column, match[1], match[2], environment)
     if message.startswith("Syntax error"):
-        return Problem(line, column, _syntax(message))
+        return Problem(line, column, _syntax(message), code="syntax")
     return Problem(line, column, message.removesuffix(".").replace("google.protobuf.", "").lower())
 
 
@@ -43,10 +47,12 @@ def _undefined_field(line: int, column: int, field: str, message: str, text: str
     rest = text.splitlines()[line - 1][column - 1 :] if line <= len(text.splitlines()) else ""
     column += len(rest) - len(rest.removeprefix(".").lstrip()) if rest.startswith(".") else 0
     if owner is None:
-        return Problem(line, column, f"no field `{field}` here")
+        return Problem(line, column, f"no field `{field}` here", code="unknown-name")
     hint = did_you_mean(field, owner.fields, f"{owner.path}.")
     known = ", ".join(owner.fields) or "none"
-    return Problem(line, column, f"`{owner.path}` has no field `{field}`", hint or f"its fields are: {known}")
+    return Problem(
+        line, column, f"`{owner.path}` has no field `{field}`", hint or f"its fields are: {known}", "unknown-name"
+    )
 
 
 def _unknown_name(line: int, column: int, name: str, text: str, environment: Environment) -> Problem:
@@ -57,8 +63,10 @@ def _unknown_name(line: int, column: int, name: str, text: str, environment: Env
         called = re.search(rf"{re.escape(last)}\s*$", row[: column - 1])
         column = called.start() + 1 if called else column
         if known := library.named(name) or library.named(last):
-            return Problem(line, column, f"`{last}` does not take this", f"it is written {known.signature}")
-        return Problem(line, column, f"unknown function `{name}`", did_you_mean(last, _FUNCTIONS))
+            return Problem(
+                line, column, f"`{last}` does not take this", f"it is written {known.signature}", "unknown-function"
+            )
+        return Problem(line, column, f"unknown function `{name}`", did_you_mean(last, _FUNCTIONS), "unknown-function")
     first = re.search(rf"{re.escape(name.split('.')[0])}[\w.\s]*$", row[:column])
     column = first.start() + 1 if first and "." in name else column
     root = name.split(".")[0]
@@ -67,6 +75,7 @@ def _unknown_name(line: int, column: int, name: str, text: str, environment: Env
         column,
         f"unknown name `{name}`",
         did_you_mean(root, environment.variables) or f"a condition can read: {', '.join(environment.variables)}",
+        "unknown-name",
     )
 
 

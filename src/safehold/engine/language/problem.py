@@ -7,12 +7,16 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`line` and `column` count from 1 in the expression's own text; `hint` says what to do, or is empty."""
+    """`line` and `column` count from 1 in the expression's own text; `hint` says what to do, or is empty.
+
+    `code` is a stable name of the kind of problem (`policies.codes`).
+    """
 
     line: int
     column: int
     message: str
     hint: str = ""
+    code: str = "type-mismatch"
 
 
 class ExpressionProblems(ValueError):

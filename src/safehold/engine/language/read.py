@@ -76,13 +76,13 @@ class _Reader:
                 return types.optional_of(self._type(kind.abstract_type.parameter_types[0]))
         return types.DYN
 
-    def refuse(self, expression: Any, message: str, hint: str = "") -> ExpressionProblems:
-        return ExpressionProblems([Problem(*self.place(expression.id), message, hint)])
+    def refuse(self, expression: Any, message: str, hint: str = "", code: str = "unknown-name") -> ExpressionProblems:
+        return ExpressionProblems([Problem(*self.place(expression.id), message, hint, code)])
 
     def node(self, expression: Any, scope: frozenset[str], depth: int) -> Node:
         self.count += 1
         if depth > MAX_DEPTH or self.count > MAX_NODES:
-            raise self.refuse(expression, "the expression is too large", "split it into several rules")
+            raise self.refuse(expression, "the expression is too large", "split it into several rules", "too-large")
         where = (self.type_of(expression), *self.place(expression.id))
         match expression.WhichOneof("expr_kind"):
             case "const_expr":

@@ -151,7 +151,7 @@ def _read(paths: Iterable[Path], root: Path, report: Report) -> list[Located]:
         try:
             found.append(read_yaml(path, name))
         except YamlProblem as error:
-            report.add_file(name, str(error), error.hint, error.line, error.column)
+            report.add_file(name, str(error), error.hint, error.line, error.column, "not-yaml")
     return found
 
 
@@ -195,7 +195,7 @@ def _parsed(texts: Mapping[str, str], folder: Path, report: Report) -> list[Loca
         except UnicodeEncodeError as error:
             report.add_file(name, "the file is not UTF-8", line=texts[path].count("\n", 0, error.start) + 1)
         except YamlProblem as error:
-            report.add_file(name, str(error), error.hint, error.line, error.column)
+            report.add_file(name, str(error), error.hint, error.line, error.column, "not-yaml")
     return found
 
 

@@ -20,7 +20,7 @@ class Fields:
         known = tuple(known)
         for key, value in node.items():
             if str(key.value) not in known:
-                report.add(key, f"{what} has no field `{key.value}`", nearest(str(key.value), known))
+                report.add(key, f"{what} has no field `{key.value}`", nearest(str(key.value), known), "unknown-field")
             self.values[str(key.value)] = value
 
     def get(self, name: str) -> Located | None:
@@ -29,7 +29,7 @@ class Fields:
 
     def need(self, name: str) -> Located | None:
         if (found := self.get(name)) is None:
-            self.report.add(self.node, f"{self.what} needs `{name}`")
+            self.report.add(self.node, f"{self.what} needs `{name}`", code="missing-field")
         return found
 
     def text(self, name: str, default: str = "", *, required: bool = False) -> str:

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from safehold.engine.language.problem import ExpressionProblems
+from safehold.engine.policies.codes import Severity
 from safehold.engine.policies.located import Located
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyProblem:
-    """`line` and `column` count from 1 in `file`; `source` is that line; `hint` says what to do, or is empty."""
+    """`line` and `column` count from 1 in `file`; `source` is that line; `hint` says what to do, or is empty.
+
+    `code` is one of `codes.CODES`; a `warning` does not keep the bundle from being used.
+    """
 
     file: str
     line: int
@@ -18,6 +22,8 @@ class PolicyProblem:
     message: str
     source: str = ""
     hint: str = ""
+    code: str = "invalid-policy"
+    severity: Severity = "error"
 
     def __str__(self) -> str:
         text = f"{self.file}:{self.line}:{self.column}: {self.message}"
@@ -40,20 +46,22 @@ class Report:
     def __init__(self) -> None:
         self.problems: list[PolicyProblem] = []
 
-    def add(self, where: Located, message: str, hint: str = "") -> None:
-        self._add(where, where.line, where.column, message, hint)
+    def add(self, where: Located, message: str, hint: str = "", code: str = "invalid-policy") -> None:
+        self._add(where, where.line, where.column, message, hint, code)
 
     def add_expression(self, where: Located, error: ExpressionProblems) -> None:
         """Problems of an expression that is the string `where`: their columns are turned into the file's."""
         for problem in error.problems:
-            self._add(where, *where.place(problem.line, problem.column), problem.message, problem.hint)
+            self._add(where, *where.place(problem.line, problem.column), problem.message, problem.hint, problem.code)
 
-    def add_file(self, file: str, message: str, hint: str = "", line: int = 1, column: int = 1) -> None:
-        self.problems.append(PolicyProblem(file, line, column, message, hint=hint))
+    def add_file(
+        self, file: str, message: str, hint: str = "", line: int = 1, column: int = 1, code: str = "invalid-policy"
+    ) -> None:
+        self.problems.append(PolicyProblem(file, line, column, message, hint=hint, code=code))
 
-    def _add(self, where: Located, line: int, column: int, message: str, hint: str) -> None:
+    def _add(self, where: Located, line: int, column: int, message: str, hint: str, code: str) -> None:
         source = where.source.line(line)
-        self.problems.append(PolicyProblem(where.source.name, line, column, message, source, hint))
+        self.problems.append(PolicyProblem(where.source.name, line, column, message, source, hint, code))
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

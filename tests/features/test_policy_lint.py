@@ -1,0 +1,296 @@
+"""`safehold policy check` warns of what is legal and hardly meant, and of nothing else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from typer.testing import CliRunner
+
+from safehold.cli import app
+from safehold.engine import PolicyProblem
+from safehold.engine.authoring.checking import check_folder
+from safehold.engine.policies.codes import CODES
+from tests.policy_folder import folder, policy_of
+
+STARTER = Path(__file__).parents[2] / "policies"
+
+
+SHADOWED = "rule-shadowed"
+
+
+class Slow:
+    """A signal that takes two milliseconds."""
+
+    name, version, cost, reads, fields = "slow", "1", 2000.0, ("text",), {"score": "double"}
+
+    def run(self, event: Any) -> dict[str, Any]:
+        return {"score": 0.5}
+
+
+def small(tmp_path: Path, policy: str) -> Path:
+    """A folder with two event types, which is quicker than all of them."""
+    where = folder(tmp_path, policy)
+    for path in (where / "events").iterdir():
+        if path.name not in ("message.sent.yaml", "account.created.yaml"):
+            path.unlink()
+    return where
+
+
+def warnings(tmp_path: Path, policy: str, *, untested: bool = False) -> list[PolicyProblem]:
+    checked = check_folder(small(tmp_path, policy), [Slow()])
+    assert not checked.errors, checked.errors
+    found = [problem for problem in checked.warnings if problem.code != "list-unused"]
+    return found if untested else [problem for problem in found if problem.code != "rule-without-example"]
+
+
+def lint(tmp_path: Path, *conditions: str, windows: str = "", head: str = "") -> list[tuple[str, str]]:
+    rules = [f"r{at} | {condition} | warn" for at, condition in enumerate(conditions)]
+    return [(p.code, p.message) for p in warnings(tmp_path, policy_of(*rules, windows=windows, head=head))]
+
+
+def test_the_starter_policies_have_no_warnings() -> None:
+    result = CliRunner().invoke(app, ["policy", "check", str(STARTER), "--strict"])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("condition", "says"),
+    [
+        ("false", "`r0` can never match"),
+        ('actor.age > duration("10h") && actor.age < duration("9h")', "are never true together"),
+        ("actor.age < duration('1h') && !(actor.age < duration('2h'))", "are never true together"),
+        ('data.text == "a" && data.text == "b"', '`data.text == "a"` and `data.text == "b"`'),
+        ('data.text == "a" && data.text.contains("b")', "are never true together"),
+        ('data.text == "a" && data.text in ["b", "c"]', "are never true together"),
+        ('data.text in []', "is never true"),
+        ('has(actor.followers) && actor.followers > 3 && actor.followers < 4', "are never true together"),
+        ("has(actor.followers) && actor.followers < 0", "`actor.followers < 0` is never true"),
+        ("has(actor.verified) && actor.verified && actor.verified == false", "are never true together"),
+        ("data.text.size() < 0", "is never true"),
+        ('data.text.lowerAscii() == "ABC"', "is never true"),
+        ('data.text.lowerAscii().contains("SPAM")', "is never true"),
+        ("data.text != data.text", "is never true"),
+        ("1 > 2 && data.text == 'a'", "is never true"),
+        ('signals.slow.score > 1.0 && signals.slow.score < 0.5', "are never true together"),
+        ('event.type == "message.snet"', "is never true"),
+        ('data.text.split(" ").exists(w, w == "a" && w == "b")', "is never true"),
+        ('(data.text == "a" || data.text == "b") && data.text == "c"', "`r0` can never match"),
+    ],
+)  # fmt: skip
+def test_a_rule_that_can_never_match_is_told_with_the_parts_that_contradict(
+    tmp_path: Path, condition: str, says: str
+) -> None:
+    found = lint(tmp_path, condition)
+    assert [code for code, _ in found] == ["rule-never-matches"] and says in found[0][1]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "true",
+        "data.text == data.text",
+        "has(actor.followers) || !has(actor.followers)",
+        'data.text == "a" || data.text != "a"',
+        "data.text.size() >= 0",
+        'event.type == "message.sent"',
+    ],
+)
+def test_a_rule_that_always_matches_is_told(tmp_path: Path, condition: str) -> None:
+    assert [code for code, _ in lint(tmp_path, condition)] == ["rule-always-matches"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "code", "says"),
+    [
+        ('data.text == "a" || data.text in []', "part-never-true", "`data.text in []` is never true"),
+        ('data.text == "a" && size(data.text) >= 0', "part-always-true", "is always true"),
+        ('data.text == "a" && !(data.text == "b" && data.text == "c")', "part-always-true", "is always true"),
+    ],
+)
+def test_a_part_that_is_always_the_same_is_told(tmp_path: Path, condition: str, code: str, says: str) -> None:
+    found = lint(tmp_path, condition)
+    assert [name for name, _ in found] == [code] and says in found[0][1]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'actor.age > duration("9h") && actor.age < duration("10h")',
+        'data.text == "a" || data.text == "b"',
+        'data.text != "a" && data.text != "b"',
+        "has(actor.followers) && actor.followers >= 3 && actor.followers <= 3",
+        "signals.slow.score > 0.5 && !(signals.slow.score > 0.6)",
+        'data.text.lowerAscii() == "abc"',
+        'data.text.contains("a") && !data.text.contains("ab")',
+        'data.text.split(" ").exists(w, w == "a") && data.text.split(" ").exists(w, w == "b")',
+        '!has(actor.name) || actor.name == "x"',
+        'has(actor.name) ? actor.name == "x" : data.text == "y"',
+        "dyn(data.text) == 1 || data.text == 'a'",
+        "(data.text == 'a' ? 1 : 2) == 2",
+    ],
+)
+def test_what_can_come_out_either_way_is_left_alone(tmp_path: Path, condition: str) -> None:
+    assert lint(tmp_path, condition) == []
+
+
+def test_a_window_that_is_not_read_or_never_counts_is_told(tmp_path: Path) -> None:
+    windows = (
+        "a: {count: true, by: actor.id, over: 1h}\nb: {count: true, by: actor.id, over: 1h, where: 'data.text in []'}"
+    )
+    found = lint(tmp_path, "windows.b > 3 && data.text == 'x'", windows=windows)
+    assert sorted(code for code, _ in found) == ["window-never-counts", "window-unused"]
+    assert lint(tmp_path, "windows.a >= 0", windows=windows.splitlines()[0])[0][0] == "rule-always-matches"
+    in_reason = policy_of(
+        "r | data.text == 'a' | {action: warn, reason: '{windows.a}'}", windows=windows.splitlines()[0]
+    )
+    assert warnings(tmp_path, in_reason) == []
+
+
+def test_a_window_that_is_not_kept_for_an_event_type_is_told(tmp_path: Path) -> None:
+    policy = policy_of(
+        "r | windows.a > 3 | warn", windows="a: {count: true, by: actor.id, over: 1h, on: [account.created]}"
+    )
+    assert [(p.code, p.message) for p in warnings(tmp_path, policy)] == [
+        ("window-not-kept", "`windows.a` is not kept for message.sent")
+    ]
+    guarded = policy_of(
+        'r | event.type == "account.created" && windows.a > 3 | warn',
+        windows="a: {count: true, by: actor.id, over: 1h}",
+    ).replace("on: [message.sent]", "on: [message.sent, account.created]")
+    assert warnings(tmp_path, guarded) == []
+
+
+@pytest.mark.parametrize(
+    ("rules", "codes"),
+    [
+        (["a | data.text.contains('x') | hold", "b | data.text.contains('x') && data.text.contains('y') | warn"], [SHADOWED]),
+        (["a | actor.age < duration('9h') | hold", "b | actor.age < duration('2h') | warn"], [SHADOWED]),
+        (["a | data.text in ['x', 'y'] | hold", "b | data.text == 'x' | warn"], [SHADOWED]),
+        (["a | data.text == 'x' || data.text == 'y' | hold", "b | data.text == 'x' | hold"], [SHADOWED]),
+        (["a | data.text == 'x' | hold", "b | data.text == 'x' | hold"], ["rule-duplicated"]),
+        (["a | actor.age < duration('2h') | hold", "b | actor.age < duration('9h') | warn"], []),
+        (["a | data.text.contains('x') | warn", "b | data.text.contains('x') && actor.age > duration('1h') | hold"], []),
+        (["a | data.text == 'x' | hold | shadow", "b | data.text == 'x' | warn"], []),
+        (["a | data.text == 'x' | hold", "b | data.text == 'x' | {action: label, label: seen}"], []),
+        (["a | data.text == 'x' | hold", "b | data.text == 'x' | {action: warn, strike: 1}"], []),
+    ],
+)  # fmt: skip
+def test_a_rule_that_another_one_always_beats_is_told(tmp_path: Path, rules: list[str], codes: list[str]) -> None:
+    assert [problem.code for problem in warnings(tmp_path, policy_of(*rules))] == codes
+
+
+def test_a_dear_signal_before_a_cheap_test_is_told(tmp_path: Path) -> None:
+    assert lint(tmp_path, "data.text == 'a' || signals.slow.score > 0.5") == []
+    found = lint(tmp_path, "signals.slow.score > 0.5 || data.text == 'a'")
+    assert found == [
+        (
+            "dear-before-cheap",
+            '`signals.slow.score > 0.5` takes about 2,000 µs and is looked at before `data.text == "a"`',
+        )
+    ]
+    needed = lint(tmp_path, "(has(actor.name) && signals.slow.score > 0.5) && actor.name == 'a'")
+    assert [code for code, _ in needed] == ["dear-before-cheap"]
+
+
+def test_rules_without_examples_and_lists_that_nobody_asks_are_told(tmp_path: Path) -> None:
+    policy = policy_of("r | data.text == 'a' | warn", "d | data.text == 'b' | warn | draft")
+    assert [(p.code, p.line) for p in warnings(tmp_path, policy, untested=True)] == [("rule-without-example", 5)]
+    where = small(tmp_path / "two", policy)
+    (where / "lists").mkdir(exist_ok=True)
+    (where / "lists" / "mine.yaml").write_text("list: mine\nkind: exact\nentries: [a]\n")
+    found = [p for p in check_folder(where, []).warnings if p.code == "list-unused" and "mine" in p.message]
+    assert [(p.file, p.line, p.column) for p in found] == [("policies/lists/mine.yaml", 1, 7)]
+
+
+def test_a_warning_is_silenced_with_a_reason(tmp_path: Path) -> None:
+    policy = policy_of("r | true | warn")
+    above = policy.replace("  - id: r", "  # lint: allow rule-always-matches, we look at all in week one\n  - id: r")
+    assert warnings(tmp_path, above) == []
+    beside = policy.replace("    then: warn", "    # lint: allow rule-always-matches\n    then: warn")
+    assert {p.code for p in warnings(tmp_path, beside)} == {"rule-always-matches", "allow-unused"}
+    bare = policy.replace("  - id: r", "  - id: r  # lint: allow rule-always-matches")
+    assert [p.code for p in warnings(tmp_path, bare)] == ["allow-without-reason"]
+    wrong = policy.replace("  - id: r", "  - id: r  # lint: allow rule-allways-matches, so")
+    found = {p.code: p for p in warnings(tmp_path, wrong)}
+    assert (
+        found.keys() == {"rule-always-matches", "allow-unused"} and "rule-always-matches" in found["allow-unused"].hint
+    )
+    in_text = policy_of('r | data.text == "# lint: allow rule-never-matches" | warn')
+    assert warnings(tmp_path, in_text) == []
+
+
+def test_warnings_are_shown_and_fail_only_when_asked(tmp_path: Path) -> None:
+    where = small(tmp_path, policy_of("r | data.text == 'a' && data.text == 'b' | warn"))
+    result = CliRunner().invoke(app, ["policy", "check", str(where)])
+    assert result.exit_code == 0 and "bundle " in result.stdout
+    assert "policies/policy.yaml:7:27: `r` can never match" in result.stderr and "rule-never-matches" in result.stderr
+    assert CliRunner().invoke(app, ["policy", "check", str(where), "--strict"]).exit_code == 1
+    assert CliRunner().invoke(app, ["policy", "check", str(where), "--json", "--sarif"]).exit_code == 2
+
+
+def test_json_has_every_problem_with_its_code(tmp_path: Path) -> None:
+    where = small(tmp_path, policy_of("r | data.txt == 'a' | warn"))
+    result = CliRunner().invoke(app, ["policy", "check", str(where), "--json"])
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["bundle"], found["errors"]) == (1, None, 1)
+    (problem,) = found["problems"]
+    assert (problem["code"], problem["severity"], problem["line"], problem["column"]) == (
+        "unknown-name",
+        "error",
+        7,
+        12,
+    )
+    assert problem["file"] == "policies/policy.yaml" and problem["hint"] == "did you mean `data.text`?"
+
+
+def _object(required: str, **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": required.split(), "properties": properties}
+
+
+def _array(items: Any) -> dict[str, Any]:
+    return {"type": "array", "minItems": 1, "items": items}
+
+
+_COUNT = {"type": "integer", "minimum": 1}
+_LEVEL = {"enum": ["none", "note", "warning", "error"]}
+_MESSAGE = _object("text", text={"type": "string"})
+_PLACE = _object(
+    "artifactLocation region",
+    artifactLocation=_object("uri", uri={"type": "string", "format": "uri-reference"}),
+    region=_object("startLine startColumn", startLine=_COUNT, startColumn=_COUNT, snippet=_MESSAGE),
+)
+_RESULT = _object(
+    "ruleId ruleIndex level message locations",
+    level=_LEVEL,
+    message=_MESSAGE,
+    locations=_array(_object("physicalLocation", physicalLocation=_PLACE)),
+)
+_RULE = _object(
+    "id shortDescription help",
+    shortDescription=_MESSAGE,
+    help=_MESSAGE,
+    helpUri={"type": "string", "format": "uri"},
+    defaultConfiguration=_object("level", level=_LEVEL),
+)
+_RUN = _object(
+    "tool results",
+    columnKind={"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+    tool=_object("driver", driver=_object("name rules", rules=_array(_RULE))),
+    results=_array(_RESULT),
+)
+#: What SARIF 2.1.0 (OASIS, section 3) requires of the parts that are written here.
+SARIF = _object("version runs", version={"const": "2.1.0"}, runs=_array(_RUN))
+
+
+def test_sarif_is_what_code_hosts_read(tmp_path: Path) -> None:
+    where = small(tmp_path, policy_of("r | data.txt == 'a' | warn"))
+    result = CliRunner().invoke(app, ["policy", "check", str(where), "--sarif"])
+    found = json.loads(result.stdout)
+    jsonschema_rs.Draft202012Validator(SARIF, validate_formats=True).validate(found)
+    (run,) = found["runs"]
+    (problem,) = run["results"]
+    assert run["tool"]["driver"]["rules"][problem["ruleIndex"]]["id"] == problem["ruleId"] == "unknown-name"
+    assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == set(CODES)
+    assert problem["locations"][0]["physicalLocation"]["region"]["startLine"] == 7
