@@ -1,16 +1,22 @@
-"""Windows in memory against the definition itself, on random streams with late events and equal times."""
+"""Windows in memory, in Valkey and in SQL against the definition itself, on random streams with late and equal times, and
+with processes that die anywhere. HYPOTHESIS_PROFILE=explore tries more."""
 
+import random
 from typing import Any
 
+import duckdb
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safehold.engine.windows.memory import MemoryWindows
 from safehold.engine.windows.series import EXACT_DISTINCT, MOST_EVENTS
 from safehold.engine.windows.sketch import STANDARD_ERROR, SlidingSketch
-from safehold.engine.windows.store import LATENESS, SECOND
+from safehold.engine.windows.store import LATENESS, SECOND, OutOfStep, WindowStore
+from safehold.engine.windows.valkey import ValkeyWindows, token_of
 from tests.properties.window_streams import (
     DOUBLES,
+    EMPTY,
     INTS,
     KINDS,
     LATE,
@@ -20,35 +26,190 @@ from tests.properties.window_streams import (
     expected,
     fed,
     streams,
+    value_of,
     window,
 )
+from tests.valkey_server import address
 
 ALL = [window(kind) for kind in KINDS] + [window("count", 3), window("sum", 7200), window("min", 1)]
 NO_SUMS = [one for one in ALL if one.kind != "sum"]
 
 
-@given(streams(INTS), st.integers(1, 12))
-def test_memory_gives_what_the_definition_says(stream: list[Step], batch: int) -> None:
-    assert answers(MemoryWindows(), stream, ALL, batch=batch) == expected(stream, ALL)
+_valkey: list[ValkeyWindows] = []
 
 
-@given(streams(DOUBLES))
-@settings(max_examples=50)
-def test_memory_adds_doubles_exactly(stream: list[Step]) -> None:
-    assert answers(MemoryWindows(), stream, ALL) == expected(stream, ALL)
+def new_store(kind: str) -> WindowStore:
+    if kind == "memory":
+        return MemoryWindows()
+    if not _valkey:
+        _valkey.append(ValkeyWindows(address()))
+    return _valkey[0].fresh()
 
 
-@given(streams(TEXTS))
-@settings(max_examples=50)
-def test_memory_orders_and_counts_texts(stream: list[Step]) -> None:
-    assert answers(MemoryWindows(), stream, NO_SUMS) == expected(stream, NO_SUMS)
+STORES = pytest.mark.parametrize("store", ["memory", "valkey"])
 
 
-@given(st.lists(st.builds(Step, st.just("k"), st.floats(0, 30_000).map(int), st.integers(0, 20)), min_size=60))
+@STORES
+@given(stream=streams(INTS), batch=st.integers(1, 12))
+def test_stores_give_what_the_definition_says(store: str, stream: list[Step], batch: int) -> None:
+    assert answers(new_store(store), stream, ALL, batch=batch) == expected(stream, ALL)
+
+
+@STORES
+@given(stream=streams(DOUBLES))
+def test_doubles_are_added_exactly(store: str, stream: list[Step]) -> None:
+    assert answers(new_store(store), stream, ALL, batch=5) == expected(stream, ALL)
+
+
+@STORES
+@given(stream=streams(TEXTS))
+def test_texts_are_ordered_and_counted(store: str, stream: list[Step]) -> None:
+    assert answers(new_store(store), stream, NO_SUMS, batch=5) == expected(stream, NO_SUMS)
+
+
+SQL = """
+SELECT e.position, max(o.time) > e.time + 3600, count(o.time) FILTER (inside), sum(o.value) FILTER (inside),
+       count(DISTINCT o.value) FILTER (inside), min(o.value) FILTER (inside), max(o.value) FILTER (inside),
+       arg_min(o.value, (o.time, o.position)) FILTER (inside), arg_max(o.value, (o.time, o.position)) FILTER (inside),
+       count(o.time) FILTER (inside) / 60
+FROM stream e LEFT JOIN (SELECT *, time FROM stream WHERE counted) o
+     ON o.key = e.key AND o.position <= e.position,
+     LATERAL (SELECT o.time > e.time - 60 AS inside)
+GROUP BY e.position, e.time ORDER BY e.position"""
+
+
+@given(stream=streams(INTS, size=25).filter(bool))
+@settings(max_examples=25)
+def test_sql_over_the_record_says_the_same(stream: list[Step]) -> None:
+    """The definition as one would write it down in SQL, on DuckDB."""
+    with duckdb.connect() as database:
+        database.execute(
+            "CREATE TABLE stream (position INT, key TEXT, time DECIMAL(18, 6), value HUGEINT, counted BOOL)"
+        )
+        rows = [(position, *step) for position, step in enumerate(stream)]
+        database.executemany("INSERT INTO stream VALUES (?, ?, ?, ?, ?)", rows)
+        found = database.execute(SQL).fetchall()
+    windows = [window(kind) for kind in KINDS]
+    assert [_as_answers(row) for row in found] == expected(stream, windows)
+
+
+def _as_answers(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    _, late, count, total, distinct, least, greatest, first, last, rate = row
+    if late:
+        return (LATE,) * len(KINDS)
+    values = (EMPTY if value is None else value for value in (least, greatest, first, last))
+    return (count, total or 0, distinct, *values, rate)
+
+
+class Life:
+    """A record of events, and the processes that write it: each holds a store, and may die at any moment."""
+
+    def __init__(self, partitions: int) -> None:
+        self.place = address(partitions=partitions)
+        self.record: list[tuple[int, tuple[str, ...], Step]] = []
+        self.position = 0  # given out, as a sequence does: what was rolled back leaves a gap
+
+    def after(self, position: int, count: int) -> list[tuple[int, tuple[str, ...]]]:
+        return [(at, name) for at, name, _ in self.record if at > position][:count]
+
+    def meet(self, store: ValkeyWindows) -> None:
+        last = self.record[-1][0] if self.record else 0
+        met = store.meet(last, self.after)
+        if met < 0:
+            store.begin(0, None)
+            met = 0
+        if met < last:
+            missing = [(at, ("s", *fed(step, ALL))) for at, _, step in self.record if at > met]
+            cut = len(missing) // 2
+            for page in filter(None, (missing[:cut], missing[cut:])):
+                store.put(page, page[-1][0])
+
+    def batch(self, store: ValkeyWindows, steps: list[Step], ends: str) -> None:
+        self.meet(store)
+        names = [(f"{self.position + number}",) for number in range(len(steps))]
+        batch = [("s", *fed(step, ALL)) for step in steps]
+        try:
+            found = store.tentative(batch, token_of(names))
+        except OutOfStep:  # another process had the pen in between, and left a batch open
+            self.meet(store)
+            found = store.tentative(batch, token_of(names))
+        if ends != "unanswered":  # or the server did all of it, and nobody heard
+            seen = [tuple(value_of(answered, number) for number in range(len(ALL))) for answered in found]
+            whole = [step for _, _, step in self.record] + steps
+            assert seen == expected(whole, ALL)[len(self.record) :]
+        first, self.position = self.position + 1, self.position + len(steps)
+        if ends != "rolled back":
+            self.record += [(first + n, name, step) for n, (name, step) in enumerate(zip(names, steps, strict=True))]
+        if ends == "committed":
+            store.committed(self.position)
+        else:
+            store.forget()
+
+
+ENDS = st.sampled_from(["committed", "committed", "rolled back", "unanswered", "not told"])
+BATCHES = st.lists(
+    st.tuples(streams(INTS, size=6).filter(bool), ENDS, st.sampled_from(["stay", "die", "settle", "other", "without"])),
+    max_size=8,
+)
+
+
+@given(batches=BATCHES, partitions=st.sampled_from([1, 3]))
 @settings(max_examples=30)
-def test_trimming_is_never_seen(stream: list[Step]) -> None:
+def test_what_was_not_committed_never_counts(batches: list[tuple[list[Step], str, str]], partitions: int) -> None:
+    """Batches are committed or rolled back, processes die before they could tell the store, others take their place, or
+    commit without the store while it is away: the next batch sees the record, all of it and nothing else."""
+    life = Life(partitions)
+    one, other = ValkeyWindows(life.place), ValkeyWindows(life.place)
+    for steps, ends, then in batches:
+        life.batch(one, steps, ends)
+        if then == "die":
+            one = ValkeyWindows(life.place)
+        elif then == "settle":
+            life.meet(one)
+            one.settle()
+            assert not one.waiting
+        elif then == "other":
+            one, other = other, one
+        elif then == "without":
+            life.position += 1
+            life.record.append((life.position, ("elsewhere",), steps[0]))
+    life.batch(one, [Step("a", 300, 1), Step("b", 300, 1, False)], "committed")
+
+
+def test_a_record_that_was_restored_from_an_older_copy_is_put_in_anew() -> None:
+    life = Life(1)
+    store = ValkeyWindows(life.place)
+    life.batch(store, [Step("a", 0, 1), Step("a", 1, 2)], "committed")
+    life.batch(store, [Step("a", 2, 3)], "committed")
+    del life.record[1:]
+    life.batch(ValkeyWindows(life.place), [Step("a", 3, 4)], "committed")
+
+
+LONG = st.lists(
+    st.builds(Step, st.just("k"), st.floats(0, 30_000).map(int), st.integers(0, 20)), min_size=60, max_size=150
+)
+
+
+@STORES
+@given(stream=LONG)
+@settings(max_examples=20)
+def test_trimming_is_never_seen(store: str, stream: list[Step]) -> None:
     """Long streams, whose old events are dropped while they go on, with values of which many are different."""
-    assert answers(MemoryWindows(), stream, ALL) == expected(stream, ALL)
+    assert answers(new_store(store), stream, ALL, batch=20) == expected(stream, ALL)
+
+
+@STORES
+def test_a_busy_key_has_the_same_sums_and_extremes(store: str) -> None:
+    """Far more events than Valkey adds one by one: its buckets are whole after late events and much trimming."""
+    draw = random.Random(5)
+    stream = [
+        Step("k", n * 20 - (draw.random() < 0.2) * draw.random() * 3000, draw.randint(-(2**60), 2**60))
+        for n in range(1200)
+    ]
+    kept = [window("sum", 7200), window("sum", 60), window("max", 7200), window("distinct", 7200)]
+    assert answers(new_store(store), stream, kept, batch=100)[::7] == [
+        expected(stream[: n + 1], kept, only_last=True)[0] for n in range(0, 1200, 7)
+    ]
 
 
 def test_old_events_are_dropped_while_a_key_lives() -> None:
@@ -68,11 +229,19 @@ def test_an_event_that_comes_too_late_is_unknown_rather_than_too_small() -> None
 
 def test_distinct_is_exact_to_ten_thousand_and_close_beyond() -> None:
     store, distinct = MemoryWindows(), [window("distinct", 3600)]
-    stream = [Step("k", number / 1000, f"value {number}") for number in range(50_000)]
+    stream = [Step("k", number / 100, f"value {number}") for number in range(50_000)]
     found = answers(store, stream, distinct)
     assert found[EXACT_DISTINCT - 1] == (EXACT_DISTINCT,)
     assert abs(found[-1][0] - 50_000) / 50_000 < 4 * STANDARD_ERROR
     assert store.report().entries < 3 * 50_000
+    # Valkey's sketch is the same one: it is asked a few times only, since it goes through all registers each time.
+    valkey = ValkeyWindows(address())
+    valkey.begin(0, None)
+    for first in range(0, 50_000, 5_000):
+        part = [("", *fed(step, distinct)) for step in stream[first : first + 5_000]]
+        valkey.put([(first + place + 1, scoped) for place, scoped in enumerate(part[:-1])], first + 4_999)
+        assert [answered.value(0) for answered in valkey.tentative(part[-1:], "1:t")] == list(found[first + 4_999])
+        valkey.committed(first + 5_000)
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 100)), max_size=80), st.integers(-1, 101))

@@ -3,6 +3,7 @@
 Too slow to use, too simple to be wrong. Every store is held against it (`test_windows`).
 """
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -68,7 +69,7 @@ def by_definition(kind: str, events: Sequence[Step], seconds: int = OVER) -> Any
         case "sum" if all(isinstance(value, int) for value in values):
             return sum(values)
         case "sum":
-            return float(sum(map(Fraction, values), Fraction()))
+            return _as_double(sum(map(Fraction, values), Fraction()))
     if not inside:
         return EMPTY
     if kind == "first":
@@ -76,6 +77,13 @@ def by_definition(kind: str, events: Sequence[Step], seconds: int = OVER) -> Any
     if kind == "last":
         return max(enumerate(inside), key=lambda part: (part[1].time, part[0]))[1].value
     return min(values) if kind == "min" else max(values)
+
+
+def _as_double(exact: Fraction) -> float:
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf
 
 
 def fed(step: Step, windows: Sequence[Window]) -> Fed:
@@ -89,11 +97,11 @@ def answers(
     found = []
     for first in range(0, len(steps), batch):
         for answered in store.apply([fed(step, windows) for step in steps[first : first + batch]]):
-            found.append(tuple(_value(answered, number) for number in range(len(windows))))
+            found.append(tuple(value_of(answered, number) for number in range(len(windows))))
     return found
 
 
-def _value(answered: Any, number: int) -> Any:
+def value_of(answered: Any, number: int) -> Any:
     try:
         return answered.value(number)
     except Empty:
@@ -102,8 +110,8 @@ def _value(answered: Any, number: int) -> Any:
         return LATE
 
 
-def expected(steps: Sequence[Step], windows: Sequence[Window]) -> list[tuple[Any, ...]]:
+def expected(steps: Sequence[Step], windows: Sequence[Window], *, only_last: bool = False) -> list[tuple[Any, ...]]:
     return [
         tuple(by_definition(one.kind, steps[: position + 1], one.seconds) for one in windows)
-        for position in range(len(steps))
+        for position in range(len(steps) - 1 if only_last else 0, len(steps))
     ]

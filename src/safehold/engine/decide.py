@@ -12,7 +12,7 @@ from copy import copy
 from typing import Any
 
 from safehold.engine.compile.exact import evaluate
-from safehold.engine.compile.faults import Fault, Unknown
+from safehold.engine.compile.faults import Fault, StoreAway, Unknown
 from safehold.engine.compile.ruleset import RuleSet
 from safehold.engine.event import Event
 from safehold.engine.explain import Explanation, words
@@ -23,9 +23,9 @@ from safehold.engine.policies.model import Bundle, Policy, Rule
 from safehold.engine.policies.scope import Scope
 from safehold.engine.reading import Parts, Reading, entity_of
 from safehold.engine.signal import Signal
-from safehold.engine.verdict import Hit, Undecided, Verdict
+from safehold.engine.verdict import Hit, StoreFailure, Undecided, Verdict
 from safehold.engine.windows.memory import MemoryWindows
-from safehold.engine.windows.store import WindowStore
+from safehold.engine.windows.store import Away, WindowStore
 
 NOTHING_MATCHED = "No rule matched."
 
@@ -146,6 +146,7 @@ class Engine:
         return Verdict(
             action=action, winner=name, why=why, queue=queue, hits=hits, undecided=undecided, signals=reading.runs,
             bundle=self._hash, lists={held.name: held.version for held in reading.rules.managed},
+            failures=[] if reading.away is None else [_failure(reading.away, reading.assumptions)],
         )  # fmt: skip
 
     def observe(self, event: Event) -> None:
@@ -183,7 +184,10 @@ def _retried(
     """What matched, with the rules that had to be asked exactly, and those that even so could not be decided."""
     found, undecided = set(matched), []
     for position in sorted(set(retries) - found):
-        outcome = _ask_exactly(*rules.rules[position], reading)
+        policy, rule = rules.rules[position]
+        outcome = _ask_exactly(policy, rule, reading)
+        if isinstance(outcome, StoreAway):
+            outcome = _assume(policy, rule, outcome, reading.assumptions)
         if isinstance(outcome, Undecided):
             undecided.append(outcome)
         elif outcome:
@@ -191,11 +195,29 @@ def _retried(
     return list(found), undecided
 
 
-def _ask_exactly(policy: Policy, rule: Rule, reading: Reading) -> bool | Undecided:
+def _assume(policy: Policy, rule: Rule, away: StoreAway, assumptions: dict[str, str]) -> bool | Undecided:
+    """What the rule's windows say is to be done while their store is away; the strictest of them settles it."""
+    wanted = set(away.windows.values())
+    if "fail_closed" in wanted:
+        assumptions[f"{policy.key}/{rule.id}"] = "matched"
+        return True
+    if "unknown" in wanted:
+        return Undecided(policy=policy.key, rule=rule.id, cause="unknown", detail=str(away))
+    assumptions[f"{policy.key}/{rule.id}"] = "not matched"
+    return False
+
+
+def _failure(away: Away, assumptions: dict[str, str]) -> StoreFailure:
+    return StoreFailure(store=away.store, error=away.cause, assumed=assumptions)
+
+
+def _ask_exactly(policy: Policy, rule: Rule, reading: Reading) -> bool | Undecided | StoreAway:
     """Whether a rule matches, by the exact evaluator; or why that cannot be said."""
     reading.policy = policy.key
     try:
         value = evaluate(rule.when[reading.event.type], reading)
+    except StoreAway as away:
+        return away
     except Unknown as fault:
         return Undecided(policy=policy.key, rule=rule.id, cause="unknown", detail=str(fault))
     except Exception as fault:  # one rule's failure, of whatever kind, must not silence the others

@@ -6,12 +6,13 @@ the exact evaluator, which notes what it reads on the way. Who calls: `Engine.co
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from operator import attrgetter
 from typing import Any
 
 from safehold.engine.compile.atoms import operands
 from safehold.engine.compile.exact import evaluate
-from safehold.engine.compile.faults import Fault
+from safehold.engine.compile.faults import Fault, StoreAway
 from safehold.engine.compile.reads import ROOTS
 from safehold.engine.event import Event
 from safehold.engine.language.tree import Bind, Call, Macro, Node, Path, walk
@@ -68,9 +69,10 @@ class Explanation:
 
     def _values(self, reading: Reading, matches: list[Match]) -> dict[str, Any]:
         reading.policy = self._policy.key
-        if self._fields is None or reading.assumed:
+        if self._fields is None or reading.assumed or reading.away is not None:
             watch = _Watch(reading, matches)
-            evaluate(self._tree, watch)
+            with suppress(StoreAway):  # that it matches is known, or assumed
+                evaluate(self._tree, watch)
             values = {".".join(parts): shorten(to_json(value)) for parts, value in watch.values.items()}
         else:
             values = {field.text: field.shown(reading) for field in self._fields}

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from safehold.engine.compile.exact import read_field
-from safehold.engine.compile.faults import EvalError, Fault, Unknown
+from safehold.engine.compile.faults import EvalError, Fault, StoreAway, Unknown
 from safehold.engine.compile.missing import MISSING
 from safehold.engine.compile.ruleset import RuleSet
 from safehold.engine.event import Event
@@ -23,7 +23,7 @@ from safehold.engine.policies.events import EventType
 from safehold.engine.signal import Signal, SignalFailed
 from safehold.engine.verdict import SignalRun
 from safehold.engine.windows.kinds import type_of_window
-from safehold.engine.windows.store import Answers, Empty, Feed, TooLate
+from safehold.engine.windows.store import Answers, Away, Empty, Feed, TooLate
 
 Parts = tuple[str, ...]
 
@@ -34,7 +34,19 @@ class Reading:
     and `answers` what the store says of them; who made the Reading sets both before rules run."""
 
     __slots__ = (
-        "_cache", "_measured", "_now", "answers", "assumed", "event", "feeds", "labels", "policy", "rules", "runs",
+        "_cache",
+        "_measured",
+        "_now",
+        "answers",
+        "assumed",
+        "assumptions",
+        "away",
+        "event",
+        "feeds",
+        "labels",
+        "policy",
+        "rules",
+        "runs",
     )  # fmt: skip
 
     def __init__(
@@ -49,6 +61,8 @@ class Reading:
         self.policy = ""
         self.feeds: list[Feed] = []
         self.answers: Answers | None = None
+        self.away: Away | None = None  # that a rule came upon
+        self.assumptions: dict[str, str] = {}  # what was made of it, by rule
         self.runs: list[SignalRun] = []
         self._measured: dict[str, Mapping[str, Any] | Fault] = {}
         self._cache: dict[tuple[str, Parts], Any] = {}
@@ -192,7 +206,7 @@ class Reading:
         number = self.rules.feeding.index.get((policy, name))
         if number is None or self.answers is None:
             raise Unknown(f"`windows.{name}` is not kept for {self.event.type}")
-        _, key, _ = self.feeds[number]
+        window, key, _ = self.feeds[number]
         if isinstance(key, Fault):
             raise Unknown(f"`windows.{name}` cannot count this event: {key}")
         try:
@@ -201,6 +215,9 @@ class Reading:
             raise Unknown(f"`windows.{name}` is empty") from None
         except TooLate:
             raise Unknown(f"this event came too late for `windows.{name}`") from None
+        except Away as away:
+            self.away = away
+            raise StoreAway({name: window.when_away}, away.store, f"`windows.{name}` is away ({away})") from None
         if type(value) is int and not INT_MIN <= value <= INT_MAX:
             raise EvalError("integer overflow")
         return value
@@ -211,7 +228,7 @@ class Reading:
             return MISSING
         try:
             value = self.answers.value(number)
-        except (Empty, TooLate):
+        except (Empty, TooLate, Away):
             return MISSING
         return MISSING if type(value) is int and not INT_MIN <= value <= INT_MAX else value
 

@@ -59,13 +59,23 @@ class SignalRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     values: dict[str, Any] = {}
 
 
+class StoreFailure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The store of windows could not be asked for this event. `assumed` maps rules (`policy/rule`) that could therefore only
+    go by what their windows' `when_away` says to `matched` (fail_closed) or `not matched` (fail_open)."""
+
+    store: str
+    error: str
+    assumed: dict[str, str] = {}
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The engine's answer to one event.
 
     `action` is the strongest action of the live rules that matched, `allow` if none did; `winner` names the rule it
     came from (`policy/rule`); `queue` is where a person should look at it, if anybody should. Rules in `shadow` mode
     (and actors outside a canary's share) are in `hits` with `mode` `shadow` and never win. `lists` says which version of
-    each managed list the rules were asked with; lists in files are part of the bundle.
+    each managed list the rules were asked with; lists in files are part of the bundle. `failures` names a store of windows
+    that was away when a rule wanted to read one.
     """
 
     action: str
@@ -77,3 +87,4 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     signals: list[SignalRun]
     bundle: str
     lists: dict[str, str] = {}
+    failures: list[StoreFailure] = []

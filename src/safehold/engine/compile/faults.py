@@ -4,6 +4,8 @@ Both travel as exceptions. CEL's `&&`, `||`, `? :`, `all` and `exists` absorb th
 on them; of two that remain, *unknown* wins over *error* (cel-spec, doc/langdef.md, "Logical Operators"; cel-cpp).
 """
 
+from collections.abc import Mapping
+
 
 class Fault(Exception):
     """An expression without a value."""
@@ -21,8 +23,18 @@ class Unknown(Fault):
         super().__init__("; ".join(causes))
 
 
+class StoreAway(Unknown):
+    """The store of these windows was away. `windows` maps their names to their `when_away`."""
+
+    def __init__(self, windows: Mapping[str, str], store: str, *causes: str) -> None:
+        self.windows, self.store = dict(windows), store
+        super().__init__(*causes)
+
+
 def worse(first: Fault | None, second: Fault) -> Fault:
     """The fault that an operator reports which has both."""
+    if isinstance(first, StoreAway) and isinstance(second, StoreAway):
+        return StoreAway(first.windows | second.windows, first.store, *dict.fromkeys(first.causes + second.causes))
     if isinstance(first, Unknown) and isinstance(second, Unknown):
         return Unknown(*dict.fromkeys(first.causes + second.causes))
     if first is None or (isinstance(second, Unknown) and not isinstance(first, Unknown)):

@@ -56,7 +56,7 @@ class Window:
     """A velocity feature. `kind` is one of the eight; the trees are per event type, because types differ by it.
 
     `value` is the measured expression (none for `count` and `rate`), `by` the key, `where` the condition. `id` names the
-    window and its definition: a window that was changed starts afresh.
+    window and its definition: a window that was changed starts afresh. `when_away` is one of `vocabulary.WHEN_AWAY`.
     """
 
     id: str
@@ -68,6 +68,7 @@ class Window:
     by: Mapping[str, tuple[Node, ...]]
     where: Mapping[str, Node]
     hash: str
+    when_away: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class PolicyReader:
                 fields.values["policy"], f"`{key}` is not a policy's key", "write it like scams.cold-outreach"
             )
         on = self._event_types(fields, self._all_types())
+        self._when_away = fields.choice("when_away", vocabulary.WHEN_AWAY, "unknown")
         windows = self._windows(on)
         rules = self._rules(on, windows)
         return Policy(
@@ -197,10 +198,16 @@ class PolicyReader:
             self.report.add(fields.values[kind], f"`{kind}` has different types in {', '.join(on)}")
         if len(self.report.problems) > before or seconds is None:
             return None
+        away = fields.choice("when_away", vocabulary.WHEN_AWAY, self._when_away)
+        # What is counted does not depend on `when_away`, so that it can be changed without starting afresh; what is decided
+        # does, so that it is part of the hash.
         definition = {"kind": kind, "on": sorted(on), **node.plain()}
+        definition.pop("when_away", None)
         name, identity = str(key.value), digest(definition)
         window_id = f"{self.fields.text('policy')}/{name}@{identity[:16]}"
-        return Window(window_id, name, kind, seconds, on, _all(measured), _all_tuples(by), _all(where), identity)
+        if away != "unknown":
+            identity = digest({**definition, "when_away": away})
+        return Window(window_id, name, kind, seconds, on, _all(measured), _all_tuples(by), _all(where), identity, away)
 
     def _window_kind(self, fields: Fields, node: Located) -> str:
         named = [kind for kind in kinds.KINDS if kind in fields.values]

@@ -13,6 +13,9 @@ from safehold.engine.windows import kinds
 
 SEVERITIES = ("low", "medium", "high", "critical")
 MODES = ("draft", "shadow", "canary", "live", "retired")
+#: What a rule does that could not be decided only because the store of its windows was away: nothing, and the verdict says
+#: so; not match; match.
+WHEN_AWAY = ("unknown", "fail_open", "fail_closed")
 #: What a label is put on.
 LABELLED = ("actor", "target", "content")
 
@@ -52,6 +55,7 @@ POLICY: Table = {
     "on": Entry("event types", "The event types it looks at", True),
     "windows": Entry("named", "What is counted over time, by name: read as windows.NAME", table="window"),
     "rules": Entry("tables", "Conditions and what follows from them", True, table="rule"),
+    "when_away": Entry("choice", "For all its windows: what a rule does whose window can't be read", choices=WHEN_AWAY),
     "examples": Entry("tables", "Tests that reviewers learn from", table="example"),
 }
 RULE: Table = {
@@ -88,6 +92,7 @@ WINDOW: Table = {
     "over": Entry("period", "How far back: from 1s to 30d", True),
     "where": Entry("condition", "Which events count: a CEL expression that is true or false"),
     "on": Entry("event types", "Other event types than the policy's"),
+    "when_away": Entry("choice", "What a rule does that can't read it because its store is away", choices=WHEN_AWAY),
 }
 DSA: Table = {
     "category": Entry("choice", "The category of the DSA Transparency Database", True, tuple(dsa.KEYWORDS)),

@@ -5,10 +5,11 @@ keeps, for every rank, only what a later cut-off could still need: the ranks tha
 2^12 registers the standard error is 1.04 / sqrt(2^12) = 1.6%.
 """
 
-import hashlib
 import math
 from bisect import bisect_left, insort
 from typing import Any
+
+from safehold.engine.windows.codec import digest
 
 PRECISION = 12
 REGISTERS = 1 << PRECISION
@@ -18,15 +19,9 @@ UNIT = 64
 _ALPHA = 0.7213 / (1 + 1.079 / REGISTERS)
 
 
-def fingerprint(value: Any) -> int:
-    """64 bits of BLAKE2b over the value and its type, the same in every process and on every machine."""
-    text = f"{type(value).__name__}:{value!r}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
-
-
 def place(value: Any) -> tuple[int, int]:
     """The register that a value falls into, and its rank there: 1 plus the zeros that its remaining bits begin with."""
-    bits = fingerprint(value)
+    bits = int.from_bytes(digest(value)[:8], "big")
     rest = bits & ((1 << (64 - PRECISION)) - 1)
     return bits >> (64 - PRECISION), 64 - PRECISION - rest.bit_length() + 1
 

@@ -27,11 +27,23 @@ class TooLate(Exception):
     """The store no longer has everything that this event's window covers."""
 
 
+class Away(Exception):
+    """The store cannot be asked, or does not have everything that the record has yet. `cause` says which."""
+
+    def __init__(self, store: str, cause: str) -> None:
+        self.store, self.cause = store, cause
+        super().__init__(f"{store}: {cause}")
+
+
+class OutOfStep(Away):
+    """Another process has written to the store since it was met: meeting it again helps."""
+
+
 class Answers(Protocol):
     """The windows as one event sees them."""
 
     def value(self, number: int) -> Any:
-        """The window of that number among the event's feeds. Raises Empty and TooLate."""
+        """The window of that number among the event's feeds. Raises Empty, TooLate and Away."""
 
 
 class WindowStore(Protocol):

@@ -18,7 +18,7 @@ def countable(value: Any) -> Any:
     Raises ValueError for a list or a map, which are neither a key nor a value to be counted.
     """
     if type(value) is float:
-        return NAN if value != value else value
+        return NAN if value != value else value + 0.0  # which makes -0.0 zero
     if type(value) is bool:
         return _BOOLS[value]
     if isinstance(value, (list, dict)):

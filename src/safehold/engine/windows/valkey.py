@@ -1,0 +1,383 @@
+"""Windows in Valkey: shared by processes, atomic, one round trip for all windows of all events of a batch.
+
+    Engine(bundle, windows=ValkeyWindows("valkey://localhost"))
+
+decides without a record: what was put in stays in. With a record (the gateway), Valkey is a fold of it up to a position:
+`meet` says up to which, `put` adds what the record has beyond, and `tentative` puts a batch in that is about to be written.
+Only when the record has that batch is it settled; otherwise it is taken out again, whoever comes next. ADR 0121 has the
+reasons. Keys are spread over partitions by their digest; each is one hash slot, so that every call stays within it.
+"""
+
+import base64
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from safehold.engine.compile.faults import Fault
+from safehold.engine.compile.missing import MISSING
+from safehold.engine.policies.model import Window
+from safehold.engine.windows.codec import decode, digest, encode, from_halves, halves
+from safehold.engine.windows.link import Call, Link, script
+from safehold.engine.windows.sketch import REGISTERS, UNIT, estimate
+from safehold.engine.windows.store import LATENESS, SECOND, Away, Empty, Fed, Feed, OutOfStep, TooLate
+
+_KINDS = {"count": 1, "rate": 1, "sum": 2, "distinct": 3, "min": 4, "max": 5, "first": 6, "last": 7}
+#: Kinds that keep something beside their events: buckets of a sum, the sketch of many distinct values.
+_DOUBLE = (2, 3)
+#: Kinds whose value comes as bytes.
+_TEXTS = ("min", "max", "first", "last")
+_VALUES: dict[int, Callable[[Any], bytes]] = {
+    1: lambda _: b"", 2: halves, 3: digest, 4: encode, 5: encode, 6: encode, 7: encode,
+}  # fmt: skip
+#: What nobody touched for its window and so many seconds expires; an event that comes later than that after it happened
+#: may find its window gone.
+GRACE = 90_000
+#: Times that a double holds to the microsecond (the years 1684 to 2255); others are answered with TooLate.
+_REACH = 1 << 53
+_LONG_AGO = -(1 << 62)
+#: Partitions that had nothing to do are told how far the record is once in so many events.
+LAG = 1000
+
+_RUN, _UNDO = script("windows.lua"), script("undo.lua")
+_HEAD = "return redis.call('HMGET', KEYS[1], 'at', 'gen', 'open')"
+_BEGIN = """redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('HSET', KEYS[1], 'gen', ARGV[1], 'at', ARGV[2], 'since', ARGV[3])"""
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder().decode
+
+#: Whose windows (a service, or ""), the event's time and its feeds.
+Scoped = tuple[str, int, list[Feed]]
+#: An event of the record: its position, and what tells it from all others.
+Named = tuple[int, Sequence[str]]
+
+
+def token_of(names: Sequence[Sequence[str]]) -> str:
+    """What a batch is known by: how many events, and a digest of their names in order."""
+    return f"{len(names)}:{blake2b(_pack([list(name) for name in names]), digest_size=16).hexdigest()}"
+
+
+@dataclass(slots=True)
+class _Partition:
+    """`at`: the position it has everything up to. `open`: the token of a batch that was put in and committed, up to
+    `settled`, of which it was not told yet."""
+
+    head: bytes
+    undo: bytes
+    prefix: bytes
+    at: int = 0
+    open: str = ""
+    settled: int = 0
+
+    @property
+    def base(self) -> int:
+        """Where it will be once it was told."""
+        return self.settled if self.open else self.at
+
+
+@dataclass(slots=True)
+class _Message:
+    """What one partition is asked in one call."""
+
+    partition: _Partition
+    keys: list[bytes]
+    steps: list[Any] = field(default_factory=list)
+    windows: list[tuple[int, int, int]] = field(default_factory=list)
+    values: list[bytes] = field(default_factory=list)
+    asked: list[tuple[int, int]] = field(default_factory=list)  # (event, feed) of each result
+    _windows: dict[tuple[str, str], tuple[int, bytes]] = field(default_factory=dict)
+    _keys: dict[bytes, int] = field(default_factory=dict)
+
+    def window(self, scope: str, window: Window) -> tuple[int, bytes]:
+        """A window's number in this message, and the beginning of its keys."""
+        found = self._windows.get((scope, window.id))
+        if found is None:
+            self.windows.append(
+                (_KINDS[window.kind], window.seconds * SECOND + LATENESS, (window.seconds + GRACE) * 1000)
+            )
+            name = blake2b(f"{scope}\0{window.id}".encode(), digest_size=8).digest()
+            found = self._windows[scope, window.id] = (len(self.windows), name)
+        return found
+
+    def key(self, name: bytes, key: bytes, double: bool) -> int:
+        """A key's number in this message."""
+        found = self._keys.get(name + key)
+        if found is None:
+            whole = self.partition.prefix + base64.b64encode(name + key)
+            found = self._keys[name + key] = len(self.keys) + 1
+            self.keys += [whole, whole + b":2"] if double else [whole]
+        return found
+
+
+class ValkeyWindows:
+    """See `store.WindowStore`. Not thread-safe: one writer."""
+
+    def __init__(self, url: str, link: Link | None = None) -> None:
+        self.link = link or Link(url)
+        prefix = self.link.address.prefix
+        tags = [f"{{{prefix}:{number}}}" for number in range(self.link.address.partitions)]
+        self._partitions = [_Partition(f"{tag}:at".encode(), f"{tag}:undo".encode(), b"") for tag in tags]
+        self._tags = tags
+        self._gen = ""
+        self._position: int | None = None  # up to which every partition has the record, or will once it is told
+        self._lost = _LONG_AGO  # the latest event that could not be put in, where there is no record
+        self._name("0")
+
+    # -- without a record ------------------------------------------------------------------------------------------
+
+    def apply(self, batch: Iterable[Fed]) -> Iterator["_Answers"]:
+        """Put in for good. While the server is away events are answered with Away, and what they leave out is never
+        counted as whole: windows that reach back to it are answered with TooLate."""
+        scoped = [("", time, feeds) for time, feeds in batch]
+        messages = [message for message in self._messages(scoped, 0, ask=True) if message.steps]
+        calls = [self._call(message, None, len(scoped)) for message in messages]
+        try:
+            found = self.link.run(calls)
+        except Away as away:
+            self._lost = max([self._lost, *(time for _, time, _ in scoped)])
+            yield from away_answers(scoped, away)
+        else:
+            yield from _answers(scoped, messages, found)
+
+    def fresh(self) -> "ValkeyWindows":
+        """An empty store beside this one, on the same server: for trying things out."""
+        other = ValkeyWindows(self.link.address.url, self.link)
+        other._name(secrets.token_hex(8))
+        return other
+
+    # -- with a record ---------------------------------------------------------------------------------------------
+
+    def meet(self, last: int, after: Callable[[int, int], Sequence[Named]]) -> int:
+        """The position up to which Valkey has the record, whose last one is `last`; -1 when it has to `begin`.
+
+        `after(position, count)` names the record's next events. A batch left open by whoever died is settled if it is what
+        the record has there, and taken out if not. Raises Away.
+        """
+        if self._position == last:
+            return last
+        self._position = None
+        heads = self.link.run([(_HEAD, [part.head], []) for part in self._partitions])
+        found = [[part.decode() if part is not None else "" for part in head] for head in heads]
+        generations = {gen for _, gen, _ in found}
+        if len(generations) > 1 or generations == {""}:
+            return -1
+        self._name(generations.pop())
+        for partition, (at, _, opened) in zip(self._partitions, found, strict=True):
+            partition.at, partition.open = int(at), ""
+            if opened:
+                self._close(partition, opened, after(partition.at, int(opened.partition(":")[0])))
+        if any(partition.at > last for partition in self._partitions):
+            return -1  # this is not the record that was put in: it was restored from an older copy
+        self._position = min(partition.at for partition in self._partitions)
+        return self._position
+
+    def begin(self, position: int, complete_since: int | None) -> None:
+        """Forget everything; the record will be put in from `position` on. Windows that reach back behind `complete_since`
+        (microseconds) are answered with TooLate. Raises Away."""
+        self._name(secrets.token_hex(8))
+        since = _LONG_AGO if complete_since is None else complete_since
+        self.link.run([(_BEGIN, [part.head, part.undo], [self._gen, position, since]) for part in self._partitions])
+        for partition in self._partitions:
+            partition.at, partition.open = position, ""
+        self._position = position
+
+    def put(self, events: Sequence[tuple[int, Scoped]], to: int) -> None:
+        """Put in what the record has at these positions: all there is up to `to`. Raises Away."""
+        messages = self._every_partition()
+        for position, scoped in events:
+            self._feed(messages, 0, position, scoped, ask=False)
+        self._checked([(message, "", max(to, message.partition.base)) for message in messages.values()])
+        for partition in self._partitions:
+            partition.at = max(to, partition.at)
+        self._position = to
+
+    def tentative(self, batch: Sequence[Scoped], token: str) -> Iterator["_Answers"]:
+        """Put in what is about to be written after the position that was met, and answer. Raises OutOfStep and Away, at once."""
+        if self._position is None:
+            raise OutOfStep("valkey", "it does not have the whole record")
+        messages = [message for message in self._messages(batch, self._position, ask=True) if message.steps]
+        found = self._checked([(message, token, 0) for message in messages])
+        for message in messages:
+            message.partition.open, message.partition.settled = token, 0
+        return _answers(batch, messages, found)
+
+    def committed(self, last: int) -> None:
+        """The batch is in the record, whose last position is `last`. Valkey is told with its next call, or by `settle`."""
+        for partition in self._partitions:
+            if partition.open and not partition.settled:
+                partition.settled = last
+        if self._position is not None:
+            self._position = last
+
+    def forget(self) -> None:
+        """Whether the last batch was written is not known, or it was not: the next `meet` looks."""
+        self._position = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to `settle`."""
+        return self._position is not None and any(part.open or part.at < self._position for part in self._partitions)
+
+    @property
+    def lagging(self) -> bool:
+        """Whether a partition had nothing to do for so long that it should be told how far the record is."""
+        return self._position is not None and any(self._position - part.base > LAG for part in self._partitions)
+
+    def settle(self) -> None:
+        """Tell every partition what was committed. Raises Away, which costs nothing but another look."""
+        if (last := self._position) is None:
+            return
+        waiting = [part for part in self._partitions if part.open or part.at < last]
+        self._checked([(_Message(part, [part.head, part.undo]), "", last) for part in waiting])
+        for partition in waiting:
+            partition.at = last
+
+    def _close(self, partition: _Partition, token: str, names: Sequence[Named]) -> None:
+        if token_of([name for _, name in names]) == token:
+            partition.open, partition.settled = token, names[-1][0]
+            self._checked([(_Message(partition, [partition.head, partition.undo]), "", partition.settled)])
+            return
+        keys = [partition.head, partition.undo]
+        (touched,) = self.link.run([(_UNDO, keys, [token, "keys"])])
+        self.link.run([(_UNDO, [*keys, *touched], [token, "run"])])
+
+    # -- one call --------------------------------------------------------------------------------------------------
+
+    def _name(self, generation: str) -> None:
+        self._gen = generation
+        for tag, partition in zip(self._tags, self._partitions, strict=True):
+            partition.prefix = f"{tag}:{generation}:".encode()
+
+    def _every_partition(self) -> dict[int, _Message]:
+        return {number: _Message(part, [part.head, part.undo]) for number, part in enumerate(self._partitions)}
+
+    def _messages(self, batch: Sequence[Scoped], after: int, *, ask: bool) -> list[_Message]:
+        messages = self._every_partition()
+        for number, scoped in enumerate(batch):
+            self._feed(messages, number, after + number + 1, scoped, ask=ask)
+        return list(messages.values())
+
+    def _feed(self, messages: Mapping[int, _Message], number: int, position: int, scoped: Scoped, *, ask: bool) -> None:
+        """The steps of one event, which is `number` of its batch: all that it puts in, then all that it asks."""
+        scope, time, feeds = scoped
+        if not -_REACH < time < _REACH:
+            return
+        digests: dict[Any, bytes] = {}
+        asks: list[tuple[_Message, tuple[int, ...], int]] = []
+        for index, (window, key, value) in enumerate(feeds):
+            if isinstance(key, Fault):
+                continue
+            name = digests.get(key)
+            if name is None:
+                name = digests[key] = digest(key)
+            message = messages[int.from_bytes(name[:4], "big") % len(messages)]
+            place = position - message.partition.base
+            if place <= 0:
+                continue  # it has this one
+            at, start = message.window(scope, window)
+            kind = _KINDS[window.kind]
+            slot = message.key(start, name, kind in _DOUBLE)
+            if value is not MISSING:
+                message.values.append(_VALUES[kind](value))
+                message.steps.append((0, at, slot, place, time, len(message.values) + 1))
+            if ask:
+                asks.append((message, (1, at, slot, time - window.seconds * SECOND), index))
+        for message, step, index in asks:
+            message.steps.append(step)
+            message.asked.append((number, index))
+
+    def _call(self, message: _Message, token: str | None, to: int) -> Call:
+        """`token` is the batch's while it is tentative, "" for what is in the record, None where there is no record."""
+        part = message.partition
+        recorded = token is not None
+        header = (self._gen, recorded and part.base, to, token or False, part.open or False, part.settled)
+        lost = self._lost if self._lost > _LONG_AGO else False
+        return _RUN, message.keys, [_pack((*header, message.windows, message.steps, lost)), *message.values]
+
+    def _checked(self, asked: Sequence[tuple[_Message, str, int]]) -> list[Any]:
+        """Run; where all goes well, every partition is then at its base. Raises Away, and OutOfStep where one was elsewhere."""
+        position, self._position = self._position, None
+        found = self.link.run([self._call(*one) for one in asked]) if asked else []
+        if any(_unpack(reply[0])[0] == 0 for reply in found):
+            raise OutOfStep("valkey", "another process wrote to it; it is being caught up")
+        for message, _, _ in asked:
+            part = message.partition
+            part.at, part.open = part.base, ""
+        self._position = position
+        return found
+
+
+def away_answers(batch: Sequence[Scoped], away: Away) -> Iterator["_Answers"]:
+    """What to say of events when the store cannot be asked."""
+    return (_Answers(time, feeds, [], _LONG_AGO, away) for _, time, feeds in batch)
+
+
+def _answers(batch: Sequence[Scoped], messages: Sequence[_Message], replies: Sequence[Any]) -> Iterator["_Answers"]:
+    rows: list[list[Any]] = [[None] * len(feeds) for _, _, feeds in batch]
+    complete_since = _LONG_AGO
+    for message, reply in zip(messages, replies, strict=True):
+        _, _, _, since, results = _unpack(reply[0])
+        complete_since = max(complete_since, int(since or _LONG_AGO))
+        for (number, index), result in zip(message.asked, results or (), strict=True):
+            window = batch[number][2][index][0]
+            if result and window.kind in _TEXTS and result[1]:
+                result[1] = reply[result[1]]
+            rows[number][index] = result
+    return (_Answers(time, feeds, row, complete_since, None) for (_, time, feeds), row in zip(batch, rows, strict=True))
+
+
+class _Answers:
+    """What Valkey said of one event's windows; None for what was not asked."""
+
+    __slots__ = ("away", "feeds", "results", "since", "time")
+
+    def __init__(self, time: int, feeds: list[Feed], results: list[Any], since: int, away: Away | None) -> None:
+        self.time, self.feeds, self.results, self.since, self.away = time, feeds, results, since, away
+
+    def value(self, number: int) -> Any:
+        if self.away is not None:
+            raise self.away
+        window, found = self.feeds[number][0], self.results[number]
+        if found is None or self.time - window.seconds * SECOND < self.since:
+            raise TooLate
+        if not found:
+            return _of_none(window)
+        newest, *rest = found
+        if self.time < newest - LATENESS:
+            raise TooLate
+        return _value(window, rest)
+
+
+def _value(window: Window, rest: list[Any]) -> Any:
+    match window.kind:
+        case "count":
+            return rest[0]
+        case "rate":
+            return rest[0] / window.seconds
+        case "sum":
+            return from_halves(rest)
+        case "distinct" if rest[0] < 0:
+            return estimate(sum(many << (UNIT - rank) for rank, many in _ranks(rest)), _ranks(rest)[0][1])
+        case "distinct":
+            return rest[0]
+    if not rest[0]:
+        raise Empty
+    return decode(rest[0])
+
+
+def _ranks(rest: list[Any]) -> list[tuple[int, int]]:
+    """(rank, registers that have it), from what follows the -1; those not mentioned are empty."""
+    many = dict(enumerate(rest[1:]))
+    return [(0, REGISTERS - sum(many.values())), *((rank, count) for rank, count in many.items() if rank)]
+
+
+def _of_none(window: Window) -> Any:
+    if window.kind in ("count", "distinct", "sum"):
+        return 0
+    if window.kind == "rate":
+        return 0.0
+    raise Empty
