@@ -23,6 +23,7 @@ COMMANDS = {
     "serve": _Entry("safehold.cli.serve", "serve", "Serve the API, the console and the portal."),
     "worker": _Entry("safehold.cli.serve", "worker", "Carry decisions on in a process of its own."),
     "policy": _Entry("safehold.cli.policy", "app", "Policies: check them, run their examples."),
+    "lists": _Entry("safehold.cli.lists", "app", "Lists: look, add, import, export, compare, take back."),
     "decide": _Entry("safehold.cli.decide", "decide", "Decide a file of events; nothing is recorded."),
     "ledger": _Entry("safehold.cli.ledger", "app", "The transparency log: verify, sign, prove."),
     "people": _Entry("safehold.cli.people", "people", "The people who work here, and their roles."),

@@ -101,6 +101,7 @@ INSTALLED_APPS = [
     "safehold.record",
     "safehold.accounts",
     "safehold.desk.entities",
+    "safehold.desk.lists",
     "safehold.desk.reports",
     "safehold.desk.decisions",
     "safehold.desk.review",

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import PurePath
 from types import ModuleType
-from typing import BinaryIO
 
-from safehold.engine.lists.formats.rows import About, FormatError, Problem, Row, document, text_lines
+from safehold.engine.lists.formats.rows import About, FormatError, Problem, Readable, Row, document, text_lines
 
 #: name -> (module, what people call it, endings of file names, whether it is read as one document).
 FORMATS: dict[str, tuple[str, str, tuple[str, ...], bool]] = {
@@ -42,7 +41,7 @@ def format_of(name: str, start: bytes) -> str:
     raise FormatError(0, f"`{name}` does not say what format it is; name one of: {', '.join(FORMATS)}")
 
 
-def read(name: str, file: BinaryIO, columns: dict[str, str] | None = None) -> Iterator[Row | Problem]:
+def read(name: str, file: Readable, columns: dict[str, str] | None = None) -> Iterator[Row | Problem]:
     """The rows of a file and what is wrong with it. `columns` says which column of a CSV file is what
     (`{"value": "domain"}`). Raises FormatError when nothing more can be read, and KeyError for a format that there isn't."""
     module, _, _, whole = FORMATS[name]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 import msgspec
 
@@ -15,6 +15,13 @@ MAX_LINE, MAX_DOCUMENT = 1 << 16, 256 << 20
 TAKES = {
     "domain_suffix": ("", "domain"), "cidr": ("", "ip"), "hash": ("", "md5", "sha1", "sha256"), "regex_set": ("", "pattern"),
 }  # fmt: skip
+
+
+class Readable(Protocol):
+    """What is used of a binary file."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
+    def readline(self, size: int = ..., /) -> bytes: ...
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -78,7 +85,7 @@ def fitted(row: Row | Problem, kind: str, fold: bool) -> Row | Problem:
         return Problem(line=row.line, column="value", message=f"`{row.value[:80]}`: {error}")
 
 
-def text_lines(file: BinaryIO) -> Iterator[tuple[int, str]]:
+def text_lines(file: Readable) -> Iterator[tuple[int, str]]:
     """(number, text) of each line, without its end. Raises FormatError for one that is too long or not UTF-8."""
     number = 0
     while line := file.readline(MAX_LINE + 1):
@@ -93,7 +100,7 @@ def text_lines(file: BinaryIO) -> Iterator[tuple[int, str]]:
             raise FormatError(number, f"byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
 
 
-def document(file: BinaryIO) -> Any:
+def document(file: Readable) -> Any:
     """A whole JSON document. Raises FormatError."""
     data = file.read(MAX_DOCUMENT + 1)
     if len(data) > MAX_DOCUMENT:

@@ -1,0 +1,53 @@
+"""What rules are asked with: the entries of managed lists as of a version, for the gateway and for tables in files.
+
+Everything here reads the state that is in effect: what a revision that is still being applied has written already is not
+part of it, and what it has changed is read as it was before.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import QuerySet
+
+from safehold.desk.lists.models import Change, Entry, Head, Revision
+from safehold.engine.lists import Entry as Listed
+
+_COLUMNS = ("value", "allow", "expires_at", "source", "added_at")
+#: Rows read at a time.
+_PAGE = 5_000
+
+
+def versions() -> dict[str, tuple[int, str]]:
+    """list -> (number, version) of what is in effect."""
+    return {head.list: (head.number, head.version) for head in Head.objects.all()}
+
+
+def active(name: str, number: int) -> Iterator[Listed]:
+    """The entries of a list that are in effect as of its head, which has this number."""
+    rows = Entry.objects.filter(list=name, state="active", revision__lte=number).values_list(*_COLUMNS)
+    yield from _listed(rows)
+    pending = Change.objects.filter(
+        revision__in=Revision.objects.filter(list=name, state="applying"), before="active", entry__revision__gt=number
+    )
+    for value, added_at, allow, expires_at, source in pending.values_list(
+        "entry__value", "entry__added_at", "allow", "expires_at", "source"
+    ).iterator(_PAGE):
+        yield Listed(value=value, allow=allow, expires_at=expires_at, source=source, added_at=added_at)
+
+
+def changed(name: str, after: int, number: int, limit: int) -> list[tuple[Listed, bool]] | None:
+    """(entry, whether it is active) for what changed after a number and up to another; None for more than `limit`."""
+    rows = Entry.objects.filter(list=name, revision__gt=after, revision__lte=number).values_list(*_COLUMNS, "state")
+    found = list(rows[: limit + 1])
+    if len(found) > limit:
+        return None
+    return [(_entry(row[:-1]), row[-1] == "active") for row in found]
+
+
+def _listed(rows: "QuerySet[Any, tuple[Any, ...]]") -> Iterator[Listed]:
+    return map(_entry, rows.iterator(_PAGE))
+
+
+def _entry(row: tuple[Any, ...]) -> Listed:
+    value, allow, expires_at, source, added_at = row
+    return Listed(value=value, allow=allow, expires_at=expires_at, source=source, added_at=added_at)
