@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Result:
-    """`ours` and every peer in the same `unit`; larger is better unless the unit is one of time or size."""
+    """`ours` and every peer in the same `unit`; larger is better unless the unit is one of time or size. `more` are
+    further figures, each with its unit in its name (`p99 ms`)."""
 
     ours: float
     unit: str
     peers: Mapping[str, float] = field(default_factory=dict)
+    more: Mapping[str, float] = field(default_factory=dict)
 
     def ratios(self) -> dict[str, float]:
         """How many times a peer's figure ours is."""

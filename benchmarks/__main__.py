@@ -34,6 +34,8 @@ def main() -> int:
         result: Result = _module(name).run()
         line = {"name": name, "ours": _round(result.ours), "unit": result.unit}
         line["peers"] = {peer: _round(value) for peer, value in result.peers.items()}
+        if result.more:
+            line["more"] = {figure: _round(value) for figure, value in result.more.items()}
         print(json.dumps({**line, "ratios": result.ratios(), "machine": machine()}), flush=True)
     return 0
 

@@ -43,6 +43,16 @@ def lift(cloudevent: Mapping[str, Any]) -> Event:
     data = cloudevent.get("data") or {}
     if not isinstance(data, dict):
         raise ValueError("the CloudEvent's `data` must be a JSON object")
+    return lift_checked(event_id, source, kind, parse_time(cloudevent.get("time")), cloudevent.get("subject"), data)
+
+
+def lift_checked(
+    event_id: str, source: str, kind: str, time: datetime, subject: str | None, data: dict[str, Any]
+) -> Event:
+    """`lift` for whoever has checked the attributes. `data` stays as it is; `time` is in UTC.
+
+    Raises ValueError where `actor`, `target` or `context` is no object.
+    """
     rest = data.copy()
     actor, target, context = (
         rest.pop("actor", None) or {},
@@ -56,8 +66,8 @@ def lift(cloudevent: Mapping[str, Any]) -> Event:
         id=event_id,
         source=source,
         type=kind,
-        time=parse_time(cloudevent.get("time")),
-        subject=cloudevent.get("subject"),
+        time=time,
+        subject=subject,
         actor=actor,
         target=target,
         context=context,

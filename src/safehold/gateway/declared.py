@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from safehold.engine.event import Event, lift
+from safehold.engine.event import Event, lift_checked, parse_time
 from safehold.engine.policies.events import EventType, EventTypes
 from safehold.gateway.answers import EventTypeView
 from safehold.gateway.cloudevents import CloudEvent
@@ -67,15 +67,9 @@ class Declared:
             found = itertools.islice(validator.iter_errors(cloudevent.data), _MOST_ERRORS)
             errors = [part for error in found for part in _field_errors(error)]
             raise Refusal("invalid-event", summary(errors), errors)
-        event = lift(
-            {
-                "id": cloudevent.id,
-                "source": cloudevent.source,
-                "type": cloudevent.type,
-                "time": cloudevent.time,
-                "subject": cloudevent.subject,
-                "data": cloudevent.data,
-            }
+        time = parse_time(cloudevent.time)
+        event = lift_checked(
+            cloudevent.id, cloudevent.source, cloudevent.type, time, cloudevent.subject, cloudevent.data
         )
         _check_target(event)
         account = _account(kind, event)

@@ -38,10 +38,12 @@ def append_entries(cursor: Cursor, entries: Iterable[Entry], *, vendor: str, pla
         cursor.execute(f"SELECT pg_advisory_xact_lock({placeholder})", (LOG_LOCK,))
     cursor.execute("SELECT COALESCE(MAX(idx) + 1, 0) FROM ledger_entry")
     first: int = cursor.fetchone()[0]
-    rows = [
-        (first + offset, kind, row_id, _stored(at, vendor), body.decode(), leaf_hash(body))
-        for offset, (kind, row_id, at, body) in enumerate(entries)
-    ]
+    stored: dict[datetime, datetime | str] = {}  # all decisions of a commit have one time
+    rows = []
+    for index, (kind, row_id, at, body) in enumerate(entries, first):
+        if (moment := stored.get(at)) is None:
+            moment = stored[at] = _stored(at, vendor)
+        rows.append((index, kind, row_id, moment, body.decode(), leaf_hash(body)))
     values = ", ".join([placeholder] * 6)
     sql = f"INSERT INTO ledger_entry (idx, kind, subject_id, at, body, leaf_hash) VALUES ({values})"  # noqa: S608
     cursor.executemany(sql, rows)
@@ -50,4 +52,6 @@ def append_entries(cursor: Cursor, entries: Iterable[Entry], *, vendor: str, pla
 
 def _stored(at: datetime, vendor: str) -> datetime | str:
     """A time as Django's own SQLite and PostgreSQL backends store it."""
-    return at if vendor == "postgresql" else str(at.astimezone(UTC).replace(tzinfo=None))
+    if vendor == "postgresql":
+        return at
+    return str((at if at.tzinfo is UTC else at.astimezone(UTC)).replace(tzinfo=None))
