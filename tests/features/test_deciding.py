@@ -171,7 +171,7 @@ def test_two_reports_of_one_message_in_one_queue_are_answered_together():
 def test_a_failing_row_waits_with_its_error_and_holds_nothing_up():
     broken = happens("suspend")  # a suspension without an end
     fine = happens("hold")
-    assert carry_on_once() == 2
+    assert sum(iter(carry_on_once, 0)) == 2  # one slice of time, or two on a busy machine
     rows = {row.reference: row for row in Outbox.objects.all()}
     assert "suspend needs an end" in rows[broken.pk].error and rows[broken.pk].done_at is None
     assert rows[broken.pk].next_at is not None and rows[broken.pk].attempts == 1
