@@ -35,6 +35,7 @@ STARTERS = (
         Permission.MANAGE_TASKS, None,
     ),
     Starter("care", "Care", "People who may be in danger from themselves. Nobody here has done anything wrong.", _HOUR // 4),
+    Starter("threats", "Threats", "Somebody may be in danger from others. Minutes count.", _HOUR // 2),
     Starter("minors", "Minors", "A child may be at risk. Only for people who were trained for it.", _HOUR // 2),
     Starter("phishing", "Phishing", "Links that steal accounts or money. Minutes count.", _HOUR),
     Starter("accounts", "Taken-over accounts", "Somebody may be using an account that isn't theirs.", _HOUR),
