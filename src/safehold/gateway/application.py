@@ -15,6 +15,7 @@ from safehold.gateway.editions import Edition, Follower
 from safehold.gateway.faults import described
 from safehold.gateway.keys import Keyring
 from safehold.gateway.limits import Limits
+from safehold.gateway.lists import Keeper
 from safehold.gateway.metrics import Metrics
 from safehold.gateway.openapi import description
 from safehold.gateway.problems import MEDIA_TYPE, Refusal
@@ -50,6 +51,7 @@ class Gateway:
         *,
         edition: Edition,
         load: Callable[[int], Edition],
+        lists: Keeper | None = None,
         limits: Limits,
         base_url: str,
         version: str,
@@ -71,6 +73,7 @@ class Gateway:
         )
         parts = self._parts
         self._follower = Follower(store, parts.writer, load, edition, self._turn, metrics)
+        self._lists = lists
         self._latency = {route.path: metrics.requests.labels(route.path) for route in ROUTES}
 
     async def start(self) -> None:
@@ -78,6 +81,8 @@ class Gateway:
         self._parts.keyring.start()
         self._parts.writer.start()
         self._follower.start()
+        if self._lists is not None:
+            self._lists.start(self._metrics)
 
     def _turn(self, edition: Edition) -> None:
         """Another edition decides from now on; events are checked against its types."""
@@ -86,6 +91,8 @@ class Gateway:
     async def stop(self) -> None:
         """Take nothing new, write and answer what waits, and end the threads."""
         await asyncio.get_running_loop().run_in_executor(None, self._follower.stop)
+        if self._lists is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._lists.stop)
         await self._parts.writer.stop()
         self._parts.keyring.stop()
         self._parts.readers.shutdown()

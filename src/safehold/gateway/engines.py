@@ -6,6 +6,7 @@ Who calls: the store, on the writer's thread, within its transaction.
 """
 
 import copy
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -21,12 +22,13 @@ from safehold.gateway.store import Decided, Incoming, LabelSet
 class Engines:
     """Fresh memories for every service, on rules that were compiled once (`ready`). See `store.Minds`."""
 
-    def __init__(self, ready: Engine, edition: int = 0) -> None:
+    def __init__(self, ready: Engine, edition: int = 0, before_each: Callable[[], None] | None = None) -> None:
         self.events_seen = 0
         self.labels_seen = 0
         self.label_gaps: dict[int, float] = {}
         self.spoiled = False
         self.edition = edition
+        self._before_each = before_each  # puts in new contents of managed lists
         self._ready = ready
         self._by_service: dict[str, Engine] = {}
         self._reach = window_reach(ready.bundle)
@@ -58,6 +60,8 @@ class Engines:
             labels.set(kind, external_id, name, expires_at)
 
     def decide(self, incoming: Incoming) -> Decided:
+        if self._before_each is not None:
+            self._before_each()
         engine = self._of(incoming.service)
         verdict = engine.decide(incoming.event)
         return Decided(verdict=verdict, labels=self._labels(verdict, incoming.event))

@@ -60,6 +60,15 @@ class Metrics:
         self.edition_failures = Counter(
             "safehold_policy_edition_failures", "Editions that could not be loaded here.", registry=registry
         )
+        self.list_revision = Gauge(
+            "safehold_list_revision",
+            "The revision of a managed list that rules are asked with.",
+            ["list"],
+            registry=registry,
+        )
+        self.list_failures = Counter(
+            "safehold_list_failures", "Times that managed lists could not be read.", registry=registry
+        )
         self._waiting = Gauge("safehold_waiting_events", "Events that wait for the writer.", registry=registry)
 
     def watch_queue(self, depth: Callable[[], int]) -> None:

@@ -7,6 +7,7 @@ from safehold import __version__
 from safehold.desk.decisions.hot_rows import PolicyInForce
 from safehold.desk.decisions.intake import Intake
 from safehold.desk.decisions.policies import terms_of
+from safehold.desk.lists.feed import Feed
 from safehold.desk.rules.folder import open_policies, write_back
 from safehold.desk.rules.in_force import files_of, load_texts, newest, texts_of
 from safehold.engine import Engine
@@ -15,6 +16,7 @@ from safehold.gateway.declared import Declared
 from safehold.gateway.editions import Edition
 from safehold.gateway.engines import Engines, window_ids
 from safehold.gateway.limits import Limits
+from safehold.gateway.lists import Keeper
 
 
 def make_gateway() -> Gateway:
@@ -23,26 +25,29 @@ def make_gateway() -> Gateway:
     Raises PolicyProblems, which says file, line and column, if they can't be loaded.
     """
     intake = Intake(newest)
+    keeper = Keeper(Feed(settings.SAFEHOLD_LISTS))
     return Gateway(
         intake,
-        edition=_load(intake, open_policies().number),
-        load=lambda number: _follow(intake, number),
+        edition=_load(intake, keeper, open_policies().number),
+        load=lambda number: _follow(intake, keeper, number),
+        lists=keeper,
         limits=Limits(rate=settings.SAFEHOLD_RATE, burst=settings.SAFEHOLD_BURST, waiting=settings.SAFEHOLD_WAITING),
         base_url=settings.PUBLIC_URL,
         version=__version__,
     )
 
 
-def _follow(intake: Intake, number: int) -> Edition:
+def _follow(intake: Intake, keeper: Keeper, number: int) -> Edition:
     """Another edition, for a process that runs; this machine's folder follows too."""
     close_old_connections()
-    edition = _load(intake, number)
+    edition = _load(intake, keeper, number)
     write_back(texts_of(number))
     return edition
 
 
-def _load(intake: Intake, number: int) -> Edition:
+def _load(intake: Intake, keeper: Keeper, number: int) -> Edition:
     bundle = load_texts(texts_of(number))
+    keeper.attach(bundle.lists.values())
     engine = Engine(bundle)
     declared = Declared(bundle.event_types)
     intake.know(number, _versions(number))
@@ -52,7 +57,7 @@ def _load(intake: Intake, number: int) -> Edition:
         windows=window_ids(bundle),
         prepare=declared.prepare,
         event_types=declared.views(),
-        new_minds=lambda: Engines(engine, number),
+        new_minds=lambda: Engines(engine, number, keeper.adopt),
         take_over=lambda minds: minds.take_over(engine, number) if isinstance(minds, Engines) else None,
     )
 

@@ -5,11 +5,14 @@ part of it, and what it has changed is read as it was before.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from safehold.desk.lists.models import Change, Entry, Head, Revision
+from safehold.desk.lists.pack import packed
 from safehold.engine.lists import Entry as Listed
 
 _COLUMNS = ("value", "allow", "expires_at", "source", "added_at")
@@ -51,3 +54,22 @@ def _listed(rows: "QuerySet[Any, tuple[Any, ...]]") -> Iterator[Listed]:
 def _entry(row: tuple[Any, ...]) -> Listed:
     value, allow, expires_at, source, added_at = row
     return Listed(value=value, allow=allow, expires_at=expires_at, source=source, added_at=added_at)
+
+
+class Feed:
+    """The source of the gateway's lists (`safehold.gateway.lists.ListSource`); tables are files in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def versions(self) -> dict[str, tuple[int, str]]:
+        return versions()
+
+    def changed(self, name: str, after: int, number: int, limit: int) -> list[tuple[Listed, bool]] | None:
+        return changed(name, after, number, limit)
+
+    def packed(self, name: str, kind: str, fold: bool, number: int, version: str) -> Path:
+        return packed(self._folder, name, kind, fold, number, version)
+
+    def close(self) -> None:
+        connection.close()

@@ -5,6 +5,7 @@ share its memory. A table finds the entries an item matches; whether they hold a
 """
 
 import mmap
+import os
 import struct
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -62,6 +63,7 @@ class Table:
         self._expires, self._allows = numbers["expires"], numbers["allows"]
         self._origin_of = numbers["origin_of"]
         self.plain = not len(self._expires) and not len(self._allows)
+        self._numbers: dict[bytes, int] | None = None  # of patterns, when somebody asks
         self._texts: keys.Texts | keys.Keys
         self._find: Callable[[bytes], int | None]
         self.has: Callable[[str], bool]
@@ -126,8 +128,13 @@ class Table:
         return self._find(keys.line(key_of(self.kind, value)))
 
     def _search(self, wanted: bytes) -> int | None:
-        """By walking: only asked of kinds whose positions follow another order, when a few entries change."""
-        return next((at for at in range(len(self)) if keys.line(self._texts[at]) == wanted), None)
+        """Of kinds whose positions follow another order than their keys'."""
+        if self.kind == "cidr":
+            address = wanted[1:-1].partition(b"/")[0].decode()
+            return next((at for at in self.all(address) if self._texts[at] == wanted[1:-1]), None)
+        if self._numbers is None:
+            self._numbers = {keys.line(self._texts[at]): at for at in range(len(self))}
+        return self._numbers.get(wanted)
 
 
 def make_table(kind: str, entries: Iterable[Entry], *, fold: bool = False) -> Table:
@@ -141,7 +148,7 @@ def save(kind: str, entries: Iterable[Entry], path: Path, *, fold: bool = False)
     """Write the table of these entries as a file, whole or not at all; how many there are."""
     head, columns = _packed(kind, entries, fold)
     encoded = msgspec.json.encode(head)
-    partial = path.with_name(f"{path.name}.part")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     with partial.open("wb") as file:
         file.write(_MAGIC + struct.pack("<Q", len(encoded)) + encoded)
         file.write(bytes(-file.tell() % 8))
