@@ -92,6 +92,8 @@ _ATOMS = [
     "%T.matches(%P)", "%T in [%L, %L]", "%S in lists.%A", "%T in lists.%A", "%L in labels.actor", "%L in labels.target",
     "%L in data.tags", "%I %O %N", "%N %O %I", "data.d %O %D", "actor.age %O duration(%W)", "data.b", "has(data.%H)",
     'data.at %O timestamp("2026-01-01T00:00:00Z")', "data.n / data.n == 1", "data.tags.exists(x, x == data.s)",
+    'data.tags.exists(x, x.contains("a")) && %T.startsWith("a")', 'size(data.s.split("a")) > 1', "data.s.reverse() == data.t",
+    "data.tags.exists(x, data.tags.exists(y, y == x + x))", 'cel.bind(z, data.s.reverse(), z == data.t || z == "")',
     "size(data.tags) > 1", "data.s.startsWith(data.t)", "true", "false", "data.n in [0, 7, %N]",
     "(%I %O %N && %T != %L)", "(%T != %L && %T.contains(%L))", "(!%T.contains(%L) && %I %O %N)", "(has(data.%H) && %I %O %N)",
     "(!(%L in labels.actor) && %I %O %N)", "(!(%T in lists.%A) && %I %O %N)", "(!has(data.%H) && %I %O %N)",

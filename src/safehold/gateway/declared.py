@@ -110,6 +110,8 @@ def _account(kind: EventType, event: Event) -> str:
 def _path_id(kind: EventType, path: str | None, event: Event, *, required: bool = False) -> str:
     """The id at a `subject` path, "" where there is none and none is required."""
     found = kind.read(path, event) if path else None
+    if type(found) is str and 0 < len(found) <= _ID_LENGTH:  # nearly always
+        return found
     where = tuple(part for part in (path or "").split("."))
     where = where if where[0] == "data" else ("data", *where)
     if found is None or found == "":

@@ -31,11 +31,12 @@ class NotCanonical(ValueError):
         super().__init__(f"{path or 'the value'}: {reason}")
 
 
-def canonical(value: Any, *, finite: bool = False) -> bytes:
+def canonical(value: Any, *, finite: bool = False, numbers: bool = True) -> bytes:
     """RFC 8785 bytes of a JSON value. Structs, datetimes and the like count as the JSON that msgspec makes of them.
 
     `msgspec.Raw` stands for JSON text that is canonical already and is put in as it is.
-    `finite` promises that no float in it is NaN or infinite, which saves the search for them.
+    `finite` promises that no float in it is NaN or infinite, `numbers=False` that there is no number in it at all; each
+    saves a search.
     Integers that no double stands for (2**60 + 1), which RFC 8785 has no form for, keep all their digits.
     Raises NotCanonical for what JSON cannot carry unharmed: NaN, infinities, lone surrogates.
     """
@@ -45,11 +46,15 @@ def canonical(value: Any, *, finite: bool = False) -> bytes:
         return _slow(_builtins(value), "").encode()  # finds the path of the text that has the lone surrogate
     except (TypeError, ValueError, RecursionError) as error:
         raise NotCanonical("", str(error)) from error
-    if isinstance(value, int | float) or _HARD_NUMBER.search(out) or (not out.isascii() and _astral_keys(out)):
+    if (numbers and _hard_number(value, out)) or (not out.isascii() and _astral_keys(out)):
         return _slow(_builtins(value), "").encode()
     if not finite and b"null" in out and not _finite(value):
         return _slow(_builtins(value), "").encode()
     return out
+
+
+def _hard_number(value: Any, out: bytes) -> bool:
+    return isinstance(value, int | float) or _HARD_NUMBER.search(out) is not None
 
 
 def canonical_object(members: dict[str, Any]) -> bytes:

@@ -102,12 +102,12 @@ def timestamp(moment: datetime) -> str:
 def _members(names: tuple[str, ...], row: Mapping[str, Any]) -> dict[str, Any]:
     """The named fields as `canonical_object` takes them. Rows of the hot lane have texts, small integers and canonical JSON
     only: one look at the types is enough for them."""
-    found = {name: row[name] for name in names}
+    found = row if tuple(row) == names else {name: row[name] for name in names}
     kinds = set(map(type, found.values()))
     if kinds <= _EASY and (
         int not in kinds or all(-_SMALL < value < _SMALL for value in found.values() if type(value) is int)
     ):
-        return found
+        return dict(found)
     return {name: _plain(value, name) for name, value in found.items()}
 
 

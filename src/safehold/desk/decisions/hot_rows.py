@@ -192,7 +192,8 @@ def storable(verdict: Verdict) -> tuple[Verdict, bytes]:
     """The verdict and its canonical JSON. A signal may have computed text that a database can't keep: U+0000 and halves
     of surrogate pairs become U+FFFD, in the answer as in the record."""
     try:
-        text = canonical(verdict, finite=True)  # the engine reports NaN and infinities as text
+        numbers = bool(verdict.hits or verdict.signals)  # the only parts of a verdict that have any
+        text = canonical(verdict, finite=True, numbers=numbers)  # the engine reports NaN and infinities as text
         if b"\\u0000" not in text:
             return verdict, text
     except NotCanonical:

@@ -128,6 +128,8 @@ class Emitter:
         }  # fmt: skip
         self._bound: dict[tuple[str, Any], str] = {}
         self._locals = 0
+        #: Puts a node's value into a variable of the function, if other rules need it too: `compile.sharing`.
+        self.share: Callable[[Node, Callable[[], ast.expr]], ast.expr] | None = None
 
     def bind(self, kind: str, identity: Any, value: Any) -> ast.expr:
         """A name for a constant; the same constant gets the same name."""
@@ -139,6 +141,17 @@ class Emitter:
 
     def emit(self, node: Node, local: Mapping[str, str]) -> ast.expr:
         """The node's value; MISSING may come out where it is only passed on."""
+        share = self.share
+        if local or share is None:
+            return self._emit(node, local)
+        if not isinstance(node, Macro):
+            return share(node, lambda: self._emit(node, local))
+        self.share = None  # within a macro's loop no variable of the function can be assigned
+        made = self._emit(node, local)
+        self.share = share
+        return share(node, lambda: made)
+
+    def _emit(self, node: Node, local: Mapping[str, str]) -> ast.expr:
         match node:
             case Literal(value=value):
                 return self._literal(value)

@@ -19,6 +19,7 @@ from safehold.engine.compile.emit import Emitter, call, constant, name
 from safehold.engine.compile.feeding import Feeding
 from safehold.engine.compile.index import Index
 from safehold.engine.compile.reads import NAMESPACE, Parts, Reads, append, assign, guarded
+from safehold.engine.compile.sharing import Sharing
 from safehold.engine.language.tree import Call, Macro, Node, Path, Present, children, walk
 from safehold.engine.policies.model import Policy, Rule
 from safehold.engine.policies.scope import Scope
@@ -65,6 +66,11 @@ class RuleSet:
             settled = call(name("settle"), *map(name, ("may", "doubt", "reading", "hits", "retries")))
             lines.append(ast.If(name("may"), [ast.Expr(settled)], []))
         rests: dict[int, ast.stmt] = {}
+        others = [
+            (policy.key, rule) for position, (policy, rule) in enumerate(self.rules) if index.rest(position) is None
+        ]
+        self._sharing = Sharing([(policy, rule.when[kind]) for policy, rule in others], self._cost)
+        lines += self._sharing.prologue()
         for position, (policy, rule) in enumerate(self.rules):
             left = index.rest(position)
             if left is None:
@@ -81,9 +87,11 @@ class RuleSet:
         return compiled
 
     def _rule(self, position: int, policy: Policy, rule: Rule) -> ast.stmt:
-        self._reads.policy = policy.key
+        self._reads.policy = self._sharing.policy = policy.key
         conditions = operands(rule.when[self.scope.event_type.name], "_&&_")
+        self.emitter.share = self._sharing
         tests = self._tests(self._reads, conditions, append("hits", constant(position)))
+        self.emitter.share = None
         return guarded(tests, append("retries", constant(position)))
 
     def _rest(self, called: str, policy: Policy, conditions: list[Node]) -> ast.stmt:
