@@ -13,7 +13,6 @@ from safehold.engine import Bundle, Engine, load_bundle
 from safehold.gateway.cloudevents import CloudEvent
 from safehold.gateway.declared import Declared
 from safehold.gateway.engines import Engines
-from safehold.site.gateway import _in_force
 from tests.world import service
 
 #: The first event of a stream, unless it says otherwise.
@@ -46,11 +45,17 @@ def stream(
 def write(folder: Path | Bundle, events: Sequence[dict[str, Any]], *, batch: int = 40) -> Bundle:
     """Decide the events with the folder's policies and write everything; received when they happened, at the latest so far."""
     from safehold.desk.decisions import intake
+    from safehold.desk.decisions.hot_rows import PolicyInForce
+    from safehold.desk.decisions.policies import enact, terms_of
+    from safehold.record.recording import recording
 
     service("plaza")
     bundle = folder if isinstance(folder, Bundle) else load_bundle(folder)
-    declared, minds = Declared(bundle.event_types), Engines(Engine(bundle))
-    store = intake.Intake(_in_force(bundle))
+    declared, minds = Declared(bundle.event_types), Engines(Engine(bundle), 1)
+    store = intake.Intake(lambda: 1)
+    with recording() as record:
+        versions = enact(record, bundle.policies)
+    store.know(1, {key: PolicyInForce(version.pk, terms_of(version).strikes_last) for key, version in versions.items()})
     newest = datetime(1, 1, 1, tzinfo=UTC)
     for part in _parts(events, batch):
         prepared = []

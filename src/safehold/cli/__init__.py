@@ -25,6 +25,8 @@ COMMANDS = {
     "policy": _Entry("safehold.cli.policy", "app", "Policies: check them, run their examples."),
     "lists": _Entry("safehold.cli.lists", "app", "Lists: look, add, import, export, compare, take back."),
     "decide": _Entry("safehold.cli.decide", "decide", "Decide a file of events; nothing is recorded."),
+    "backtest": _Entry("safehold.cli.backtest", "backtest", "Try policies on the past."),
+    "history": _Entry("safehold.cli.backtest", "history", "The record as files, for backtests."),
     "ledger": _Entry("safehold.cli.ledger", "app", "The transparency log: verify, sign, prove."),
     "people": _Entry("safehold.cli.people", "people", "The people who work here, and their roles."),
     "keys": _Entry("safehold.cli.people", "keys", "API keys: what programs may do."),

@@ -45,7 +45,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
 class RecordedSignal:
     """A signal whose answers come from the record. `of` is the event that is being decided; `replayed` and `run_again`
-    count how its values were had."""
+    count how its values were had; `always_run` asks the signal itself, to measure it."""
 
     def __init__(self, signal: Signal) -> None:
         self._signal = signal
@@ -54,6 +54,7 @@ class RecordedSignal:
         self._read = {name: converter(parse_type(kind)) for name, kind in signal.fields.items()}
         self.of: Recorded | None = None
         self.replayed = self.run_again = 0
+        self.always_run = False
 
     def run(self, event: Event) -> Mapping[str, object]:
         found = self._recorded()
@@ -67,7 +68,7 @@ class RecordedSignal:
 
     def _recorded(self) -> SignalRun | None:
         """The event's own run, unless it is another version's or was cut short for the verdict."""
-        if self.of is None:
+        if self.of is None or self.always_run:
             return None
         for run in self.of.signals:
             if run.signal == self.name:

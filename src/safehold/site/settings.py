@@ -253,5 +253,10 @@ SAFEHOLD_WEBHOOK_PRIVATE_HOSTS = env_list("WEBHOOK_PRIVATE_HOSTS")
 SAFEHOLD_RATE = float(env("RATE", "2000"))
 SAFEHOLD_BURST = int(env("BURST", "10000"))
 SAFEHOLD_WAITING = int(env("WAITING", "10000"))
+#: Where the history files are kept (personal data: the folder is private), for how many days (0: for ever), and how much
+#: memory a backtest may take before it spills to disk.
+SAFEHOLD_HISTORY = Path(env("HISTORY") or VAR / "history").resolve()
+SAFEHOLD_HISTORY_DAYS = int(env("HISTORY_DAYS", "0"))
+SAFEHOLD_HISTORY_MEMORY = env("HISTORY_MEMORY", "2GB")
 #: Whether this process also carries decisions on (outbox, deliveries, leases, checkpoints), or `safehold worker` does.
 SAFEHOLD_WORKERS = env_flag("WORKERS", default=True)

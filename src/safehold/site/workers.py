@@ -19,6 +19,7 @@ WORKERS = {
     "leases": "safehold.desk.review.leases:run",
     "letters": "safehold.desk.appeals.letters:run",
     "answers": "safehold.desk.portal.letters:run",
+    "history": "safehold.desk.history.export:run",
     "checkpoints": "safehold.record.checkpointer:keep_signing",
 }
 #: A worker that died is started again after so many seconds.

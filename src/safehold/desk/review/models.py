@@ -23,6 +23,10 @@ def new_claim_id() -> str:
     return new_id("clm")
 
 
+#: The queue of samples for blind review (a backtest's), made when there is one.
+BLIND = "backtest"
+
+
 class Queue(models.Model):
     """Where tasks wait. `default` takes whatever names a queue that is not there: nothing is dropped."""
 
@@ -38,6 +42,11 @@ class Queue(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def blind(self) -> bool:
+        """Whether reviewers here are not shown what rules or people said before."""
+        return self.slug == BLIND
 
 
 class TaskKind(models.TextChoices):

@@ -4,7 +4,7 @@
 rows where the rest of the condition leaves it open are asked about.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ibis
@@ -42,7 +42,8 @@ MOST_OPERATIONS = 2_000
 
 class Columns:
     """Translates for one table. `paths` says which column holds a path's value, `presence` which one says whether an
-    object is there; `lists` are the policies' lists. `backend` is Ibis's name: `duckdb`, `polars`, `pyspark`."""
+    object is there; `lists` are the policies' lists, and `long_list` makes a list that is too long for a query into a
+    column of a table beside it. `backend` is Ibis's name: `duckdb`, `polars`, `pyspark`."""
 
     def __init__(
         self,
@@ -52,9 +53,11 @@ class Columns:
         presence: Mapping[Parts, Held] | None = None,
         lists: Mapping[str, Any] | None = None,
         backend: str = "duckdb",
+        long_list: Callable[[str, frozenset[str]], Any] | None = None,
     ) -> None:
         self.table, self.paths, self.presence, self.lists = table, paths, presence or {}, lists or {}
         self.dialect = DIALECTS[backend]
+        self.long_list = long_list
         self._policy = ""
         self._lengths: dict[Any, int] = {}
 
@@ -256,8 +259,8 @@ class Columns:
             return without_value(node.type, [cell])
         if len(entries) <= IN_THE_QUERY:
             found = cell.value.isin(sorted(entries)) if entries else ibis.literal(False)
-        elif self.dialect.semi_joins:
-            found = cell.value.isin(ibis.memtable({"entry": sorted(entries)}).entry)
+        elif self.dialect.semi_joins and self.long_list is not None:
+            found = cell.value.isin(self.long_list(held.name, entries))
         else:
             return asking(node.type)
         return self._where_all(found, [cell])
@@ -357,11 +360,11 @@ def _constant(node: Node) -> bool:
 
 
 def exact_entries(held: Any) -> frozenset[str] | None:
-    """The entries of a list that is asked by equality alone; None for any other."""
-    if getattr(held, "kind", None) != "exact":
+    """The entries of a list that is asked by equality alone, at any time; None for any other."""
+    if getattr(held, "kind", None) != "exact" or held.fold or held.contents.test is None:
         return None
-    entries = getattr(held, "entries", None)
-    return entries if isinstance(entries, frozenset) else None
+    entries: frozenset[str] = held.entries
+    return entries
 
 
 def _only(where: Any, condition: Any) -> Any:

@@ -1,0 +1,149 @@
+"""What somebody gets who tries a rule on the past: the same answer from every engine, whom it would hit, how right it is."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from safehold.desk.history.export import export
+from safehold.engine import Bundle, load_bundle
+from safehold.replay.backtest import NoHistory, UnknownEngine, backtest, days_ago
+from safehold.replay.files import History
+from safehold.replay.report import Label, Report, Truth, wilson
+from tests.gateway_server import POLICY, database_of_its_own, policy_folder
+from tests.history_rows import BEGIN, stream, write
+
+#: The test policy with everything that history has to answer: windows of several kinds, signals, lists, labels, macros.
+LIVE = POLICY.replace(
+    "rules:\n",
+    """  names_2h: {distinct: data.recipient_id, by: [actor.id, 'has(data.thread_id) ? data.thread_id : "-"'], over: 2h}
+  same_text: {count: true, by: signals.fingerprint.exact, over: 1h}
+  first_text: {first: data.text, by: actor.id, over: 1h}
+rules:
+  - id: new-account
+    when: actor.age < duration("240h") && data.text.matches("(?i)earn [0-9]+")
+    then: {action: hold}
+  - id: many
+    when: has(data.thread_id) && windows.names_2h >= 2
+    then: {action: warn}
+  - id: copies
+    when: windows.same_text > 9 && signals.text.length > 3
+    then: {action: limit, for: 1h}
+  - id: began-with-hello
+    when: windows.first_text == "hello" && data.text != "hello" && size(data.text) < 22
+    then: {action: warn}
+  - id: words
+    when: '["pills", "EARN"].exists(w, data.text.contains(w)) && event.text.lowerAscii() != data.text'
+    then: {action: warn}
+  - id: named
+    when: has(actor.name) && actor.name in ["Bob", "Ärger"] && now.getHours() >= 20
+    then: {action: warn}
+""",
+)
+WIDER = LIVE.replace(
+    'data.text.contains("buy pills")', 'data.text.contains("pills") || data.text.contains("hello")'
+).replace("windows.sent_1h > 5", "windows.sent_1h > 3")
+
+
+def _bundle(where: Path, text: str) -> Bundle:
+    folder = policy_folder(where)
+    (folder / "spam.yaml").write_text(text)
+    return load_bundle(folder)
+
+
+@pytest.fixture(scope="module")
+def past(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """Two days of messages, decided with LIVE and exported: once for all tests of this file."""
+    folder = tmp_path_factory.mktemp("past")
+    with database_of_its_own("sqlite", request, folder):
+        live = _bundle(folder / "live", LIVE)
+        write(live, stream(900, every=200), batch=300)
+        files = History(folder / "history")
+        assert export(live.event_types, files=files).added == 900
+        yield SimpleNamespace(live=live, new=_bundle(folder / "new", WIDER), files=files, tmp=folder)
+
+
+def _run(past: SimpleNamespace, engine: str, work: Path | None = None, **more: Any) -> Report:
+    where = work or past.tmp / f"work-{engine}"
+    return backtest(past.new, past.live, past.files, since=BEGIN, engine=engine, work=where, **more)
+
+
+def _said(report: Report) -> dict[str, object]:
+    """What must not depend on the engine."""
+    return {
+        "counts": (report.events, report.hit_before, report.hit_after, report.newly_hit, report.no_longer_hit),
+        "actions": (report.actions_before, report.actions_after),
+        "rules": {line.rule: (line.before, line.after, line.newly, line.undecided_before, line.undecided_after)
+                  for line in report.rules},
+        "segments": report.segments,
+        "accounts": report.accounts,
+        "sample": report.sample,
+    }  # fmt: skip
+
+
+def test_every_engine_gives_the_same_report(past: SimpleNamespace) -> None:
+    python = _run(past, "python")
+    assert python.newly_hit > 5 and python.events == 900
+    idle = {line.rule for line in python.rules if line.after == 0}
+    assert len(idle) < 3, idle
+    for engine in ("duckdb", "polars"):
+        assert _said(_run(past, engine)) == _said(python), engine
+
+
+def test_it_agrees_with_what_was_decided_then(past: SimpleNamespace) -> None:
+    """The side of the rules in force is the record's own."""
+    from safehold.desk.decisions.models import Decision
+
+    report = _run(past, "duckdb")
+    recorded = Decision.objects.exclude(bundle="")
+    hits = sum(any(hit["rule"] == "pills" for hit in decision.verdict["hits"]) for decision in recorded)
+    assert next(line.before for line in report.rules if line.rule == "spam.pills/pills") == hits
+
+
+def test_precision_and_recall_come_from_what_people_decided(past: SimpleNamespace) -> None:
+    draw = random.Random(4)
+    labels = {position: Label(draw.choice(["allow", "remove"]), ("spam.pills",)) for position in range(1, 901, 3)}
+    report = _run(past, "duckdb", truth=Truth(labels))
+    assert report.labelled == 300 and report.precision_after is not None and report.recall_after is not None
+    assert report.precision_after.of > report.precision_before.of > 0
+    assert report.precision_after.low < report.precision_after.value < report.precision_after.high
+    assert report.recall_after.hit == report.precision_after.hit
+
+
+def test_the_interval_is_wilsons() -> None:
+    """Checked against the values of the literature: 81 of 263 (Newcombe 1998, table I)."""
+    share = wilson(81, 263)
+    assert (share.low, share.high) == (0.2553, 0.3662)
+    assert wilson(0, 20).low == 0 and wilson(0, 20).high == 0.1611
+    assert wilson(0, 0).value is None
+
+
+def test_a_second_run_continues_where_the_first_one_stopped(past: SimpleNamespace, tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def stop_after_two(done: int, total: int, what: str) -> None:
+        seen.append(what)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    work = tmp_path / "work"
+    with pytest.raises(KeyboardInterrupt):
+        _run(past, "duckdb", work, progress=stop_after_two, chunk=1)
+    kept = list((work / "kept").glob("*.json"))
+    assert len(kept) == 2
+    stamps = {path: path.stat().st_mtime_ns for path in kept}
+    report = _run(past, "duckdb", work, chunk=1)
+    assert {path: path.stat().st_mtime_ns for path in kept} == stamps
+    assert _said(report) == _said(_run(past, "python"))
+
+
+def test_what_cannot_be_asked_is_said(past: SimpleNamespace) -> None:
+    with pytest.raises(UnknownEngine, match="one of: duckdb, polars, spark, python"):
+        _run(past, "oracle")
+    with pytest.raises(NoHistory, match="safehold history export"):
+        backtest(past.new, past.live, History(past.tmp / "elsewhere"), since=BEGIN, work=past.tmp / "w")
+    with pytest.raises(ValueError, match="write 90d"):
+        days_ago("soon")

@@ -1,0 +1,147 @@
+"""The record as files: idempotent, whole after a crash, private, without what was erased, readable after changes."""
+
+import stat
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from safehold.cli import app
+from safehold.desk.history.export import export
+from safehold.desk.history.reading import last_position, recorded
+from safehold.engine import load_bundle
+from safehold.engine.policies.events import EventTypes
+from safehold.record.models import Tombstone
+from safehold.record.recording import recording
+from safehold.replay.backtest import backtest
+from safehold.replay.files import History, recorded_from
+from tests.gateway_server import policy_folder
+from tests.history_rows import BEGIN, stream, write
+
+
+@pytest.fixture
+def past(fresh_sqlite: SimpleNamespace, tmp_path: Path) -> SimpleNamespace:
+    bundle = write(policy_folder(tmp_path / "policies"), stream(120, every=3600), batch=120)
+    return SimpleNamespace(bundle=bundle, files=History(tmp_path / "history"), tmp=tmp_path)
+
+
+def _in_files(files: History) -> list[Any]:
+    manifest = files.manifest()
+    return sorted(
+        (each for file in manifest.files for each in recorded_from(files.table(file))), key=lambda each: each.position
+    )
+
+
+def test_every_event_is_in_the_files_once_as_the_record_has_it(past: SimpleNamespace) -> None:
+    done = export(past.bundle.event_types, files=past.files)
+    assert done.added == 120
+    assert _in_files(past.files) == list(recorded(0, last_position()))
+    assert export(past.bundle.event_types, files=past.files).added == 0
+    assert len({file.day for file in past.files.manifest().files}) == 6
+    table = past.files.table(past.files.manifest().files[0])
+    assert {"data.text:string", "actor.created_at:timestamp", "data.thread_id:string"} <= set(table.column_names)
+    assert not any(table.column("odd").to_pylist())
+
+
+def test_only_the_owner_can_read_them(past: SimpleNamespace) -> None:
+    export(past.bundle.event_types, files=past.files)
+    assert stat.S_IMODE(past.files.folder.stat().st_mode) == 0o700
+
+
+def test_a_crash_between_file_and_manifest_loses_and_doubles_nothing(
+    past: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = History._save
+    calls = []
+
+    def crash(self: History, manifest: Any) -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise OSError("the machine stops here")
+        saved(self, manifest)
+
+    monkeypatch.setattr(History, "_save", crash)
+    with pytest.raises(OSError, match="stops here"):
+        export(past.bundle.event_types, files=past.files)
+    monkeypatch.undo()
+    assert len(list(past.files.folder.rglob("*.parquet"))) == 3
+    assert len(past.files.manifest().files) == 2
+    export(past.bundle.event_types, files=past.files)
+    assert _in_files(past.files) == list(recorded(0, last_position()))
+    assert len(list(past.files.folder.rglob("*.parquet"))) == len(past.files.manifest().files)
+
+
+def test_what_was_erased_is_erased_here_too(past: SimpleNamespace) -> None:
+    export(past.bundle.event_types, files=past.files)
+    gone = _in_files(past.files)[7]
+    with recording() as record:
+        record.erased("event", gone.id, "GDPR Art. 17")
+    assert Tombstone.objects.count() == 1
+    assert export(past.bundle.event_types, files=past.files).erased == 1
+    assert gone.id not in {each.id for each in _in_files(past.files)} and len(_in_files(past.files)) == 119
+    assert export(past.bundle.event_types, files=past.files).erased == 0
+
+
+def test_days_are_compacted_and_forgotten(past: SimpleNamespace) -> None:
+    events = list(recorded(0, last_position()))
+    for start in range(0, 120, 10):
+        part = events[start : start + 10]
+        past.files.export(part, part[-1].position, past.bundle.event_types)
+    several = len(past.files.manifest().files)
+    assert past.files.compact(date(2026, 3, 1)) == several - 6
+    assert len(past.files.manifest().files) == 6 and _in_files(past.files) == events
+    assert past.files.forget(date(2026, 2, 3)) == 2
+    assert {file.day for file in past.files.manifest().files} == {f"2026-02-0{day}" for day in range(3, 7)}
+
+
+def test_old_files_are_read_by_rules_on_fields_that_came_later(past: SimpleNamespace) -> None:
+    """A field that was not declared then, and one that had another type, are read from the events themselves."""
+    old = past.bundle.event_types
+    message = old["message.sent"]
+    properties = {**message.schema["properties"], "thread_id": {"type": "integer"}}
+    properties.pop("text")
+    earlier = EventTypes(
+        {**old.types, "message.sent": replace(message, schema={**message.schema, "properties": properties})}
+    )
+    export(earlier, files=past.files)
+    table = past.files.table(past.files.manifest().files[0])
+    assert "data.text:string" not in table.column_names and "data.thread_id:int" in table.column_names
+    assert any(table.column("odd").to_pylist())
+    reports = {
+        engine: backtest(past.bundle, past.bundle, past.files, since=BEGIN, engine=engine, work=past.tmp / engine)
+        for engine in ("duckdb", "python")
+    }
+    assert reports["duckdb"].hit_after == reports["python"].hit_after > 0
+    assert [(line.rule, line.after) for line in reports["duckdb"].rules] == [
+        (line.rule, line.after) for line in reports["python"].rules
+    ]
+
+
+def test_the_commands_say_what_they_did(past: SimpleNamespace, tmp_path: Path, settings: Any) -> None:
+    settings.SAFEHOLD_HISTORY, settings.SAFEHOLD_POLICIES = tmp_path / "there", tmp_path / "policies"
+    run = CliRunner()
+    done = run.invoke(app, ["history", "export"])
+    assert done.exit_code == 0 and "120 events added" in done.output, done.output
+    assert "120 events, 6 days (2026-02-01 to 2026-02-06)" in run.invoke(app, ["history", "status"]).output.replace(
+        "\n", " "
+    )
+    narrower = policy_folder(tmp_path / "narrower")
+    text = (narrower / "spam.yaml").read_text()
+    (narrower / "spam.yaml").write_text(text.replace('contains("buy pills")', 'contains("buy pills now, cheaper")'))
+    page, data = tmp_path / "report.html", tmp_path / "report.json"
+    arguments = ["backtest", str(narrower), "--since", "2026-01-01", "--html", str(page), "--json", str(data)]
+    done = run.invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert "no longer hit" in done.output and "spam.pills/pills" in done.output
+    html = page.read_text()
+    assert "spam.pills/pills" in html and "http" not in html.replace("http-equiv", "") and "<svg" not in html[:200]
+    assert '"no_longer_hit"' in data.read_text()
+    refused = run.invoke(app, ["backtest", str(narrower), "--since", "someday"])
+    assert refused.exit_code == 1 and "write 90d" in refused.output
+    assert pq.read_table(next((tmp_path / "there").rglob("*.parquet")), partitioning=None).num_rows > 0
+    assert load_bundle(narrower).hash[:12] in html

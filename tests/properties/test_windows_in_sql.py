@@ -1,0 +1,74 @@
+"""Windows over history against windows in memory, event by event, on random streams with late events and equal times."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safehold.engine.compile.missing import MISSING
+from safehold.engine.language import types
+from safehold.engine.policies.model import Window
+from safehold.engine.windows.memory import MemoryWindows
+from safehold.engine.windows.store import SECOND, Empty, TooLate
+from safehold.replay.windows import feeds_table, window_query
+from tests.cases import cases
+
+KINDS = ["count", "sum", "distinct", "min", "max", "first", "last", "rate"]
+OVER = 60
+#: (key, seconds, value or not counted): steps of a quarter meet often, jump back, and sometimes come hours too late.
+EVENTS = st.tuples(
+    st.sampled_from("ab") | st.none(),
+    st.integers(0, 40).map(lambda step: step * 15) | st.sampled_from([0, 4_000, 9_000]),
+    st.integers(-5, 5) | st.none(),
+)
+
+
+def _window(kind: str) -> Window:
+    value = {} if kind in ("count", "rate") else {"t": SimpleNamespace(type=types.INT)}
+    return Window(id=f"w-{kind}", name="w", kind=kind, seconds=OVER, on=("t",), value=value, by={}, where={}, hash="")
+
+
+def in_memory(window: Window, stream: list[tuple[str | None, int, int | None]]) -> list[Any]:
+    store, found = MemoryWindows(), []
+    for key, seconds, value in stream:
+        if key is None:
+            found.append(None)
+            continue
+        answers = next(store.apply([(seconds * SECOND, [(window, key, MISSING if value is None else value)])]))
+        try:
+            found.append(answers.value(0))
+        except (Empty, TooLate):
+            found.append(None)
+    return found
+
+
+def in_sql(window: Window, stream: list[tuple[str | None, int, int | None]]) -> list[Any]:
+    rows = [
+        (position, seconds * SECOND, key, value, value is not None, True)
+        for position, (key, seconds, value) in enumerate(stream)
+    ]
+    connection = duckdb.connect(config={"threads": 1})
+    connection.register("feeds", feeds_table(rows, pa.int64()))
+    found = dict(connection.execute(window_query(window, "feeds")).fetchall())
+    connection.close()
+    return [found.get(position) for position in range(len(stream))]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@cases(5)
+@given(stream=st.lists(EVENTS, max_size=60))
+def test_sql_gives_what_memory_gives(kind: str, stream: list[tuple[str | None, int, int | None]]) -> None:
+    window = _window(kind)
+    assert in_sql(window, stream) == in_memory(window, stream)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@cases(5)
+@given(stream=st.lists(EVENTS, max_size=60).map(lambda events: sorted(events, key=lambda event: event[1])))
+def test_also_where_no_event_is_late(kind: str, stream: list[tuple[str | None, int, int | None]]) -> None:
+    window = _window(kind)
+    assert in_sql(window, stream) == in_memory(window, stream)
