@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from safehold.cli.policy_fmt import fmt
+
 if TYPE_CHECKING:
     from safehold.engine import Bundle, PolicyProblem
     from safehold.engine.authoring.checking import Checked
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Policies: check them, run their examples.", no_args_is_help=True)
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+app.command()(fmt)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of policies, with events/ and lists/ in it.")]
 

@@ -40,6 +40,11 @@ class Located:
     span: tuple[int, int, str | None] | None = None
     keys: tuple["Located", ...] = ()
 
+    @property
+    def text(self) -> str:
+        """A scalar as an expression: YAML's `true` is CEL's."""
+        return str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
+
     def place(self, line: int, column: int) -> tuple[int, int]:
         """Where the character at `line` and `column` of this string's value stands in the file."""
         rows = str(self.value).split("\n")

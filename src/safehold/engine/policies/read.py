@@ -13,11 +13,13 @@ import rfc8785
 from safehold.engine.language import types
 from safehold.engine.language.check import check, check_type
 from safehold.engine.language.environment import Environment
+from safehold.engine.language.layout import one_line
 from safehold.engine.language.problem import ExpressionProblems, Problem
 from safehold.engine.language.tree import Node, Path, paths
 from safehold.engine.language.types import Type
 from safehold.engine.policies import dsa, vocabulary
 from safehold.engine.policies.actions import read_action, template_paths
+from safehold.engine.policies.canonical import settled
 from safehold.engine.policies.events import EventTypes
 from safehold.engine.policies.examples import read_examples
 from safehold.engine.policies.fields import Fields
@@ -77,7 +79,7 @@ class PolicyReader:
                 fields.get("examples"), rules, tuple(window.name for window in windows), self.event_types, self.report
             ),
             file=self.node.source.name,
-            hash=digest(self.node.plain()),
+            hash=digest(settled(self.node.plain(), vocabulary.POLICY)),
         )
 
     def _all_types(self) -> tuple[str, ...]:
@@ -152,7 +154,7 @@ class PolicyReader:
 
     def _expression(self, where: Located, environment: Environment, expected: Type | None, what: str) -> Node | None:
         try:
-            tree = check(str(where.value), environment)
+            tree = check(where.text, environment)
             if expected is not None:
                 check_type(tree, expected, what)
         except ExpressionProblems as error:
@@ -201,7 +203,7 @@ class PolicyReader:
         away = fields.choice("when_away", vocabulary.WHEN_AWAY, self._when_away)
         # What is counted does not depend on `when_away`, so that it can be changed without starting afresh; what is decided
         # does, so that it is part of the hash.
-        definition = {"kind": kind, "on": sorted(on), **node.plain()}
+        definition = {"kind": kind, "on": sorted(on), **settled(node.plain(), vocabulary.WINDOW)}
         definition.pop("when_away", None)
         name, identity = str(key.value), digest(definition)
         window_id = f"{self.fields.text('policy')}/{name}@{identity[:16]}"
@@ -287,11 +289,12 @@ class PolicyReader:
         self._reason(then, action, [environments[name] for name in on])
         used = {part[1] for tree in trees.values() if tree for part in paths(tree) if part[0] == "windows"}
         identity = {
-            "policy": self.fields.text("policy"), "id": rule_id, "on": sorted(on), "when": str(condition.value).strip(),
+            "policy": self.fields.text("policy"), "id": rule_id, "on": sorted(on), "when": one_line(condition.text),
             "then": then.plain(), "windows": {name: windows[name].hash for name in sorted(used & windows.keys())},
         }  # fmt: skip
         title = fields.text("title") or rule_id.replace("-", " ").replace("_", " ").capitalize()
-        return Rule(rule_id, title, mode, share, on, identity["when"], _all(trees), action, digest(identity), node.line)
+        text = condition.text.strip()
+        return Rule(rule_id, title, mode, share, on, text, _all(trees), action, digest(identity), node.line)
 
     def _mode(self, fields: Fields) -> tuple[str, float]:
         """`live`, `shadow`, ... or `{canary: {share: 10%}}`; a rule without a mode is live."""
