@@ -27,7 +27,10 @@ BROWSER_ARGUMENTS = [
     "--disable-sync",
 ]
 PASSWORD = "correct-horse-battery"
-PEOPLE = {"admin": "admin", "mira": "moderator", "noor": "senior_moderator", "otto": "auditor", "rita": "read_only"}
+PEOPLE = {
+    "admin": "admin", "ada": "policy_author", "bo": "policy_author", "mira": "moderator", "noor": "senior_moderator",
+    "otto": "auditor", "rita": "read_only",
+}  # fmt: skip
 
 
 def chromium() -> str:
@@ -102,7 +105,8 @@ def live(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: object) ->
         process = None
         try:
             key = _prepare()
-            process = start(var, "--no-demo", port=port)
+            shutil.copytree("policies", var / "policies")  # what is changed in the console is written there too
+            process = start(var, "--no-demo", port=port, SAFEHOLD_POLICIES=str(var / "policies"))
             yield _live(var, port, key)
         finally:
             if process:

@@ -20,6 +20,7 @@ from safehold.accounts.models import User
 from safehold.accounts.roles import PERMISSIONS, Role, Scope
 from safehold.accounts.roles import Permission as P
 from safehold.desk.decisions.models import Endpoint
+from safehold.desk.rules.models import Batch, Edition, PolicyChange, PolicyFile
 from tests import console_rows
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +34,24 @@ NEEDS: dict[str, tuple[str, set[P]]] = {
     "policies": ("get", {P.READ_POLICIES}),
     "policy": ("get", {P.READ_POLICIES}),
     "policy-diff": ("get", {P.READ_POLICIES}),
+    "policy-new": ("get", {P.WRITE_POLICIES}),
+    "policy-edit": ("get", {P.WRITE_POLICIES}),
+    "policy-check": ("post", {P.WRITE_POLICIES}),
+    "policy-complete": ("post", {P.WRITE_POLICIES}),
+    "policy-hover": ("post", {P.WRITE_POLICIES}),
+    "policy-try": ("post", {P.WRITE_POLICIES}),
+    "policy-tried": ("get", {P.WRITE_POLICIES}),
+    "batches": ("get", {P.READ_POLICIES}),
+    "batch-new": ("get", {P.REVERT_DECISIONS}),
+    "batch": ("get", {P.READ_POLICIES}),
+    "batch-step": ("post", {P.REVERT_DECISIONS}),
+    "policy-changes": ("get", {P.READ_POLICIES}),
+    "policy-change": ("get", {P.READ_POLICIES}),
+    "policy-change-edit": ("get", {P.WRITE_POLICIES}),
+    "policy-change-step": ("post", {P.READ_POLICIES}),
+    "rule": ("get", {P.READ_POLICIES}),
+    "rule-mode": ("post", {P.WRITE_POLICIES}),
+    "policy-return": ("post", {P.WRITE_POLICIES}),
     "ledger": ("get", {P.READ_LEDGER}),
     "ledger-verify": ("post", {P.READ_LEDGER}),
     "ledger-progress": ("get", {P.READ_LEDGER}),
@@ -88,6 +107,12 @@ def addresses(made: console_rows.Made) -> dict[str, str]:
     """An address of something real for each name."""
     somebody = people.add_person(None, "somebody@example.org").pk
     key = create_key(None, "a key", [Scope.READ_DECISIONS], service="plaza")[0].pk
+    edition = Edition.objects.create(number=1, bundle="b" * 64, source="folder")
+    PolicyFile.objects.create(
+        edition=edition, path="scams.yaml", key="scams.file", text="policy: scams.file", sha256=""
+    )
+    change = PolicyChange.objects.create(policy="scams.file", title="A change", base=1, state="withdrawn").pk
+    batch = Batch.objects.create(kind="revert", what={}, title="A batch", person_id=somebody, state="done").pk
     first, last = (made.versions["spam.bulk"],) * 2
     given: dict[str, list[Any]] = {
         "decision": [made.decisions[0]],
@@ -102,6 +127,16 @@ def addresses(made: console_rows.Made) -> dict[str, str]:
         "endpoint-ping": [made.endpoint],
         "endpoint-switch": [made.endpoint],
         "report": [made.notice],
+        "rule": ["spam.bulk", "repeated-text"],
+        "rule-mode": ["spam.bulk", "repeated-text"],
+        "policy-return": ["spam.bulk", first],
+        "policy-tried": ["trl_nothing"],
+        "batch": [batch],
+        "batch-step": [batch, "stop"],
+        "policy-edit": ["scams.file"],
+        "policy-change": [change],
+        "policy-change-edit": [change],
+        "policy-change-step": [change, "withdraw"],
         "api-key-revoke": [key],
         "session-end": [1],
         **{name: [somebody] for name in NEEDS if name.startswith("person") and name != "person-add"},

@@ -25,7 +25,10 @@ from safehold.desk.rules.changes import (
 from safehold.desk.rules.folder import merge, open_policies, write_back
 from safehold.desk.rules.in_force import bundle_of, newest, sha, texts_of
 from safehold.desk.rules.models import Edition, PolicyChange, PolicyFile, Rule
+from safehold.desk.rules.promoting import return_to, set_mode
+from safehold.desk.rules.trial import trial
 from safehold.engine import PolicyProblems, load_bundle
+from safehold.engine.policies.rewriting import NoSuchRule, with_mode
 from safehold.record.models import AuditEvent, Transition
 from safehold.record.moves import check_moves
 from tests.gateway_server import POLICY, policy_folder
@@ -266,3 +269,101 @@ def test_merging_never_loses_a_text():
     assert merge({"x": b}, {"x": c}, None, {"x": {sha(a)}}, {"x"}).texts == {"x": c}
     assert merge({"x": b}, {"x": c}, None, {"x": {sha(a)}}, set()).conflicts == {"x": c}
     assert merge({"x": b}, {}, None, {}, set()).texts == {"x": b}
+
+
+def test_a_rule_is_promoted_and_demoted_by_a_change_of_its_one_word(author, other):
+    with_comment = POLICY.replace("mode: shadow", "mode: shadow  # since May")
+    propose(author, written(author, with_comment).pk)
+    change = set_mode(author, "spam.pills/watched", "canary", share=0.05, note="Looks right")
+    assert change.state == "proposed" and change.title == "To canary: watched (5 %)"
+    text = change.files[0]["text"]
+    assert text == with_comment.replace("mode: shadow", "mode: {canary: {share: 5%}}")
+    approve(other, change.pk)
+    assert Rule.objects.get(name="spam.pills/watched").share == 0.05
+    live = approve(other, set_mode(author, "spam.pills/watched", "live").pk)
+    assert live.state == "applied" and Rule.objects.get(name="spam.pills/watched").state == "live"
+    down = set_mode(author, "spam.pills/watched", "shadow", first=True)
+    assert down.state == "unconfirmed" and Rule.objects.get(name="spam.pills/watched").state == "shadow"
+    assert set_mode(author, "spam.pills/watched", "retired").state == "applied"  # nobody feels it
+    with pytest.raises(ChangeRefused, match="retired already"):
+        set_mode(author, "spam.pills/watched", "retired")
+    with pytest.raises(ChangeRefused, match="no rule"):
+        set_mode(author, "spam.pills/nonsense", "live")
+
+
+def test_one_returns_to_an_earlier_version_by_a_change(author, other):
+    first = PolicyVersion.objects.get(key="spam.pills")
+    approve(other, propose(author, written(author, HARDER).pk).pk)
+    change = return_to(author, "spam.pills", first, note="Too hard")
+    assert change.state == "proposed" and change.files[0]["text"] == POLICY
+    approve(other, change.pk)
+    assert texts_of(newest())["spam.yaml"] == POLICY and bundle_of(newest()).hash == bundle_of(1).hash
+    with pytest.raises(ChangeRefused, match="in force"):
+        return_to(author, "spam.pills", first)
+    second = PolicyVersion.objects.filter(key="spam.pills").order_by("effective_from")[1]
+    assert return_to(author, "spam.pills", second, first=True).state == "unconfirmed"
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "after"),
+    [
+        ("rules:\n  - id: a  # why\n    when: x\n", "a", "rules:\n  - id: a  # why\n    mode: live\n    when: x\n"),
+        ("rules:\n- {id: a, when: x}\n", "a", "rules:\n- {id: a, mode: live, when: x}\n"),
+        (
+            "rules:\n  - mode:\n      canary:\n        share: 5%\n    id: a\n",
+            "a",
+            "rules:\n  - mode: live\n    id: a\n",
+        ),
+        (
+            "rules:\n  - id: a\n  - id: b\n    mode: 'shadow' # c\n",
+            "b",
+            "rules:\n  - id: a\n  - id: b\n    mode: live # c\n",
+        ),
+    ],
+)
+def test_one_word_is_changed_and_nothing_else(text, rule, after):
+    assert with_mode(text, rule, "live") == after
+    with pytest.raises(NoSuchRule):
+        with_mode(text, "nobody", "live")
+
+
+def test_the_pages_of_changes_and_rules(client, author, other, place):
+    seen = propose(author, written(author, HARDER, note="Floods of four").pk)
+    client.force_login(other)
+    page = client.get(f"/policies/changes/{seen.pk}/").content.decode()
+    assert "<del>5</del>" in page and "<ins>3</ins>" in page and "Floods of four" in page and "Approve" in page
+    split = client.get(f"/policies/changes/{seen.pk}/?view=split").content.decode()
+    assert 'data-view="split"' in split
+    answer = client.post(f"/policies/changes/{seen.pk}/reject/", {"note": ""}, follow=True)
+    assert "Say why" in answer.content.decode()
+    client.post(f"/policies/changes/{seen.pk}/approve/", {"note": "ok"})
+    seen.refresh_from_db()
+    assert seen.state == "applied"
+    assert "Floods" not in client.get("/policies/changes/").content.decode()
+    rule = client.get("/policies/spam.pills/rules/flood/").content.decode()
+    assert "Matches by day" in rule and "Demote" in rule
+    there = client.post("/policies/spam.pills/rules/flood/mode/", {"mode": "shadow", "first": "1"})["Location"]
+    assert "Needs confirmation" in client.get(there).content.decode()
+    assert "Return to this" in client.get("/policies/spam.pills/").content.decode()
+
+
+def test_what_is_asked_while_somebody_types(client, author, place):
+    client.force_login(author)
+    ask = {"path": "spam.yaml", "text": POLICY.replace("sent_1h > 5", "sent_2h > 5")}
+    found = client.post("/policies/check/", ask, content_type="application/json").json()["problems"]
+    assert [(each["line"], each["severity"]) for each in found if each["severity"] == "error"] == [(29, "error")]
+    line = ask["text"].splitlines()[28]
+    ask |= {"line": 29, "column": line.index("windows.") + len("windows.") + 1}
+    offered = client.post("/policies/complete/", ask, content_type="application/json").json()["completions"]
+    assert "sent_1h" in [each["label"] for each in offered]
+    ask["column"] = line.index("windows.") + 2
+    assert client.post("/policies/hover/", ask, content_type="application/json").status_code == 200
+    assert client.post("/policies/check/", b"{", content_type="application/json").status_code == 404
+
+
+def test_a_text_is_tried_on_the_record_in_a_process_of_its_own(place, author):
+    answer = trial("spam.yaml", POLICY.replace("mode: shadow", "mode: live"), newest())
+    assert answer["needs_approval"] and [each["passed"] for each in answer["examples"]] == [True]
+    assert answer["rules"] == [{"name": "spam.pills/watched", "before": "shadow", "after": "live", "rewritten": False}]
+    assert answer["diff"]["events"] == 0
+    assert trial("spam.yaml", "policy: [", newest()) == {"problems": 1}

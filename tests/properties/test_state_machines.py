@@ -18,12 +18,12 @@ from safehold.desk.decisions.outbox import carry_on_once
 from safehold.desk.entities.subjects import Thing
 from safehold.desk.reports.models import Notice
 from safehold.desk.review.models import Task
-from safehold.desk.rules.models import PolicyChange, Rule
+from safehold.desk.rules.models import Batch, PolicyChange, Rule
 from safehold.desk.transparency.models import StatementOfReasons
 from safehold.record.recording import recording
 from safehold.record.registry import STATEFUL
 from safehold.states import AlreadyInTargetState, InvalidTransition, Machine
-from tests.world import happens, report, service
+from tests.world import happens, person, report, service
 
 #: Where the machines rest that have no final state: a notice that was answered can be reopened for ever, and a rule that
 #: was retired can come back.
@@ -141,6 +141,7 @@ def one_of_each() -> dict[str, Model]:
         "policy_change": PolicyChange.objects.create(
             policy="scams.outreach", title="A change", base=1, reviewed_elsewhere=True
         ),
+        "batch": Batch.objects.create(kind="revert", what={}, title="A batch", person=person()),
         "rule": Rule.objects.create(name="scams.outreach/r1"),
         "statement": StatementOfReasons.objects.get(decision=removed),  # withheld, so that it may say so
     }

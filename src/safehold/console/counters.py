@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.http import HttpRequest
 
+from safehold.accounts.models import User
+from safehold.console.changes import waiting_for
 from safehold.console.counting import remembered
 from safehold.desk.decisions.models import Delivery
 from safehold.web.navigation import counter
@@ -15,3 +17,9 @@ ENOUGH = 1000
 def dead_letters(request: HttpRequest) -> int:
     dead = Delivery.objects.filter(state="dead_letter", endpoint__service_id=settings.SAFEHOLD_SERVICE)
     return remembered("dead-letters", 10, lambda: dead[:ENOUGH].count())
+
+
+@counter("policies")
+def changes_to_approve(request: HttpRequest) -> int:
+    person = request.user
+    return remembered(f"changes-{person.pk}", 5, lambda: waiting_for(person)) if isinstance(person, User) else 0

@@ -12,6 +12,8 @@ PAGES = {
     "event": ("evt", "event"),
     "task": ("tsk", "task"),
     "appeal": ("apl", "appeal"),
+    "policy_change": ("chg", "policy-change"),
+    "batch": ("bat", "batch"),
 }
 _OF_PREFIX = {prefix: kind for kind, (prefix, _) in PAGES.items()}
 

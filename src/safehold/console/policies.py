@@ -21,6 +21,9 @@ from safehold.console.counting import counts, days, remembered
 from safehold.console.highlight import cel_html
 from safehold.desk.decisions.models import Decision, PolicyVersion
 from safehold.desk.decisions.policies import terms_of
+from safehold.desk.rules.in_force import file_of
+from safehold.desk.rules.models import PolicyChange, PolicyFile
+from safehold.desk.rules.states import OPEN_CHANGES
 
 WEEK = 7
 #: Versions shown in a policy's history; each older one is still at its own address.
@@ -161,7 +164,12 @@ def policy_list(request: SignedInRequest) -> HttpResponse:
     return render(
         request,
         "console/policies.html",
-        {"packs": sorted(packs.items()), "any": bool(lines), "grouped": len(packs) < len(lines)},
+        {
+            "packs": sorted(packs.items()),
+            "any": bool(lines),
+            "grouped": len(packs) < len(lines),
+            "may_write": request.user.may(Permission.WRITE_POLICIES),
+        },
     )
 
 
@@ -196,6 +204,13 @@ def policy(request: SignedInRequest, key: str) -> HttpResponse:
         "windows": spec.get("windows") or [],
         "line": PolicyLine(version, rules),
         "pack": pack_of(version),
+        "may_write": request.user.may(Permission.WRITE_POLICIES),
+        "may_revert": request.user.may(Permission.REVERT_DECISIONS),
+        "returnable": set(
+            PolicyFile.objects.filter(key=key, version__isnull=False).values_list("version_id", flat=True)
+        ),
+        "has_file": file_of(version.key) is not None,
+        "open_changes": PolicyChange.objects.filter(policy=key, state__in=OPEN_CHANGES).exclude(state="draft"),
     }
     return render(request, "console/policy.html", context)
 

@@ -1,6 +1,9 @@
 """Addresses of the console; include it at the root.
 
-Names: overview, live, decisions, decision (id), policies, policy (key), policy-diff (key, before, after), ledger,
+Names: overview, live, decisions, decision (id), policies, policy (key), policy-diff (key, before, after), policy-new,
+policy-edit (key), policy-check, policy-complete, policy-hover, policy-try, policy-tried (id), policy-changes, policy-change (id),
+policy-change-edit (id), policy-change-step (id, step), rule (key, rule), rule-mode (key, rule),
+policy-return (key, version), batches, batch-new, batch (id), batch-step (id, step), ledger,
 ledger-entries, ledger-entry (index), ledger-entry-proof (index), ledger-verify, ledger-progress, deliveries,
 dead-letters, dead-letters-retry, delivery (id), delivery-retry (id), endpoints, endpoint-add, endpoint (id),
 endpoint-rotate (id), endpoint-switch (id), endpoint-ping (id), audit, reports, report (id).
@@ -8,7 +11,20 @@ endpoint-rotate (id), endpoint-switch (id), endpoint-ping (id), audit, reports, 
 
 from django.urls import path
 
-from safehold.console import audit, decision, decisions, ledger, overview, policies, reports, webhooks
+from safehold.console import (
+    audit,
+    batches,
+    changes,
+    decision,
+    decisions,
+    editor,
+    ledger,
+    overview,
+    policies,
+    reports,
+    rule,
+    webhooks,
+)
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -16,6 +32,24 @@ urlpatterns = [
     path("decisions/", decisions.decision_list, name="decisions"),
     path("decisions/<str:decision_id>/", decision.decision, name="decision"),
     path("policies/", policies.policy_list, name="policies"),
+    path("policies/new/", editor.policy_new, name="policy-new"),
+    path("policies/check/", editor.policy_check, name="policy-check"),
+    path("policies/complete/", editor.policy_complete, name="policy-complete"),
+    path("policies/hover/", editor.policy_hover, name="policy-hover"),
+    path("policies/try/", editor.policy_try, name="policy-try"),
+    path("policies/tried/<str:trial_id>/", editor.policy_tried, name="policy-tried"),
+    path("policies/batches/", batches.batch_list, name="batches"),
+    path("policies/batches/new/", batches.batch_new, name="batch-new"),
+    path("policies/batches/<str:batch_id>/", batches.batch, name="batch"),
+    path("policies/batches/<str:batch_id>/<str:step>/", batches.batch_step, name="batch-step"),
+    path("policies/changes/", changes.policy_changes, name="policy-changes"),
+    path("policies/changes/<str:change_id>/", changes.policy_change, name="policy-change"),
+    path("policies/changes/<str:change_id>/edit/", editor.policy_change_edit, name="policy-change-edit"),
+    path("policies/changes/<str:change_id>/<str:step>/", changes.policy_change_step, name="policy-change-step"),
+    path("policies/<str:key>/edit/", editor.policy_edit, name="policy-edit"),
+    path("policies/<str:key>/rules/<str:rule_id>/", rule.rule, name="rule"),
+    path("policies/<str:key>/rules/<str:rule_id>/mode/", rule.rule_mode, name="rule-mode"),
+    path("policies/<str:key>/return/<str:version_id>/", rule.policy_return, name="policy-return"),
     path("policies/<str:key>/", policies.policy, name="policy"),
     path("policies/<str:key>/<str:before>/<str:after>/", policies.policy_diff, name="policy-diff"),
     path("ledger/", ledger.ledger, name="ledger"),

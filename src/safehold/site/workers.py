@@ -16,6 +16,7 @@ WORKERS = {
     "outbox": "safehold.desk.decisions.outbox:run",
     "deliveries": "safehold.desk.decisions.sending:run",
     "expiry": "safehold.desk.decisions.expiry:run",
+    "batches": "safehold.desk.rules.batches:run",
     "leases": "safehold.desk.review.leases:run",
     "letters": "safehold.desk.appeals.letters:run",
     "answers": "safehold.desk.portal.letters:run",

@@ -131,6 +131,14 @@ STATES: dict[str, dict[str, Word]] = {
         "withdrawn": Word("Withdrawn", "neutral", "circle-slash", "Its author wants it no more"),
         "stale": Word("Out of date", "warn", "history", "What it was made from was changed meanwhile"),
     },
+    "batch": {
+        "looking": Word("Counting", "info", "search", "It is being found out which decisions these are"),
+        "counted": Word("To confirm", "hold", "hourglass", "Counted; nothing has been done yet"),
+        "running": Word("Running", "info", "play", "One decision after the other"),
+        "done": Word("Done", "good", "circle-check"),
+        "stopped": Word("Stopped", "warn", "circle-pause", "It can go on from where it was"),
+        "failed": Word("Failed", "bad", "circle-x", "Nothing was done; see why"),
+    },
     "rule": {
         "draft": Word("Draft", "neutral", "pencil"),
         "shadow": Word("Shadow", "hold", "ghost", "It is measured, and does nothing"),

@@ -35,6 +35,10 @@ DECISION_COLUMNS = (
 )  # fmt: skip
 LABEL_COLUMNS = ("service_id", "kind", "external_id", "name", "expires_at", "voided", "decision_id")
 OUTBOX_COLUMNS = ("topic", "reference", "created_at", "done_at", "attempts", "next_at", "error")
+_COUNT_HITS = (
+    "INSERT INTO decisions_rulehits (service_id, name, mode, hour, hits) VALUES (%s, %s, %s, %s, %s) "
+    "ON CONFLICT (service_id, name, mode, hour) DO UPDATE SET hits = decisions_rulehits.hits + excluded.hits"
+)
 #: Random bytes that an event needs: two identifiers and two salts.
 _RANDOM = 10 + 10 + 32 + 32
 _EVENT_TABLE, _DECISION_TABLE = Event._meta.db_table, Decision._meta.db_table
@@ -72,6 +76,7 @@ class HotRows:
         self._labels: list[tuple[Any, ...]] = []
         self._outbox: list[tuple[Any, ...]] = []
         self._entries: list[Entry] = []
+        self._hits: dict[tuple[str, str, str], int] = {}
 
     def add(self, incoming: Incoming, decided: Decided) -> Written:
         """Queue all rows of one event, or none if one of them has no faithful form. Returns what it will be answered."""
@@ -88,6 +93,9 @@ class HotRows:
              decision_id)
             for label in decided.labels
         ]  # fmt: skip
+        for hit in verdict.hits:
+            counted = (incoming.service, f"{hit.policy}/{hit.rule}", hit.mode)
+            self._hits[counted] = self._hits.get(counted, 0) + 1
         self._events.append(event)
         self._decisions.append(decision)
         self._labels += labels
@@ -106,6 +114,10 @@ class HotRows:
         cursor.insert(_DECISION_TABLE, DECISION_COLUMNS, self._decisions)
         cursor.insert("decisions_labelchange", LABEL_COLUMNS, self._labels)
         cursor.insert("decisions_outbox", OUTBOX_COLUMNS, self._outbox)
+        if self._hits:
+            hour, _ = self._times(self._now.replace(minute=0, second=0, microsecond=0))
+            for counted, hits in sorted(self._hits.items()):  # one row a rule that matched: few
+                cursor.execute(_COUNT_HITS, (*counted, hour, hits))
         if self._entries:
             append_entries(cursor, self._entries, vendor=vendor)
 

@@ -165,6 +165,24 @@ class DecisionNotice(models.Model):
         return f"{self.decision_id} answers {self.notice_id}"
 
 
+class RuleHits(models.Model):
+    """How often a rule matched in an hour, by what came of it: live and canary act; shadow, throttled and suppressed do
+    nothing. The gateway adds to it with the decisions themselves; pages and the breaker read it."""
+
+    service = models.ForeignKey(Service, models.PROTECT, related_name="+", db_index=False)
+    name = models.CharField(max_length=200)  # policy/rule
+    mode = models.CharField(max_length=10)
+    hour = models.DateTimeField()  # its beginning, UTC
+    hits = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["service", "name", "mode", "hour"], name="hits_of_an_hour"),)
+        indexes = (models.Index(fields=["hour"], name="hits_by_hour"),)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.hits}"
+
+
 @stateful("action", initial=ACTION.initial)
 class Action(models.Model):
     """One thing a decision does to one target, and how far the platform has got with it."""

@@ -13,13 +13,14 @@ from django.utils import timezone
 from safehold.accounts.models import User
 from safehold.accounts.roles import Permission
 from safehold.desk.moves import move
-from safehold.desk.rules.in_force import bundle_of, files_of, load_texts, lock, newest, put_in_force, sha, texts_of
+from safehold.desk.rules.in_force import bundle_of, files_of, lock, newest, put_in_force, sha, texts_of
+from safehold.desk.rules.lives import release
 from safehold.desk.rules.models import Kind, PolicyChange, Source
 from safehold.desk.rules.needs import moved, needs_approval, only_disarms
 from safehold.desk.rules.states import CHANGE
 from safehold.engine import Bundle
 from safehold.engine.examples import Outcome, run_examples
-from safehold.engine.policies.bundle import file_name
+from safehold.engine.policies.bundle import check_policy, file_name, without_policy
 from safehold.engine.policies.model import Policy
 from safehold.record.recording import Record, recording
 
@@ -126,20 +127,21 @@ def effect_of(change: PolicyChange, *, number: int | None = None) -> Effect:
     """What it would make of the policies that hold now. Raises PolicyProblems, and Stale where they are others by now
     than it was made from."""
     number = newest() if number is None else number
-    held = files_of(number)
-    texts = texts_of(number)
+    texts, folder = texts_of(number), settings.SAFEHOLD_POLICIES
     for file in change.files:
-        path = file["path"]
-        if sha(texts.get(path)) != file["base"]:
-            raise Stale(f"{path} was changed meanwhile. Bring your change onto the newest version.")
-        if file["text"] is None:
-            texts.pop(path, None)
-        else:
-            texts[path] = file["text"]
-    bundle = load_texts(texts)
-    before = {policy.file: policy for policy in bundle_of(number).policies} if held else {}
+        if sha(texts.get(file["path"])) != file["base"]:
+            raise Stale(f"{file['path']} was changed meanwhile. Bring your change onto the newest version.")
+    live = bundle = bundle_of(number)
+    before = {policy.file: policy for policy in live.policies}
+    names = [file_name(folder, file["path"]) for file in change.files]
+    # What goes, goes first: a policy may move from one file to another.
+    for file, name in zip(change.files, names, strict=True):
+        if file["text"] is None and name in before:
+            bundle = without_policy(bundle, before[name].key)
+    for file in change.files:
+        if file["text"] is not None:
+            bundle = check_policy(bundle, folder, file["path"], file["text"])
     after = {policy.file: policy for policy in bundle.policies}
-    names = [file_name(settings.SAFEHOLD_POLICIES, file["path"]) for file in change.files]
     return Effect(bundle, [(before.get(name), after.get(name)) for name in names])
 
 
@@ -272,6 +274,8 @@ def _apply(change: PolicyChange, activity: str, person: User | None) -> PolicyCh
                 if file["text"] is not None:
                     texts[file["path"]] = file["text"]
             by = person.pk if person else ""
+            if change.kind == Kind.RELEASE:
+                release(record, change.rule, effect.bundle, by=by)
             edition = put_in_force(record, texts, effect.bundle, source=change.source, change=change, by=by)
             change.edition, change.settled_at = edition.number, timezone.now()
             change.save(update_fields=["edition", "settled_at"])

@@ -59,6 +59,12 @@ def bundle_of(number: int) -> Bundle:
     return load_texts(texts_of(number))
 
 
+def file_of(key: str) -> PolicyFile | None:
+    """The file in force of a policy: one look, however many policies there are."""
+    newest_of = PolicyFile.objects.filter(key=key).order_by("-edition_id").first()
+    return newest_of if newest_of and newest_of.text is not None else None
+
+
 def lock() -> None:
     """Until the transaction ends nobody else puts an edition in force. Take it before reading what it rests on."""
     if connection.vendor == "postgresql":

@@ -25,6 +25,13 @@ def follow(record: Record, bundle: Bundle, *, by: str = "", at: datetime | None 
             _enter(record, rule, "retired", by, at)
 
 
+def release(record: Record, name: str, bundle: Bundle, *, by: str = "", at: datetime | None = None) -> None:
+    """Give a throttled rule back to its file: it acts again."""
+    rule = Rule.objects.select_for_update().get(name=name)
+    if rule.state == "throttled":
+        _enter(record, rule, LEADS_TO[bundle.rule(name).mode], by, at)
+
+
 def _follow(record: Record, rule: Rule, written: Written, by: str, at: datetime | None) -> None:
     share = written.share if written.mode == "canary" else None
     if rule.state == "throttled" and rule.hash == written.hash and written.mode in ACTING:

@@ -7,8 +7,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from safehold.desk.decisions.models import PolicyVersion
-from safehold.desk.rules.states import CHANGE, RULE
+from safehold.desk.decisions.models import Decision, PolicyVersion
+from safehold.desk.rules.states import BATCH, CHANGE, RULE
 from safehold.ids import new_id
 from safehold.record.registry import stateful
 
@@ -19,6 +19,10 @@ def new_change_id() -> str:
 
 def new_rule_id() -> str:
     return new_id("rul")
+
+
+def new_batch_id() -> str:
+    return new_id("bat")
 
 
 class Kind(models.TextChoices):
@@ -147,3 +151,61 @@ class Rule(models.Model):
     @property
     def policy(self) -> str:
         return self.name.rpartition("/")[0]
+
+
+class BatchKind(models.TextChoices):
+    REVERT = "revert", "Revert"
+    RETRO = "retro", "Retro-action"
+
+
+@stateful("batch", initial=BATCH.initial)
+class Batch(models.Model):
+    """Many decisions at once, by one person, counted before they confirm it. `what` says which: {"rule"} or {"version"}
+    or {"batch"} for a revert, with {"since", "until"}; {"rule", "edition", "since", "until"} for a retro-action."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=new_batch_id, editable=False)
+    kind = models.CharField(max_length=8, choices=BatchKind.choices)
+    what = models.JSONField()
+    title = models.CharField(max_length=200)
+    reason = models.TextField(blank=True)  # for the people concerned
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    counted = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    left_alone = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True)
+    state = models.CharField(max_length=10, default=BATCH.initial, choices=BATCH.choices)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=Q(state__in=BATCH.states), name="batch_state_is_known"),)
+        indexes = (models.Index(fields=["-created_at"], name="batch_newest"),)
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def finished_items(self) -> int:
+        return self.done + self.left_alone + self.failed
+
+    @property
+    def to_do(self) -> int:
+        return self.counted - self.finished_items
+
+
+class BatchItem(models.Model):
+    """One decision of a batch: the one it is over, what rules say now (a retro-action), and what came of it."""
+
+    batch = models.ForeignKey(Batch, models.PROTECT, related_name="items")
+    over = models.ForeignKey(Decision, models.PROTECT, related_name="+")
+    verdict = models.JSONField(null=True)
+    made = models.OneToOneField(Decision, models.PROTECT, null=True, related_name="batch_item")
+    outcome = models.CharField(max_length=10, blank=True)  # done, left_alone, failed; '' is still to do
+    why = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["batch", "over"], name="once_in_a_batch"),)
+        indexes = (models.Index(fields=["batch", "id"], condition=Q(outcome=""), name="batch_to_do"),)
+
+    def __str__(self) -> str:
+        return f"{self.over_id} of {self.batch_id}"

@@ -42,3 +42,17 @@ ACTING = ("canary", "live")
 #: The next step up, and the step down that disarms.
 NEXT_UP = {"draft": "shadow", "shadow": "canary", "canary": "live", "throttled": "live", "retired": "shadow"}
 NEXT_DOWN = {"live": "shadow", "canary": "shadow", "throttled": "shadow", "shadow": "retired", "draft": "retired"}
+
+#: All that a version did taken back, or a version applied to the past: looked for, counted, confirmed, done.
+BATCH = Machine(
+    "batch",
+    "looking",
+    {
+        "counted": {"looking": "counted"},
+        "came_to_nothing": {"looking": "failed"},
+        "confirmed": {"counted": "running"},
+        "finished": {"running": "done"},
+        "stopped": {"running": "stopped", "looking": "stopped", "counted": "stopped"},
+        "resumed": {"stopped": "running"},
+    },
+)

@@ -1,0 +1,51 @@
+// What a text would do, asked from the server: one question at a time, and an older one is given up, which ends it there.
+const POLL_MS = 500;
+let asking = null;
+
+export function csrf() {
+  return document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "";
+}
+
+export async function ask(url, body, signal) {
+  const response = await fetch(url, {
+    method: "POST",
+    signal,
+    headers: { "Content-Type": "application/json", "X-CSRFToken": csrf() },
+    body: JSON.stringify(body),
+  });
+  if (response.redirected || response.status === 403) location.reload(); // signed out meanwhile
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  return response;
+}
+
+// It runs in a process of its own: asked for now and then, until it is there.
+async function found(url, signal) {
+  for (;;) {
+    await new Promise((wake) => setTimeout(wake, POLL_MS));
+    const response = await fetch(url, { signal });
+    if (response.status === 200) return response.text();
+    if (response.status !== 202) throw new Error(`the server answered ${response.status}`);
+  }
+}
+
+export async function tryOut(box, path, text) {
+  asking?.abort();
+  const mine = (asking = new AbortController());
+  box.setAttribute("aria-busy", "true");
+  try {
+    const { trial } = await (await ask(box.dataset.try, { path, text }, mine.signal)).json();
+    const html = await found(box.dataset.try.replace("/try/", `/tried/${trial}/`), mine.signal);
+    box.replaceChildren(document.createRange().createContextualFragment(html));
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    const said = document.createElement("p");
+    said.className = "problem";
+    said.textContent = `Not tried: ${error.message}.`;
+    box.replaceChildren(said);
+  }
+  if (asking === mine) box.removeAttribute("aria-busy");
+}
+
+for (const box of document.querySelectorAll("[data-trial-now]")) {
+  tryOut(box, box.dataset.path, document.querySelector("[data-trial-text]").value);
+}
