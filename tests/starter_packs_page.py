@@ -79,6 +79,10 @@ The policies that aren't listed met none of these messages. On all 3,606 labelle
 template that four people sent) and 2 are looked at. Of 4,502 sentences in German, French, Spanish and Italian that
 Django and its applications say to people, none is met, whether the event names their language or not.
 
+Messages in five languages, written for this (`tests/data/pack-messages.tsv`): of a second set of 52, written after the
+phrases had been and without looking at them, 39 were met (75%), and none of its 30 innocent ones; then its misses were
+added. Both sets are tests now. One author wrote messages and phrases, so expect less.
+
 What these figures don't say: how much of *your* abuse the packs find. Words don't carry over between communities;
 labels of your own moderators do. Nobody has measured the behaviour rules on real accounts here: their numbers are
 careful guesses, so watch them in shadow first if your platform is large or unusual.
