@@ -13,6 +13,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
+from django.utils import timezone
 
 from safehold.accounts import people
 from safehold.accounts.keys import create_key
@@ -20,6 +21,7 @@ from safehold.accounts.models import User
 from safehold.accounts.roles import PERMISSIONS, Role, Scope
 from safehold.accounts.roles import Permission as P
 from safehold.desk.decisions.models import Endpoint
+from safehold.desk.lists.models import Entry, Revision
 from safehold.desk.rules.models import Batch, Edition, PolicyChange, PolicyFile
 from tests import console_rows
 
@@ -52,6 +54,17 @@ NEEDS: dict[str, tuple[str, set[P]]] = {
     "rule": ("get", {P.READ_POLICIES}),
     "rule-mode": ("post", {P.WRITE_POLICIES}),
     "policy-return": ("post", {P.WRITE_POLICIES}),
+    "lists": ("get", {P.READ_POLICIES}),
+    "list": ("get", {P.READ_POLICIES}),
+    "list-add": ("get", {P.PROPOSE_LISTS}),
+    "list-import": ("get", {P.PROPOSE_LISTS}),
+    "list-export": ("get", {P.READ_POLICIES}),
+    "list-history": ("get", {P.READ_POLICIES}),
+    "list-entry": ("get", {P.READ_POLICIES}),
+    "list-entry-move": ("post", {P.PROPOSE_LISTS}),
+    "list-revision": ("get", {P.READ_POLICIES}),
+    "list-revision-act": ("post", {P.PROPOSE_LISTS}),
+    "list-revision-progress": ("get", {P.READ_POLICIES}),
     "ledger": ("get", {P.READ_LEDGER}),
     "ledger-verify": ("post", {P.READ_LEDGER}),
     "ledger-progress": ("get", {P.READ_LEDGER}),
@@ -114,10 +127,15 @@ def addresses(made: console_rows.Made) -> dict[str, str]:
     change = PolicyChange.objects.create(policy="scams.file", title="A change", base=1, state="withdrawn").pk
     batch = Batch.objects.create(kind="revert", what={}, title="A batch", person_id=somebody, state="done").pk
     first, last = (made.versions["spam.bulk"],) * 2
+    listed = Entry.objects.create(list="disposable_mail", value="a.example", added_at=timezone.now(), revision=1)
+    brought = Revision.objects.create(list="disposable_mail", act="import")
     given: dict[str, list[Any]] = {
         "decision": [made.decisions[0]],
         "policy": ["spam.bulk"],
         "policy-diff": ["spam.bulk", first, last],
+        **{name: ["disposable_mail"] for name in ("list", "list-add", "list-import", "list-export", "list-history")},
+        **{name: ["disposable_mail", listed.pk] for name in ("list-entry", "list-entry-move")},
+        **{name: ["disposable_mail", brought.pk] for name in NEEDS if name.startswith("list-revision")},
         "ledger-entry": [0],
         "ledger-entry-proof": [0],
         "delivery": [made.delivery],

@@ -9,6 +9,7 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, transaction
 from django.db.models import CheckConstraint, Model
+from django.utils import timezone
 
 import safehold.desk
 from safehold.desk.appeals.filing import file_appeal
@@ -16,18 +17,22 @@ from safehold.desk.decisions.endpoints import add_endpoint
 from safehold.desk.decisions.models import Action, Delivery
 from safehold.desk.decisions.outbox import carry_on_once
 from safehold.desk.entities.subjects import Thing
+from safehold.desk.lists.models import Entry, Revision
+from safehold.desk.lists.states import ENTRY
 from safehold.desk.reports.models import Notice
 from safehold.desk.review.models import Task
 from safehold.desk.rules.models import Batch, PolicyChange, Rule
 from safehold.desk.transparency.models import StatementOfReasons
 from safehold.record.recording import recording
-from safehold.record.registry import STATEFUL
+from safehold.record.registry import STATEFUL, StatefulModel
 from safehold.states import AlreadyInTargetState, InvalidTransition, Machine
 from tests.world import happens, person, report, service
 
 #: Where the machines rest that have no final state: a notice that was answered can be reopened for ever, and a rule that
 #: was retired can come back.
-RESTS = {"notice": {"notified"}, "rule": {"retired"}}
+RESTS = {"notice": {"notified"}, "rule": {"retired"}, "list_entry": {"retired"}}
+#: Entries of lists move by the million: the ledger has a digest of each revision instead of a transition of each entry.
+IN_REVISIONS = {"list_entry": StatefulModel(Entry, "state", ENTRY.initial)}
 
 
 def machines() -> list[Machine]:
@@ -94,7 +99,7 @@ def test_an_unknown_activity_is_a_mistake_in_the_code(machine):
 
 @pytest.mark.parametrize("machine", MACHINES, ids=named)
 def test_the_models_begin_and_stay_in_the_machines_states(machine):
-    kept = STATEFUL[machine.name]
+    kept = (STATEFUL | IN_REVISIONS)[machine.name]
     field = kept.model._meta.get_field(kept.field)
     assert kept.initial == field.default == machine.initial
     assert {value for value, _ in field.choices} == set(machine.states)
@@ -108,13 +113,14 @@ def test_every_model_with_a_state_is_kept_in_the_ledger():
         model._meta.label for model in apps.get_models()
         if model.__module__.startswith("safehold.desk") and any(field.name == "state" for field in model._meta.fields)
     }  # fmt: skip
-    assert with_state == {kept.model._meta.label for kept in STATEFUL.values() if "desk" in kept.model.__module__}
+    kept = [*STATEFUL.values(), *IN_REVISIONS.values()]
+    assert with_state == {each.model._meta.label for each in kept if "desk" in each.model.__module__}
 
 
 def test_the_database_takes_the_tables_states_and_no_other(fresh_database):
     rows = one_of_each()
     for machine in MACHINES:
-        kept = STATEFUL[machine.name]
+        kept = (STATEFUL | IN_REVISIONS)[machine.name]
         row = kept.model.objects.filter(pk=rows[machine.name].pk)
         for state in machine.states:
             with transaction.atomic():
@@ -142,6 +148,8 @@ def one_of_each() -> dict[str, Model]:
             policy="scams.outreach", title="A change", base=1, reviewed_elsewhere=True
         ),
         "batch": Batch.objects.create(kind="revert", what={}, title="A batch", person=person()),
+        "list_entry": Entry.objects.create(list="bad", value="a", added_at=timezone.now(), revision=1),
+        "list_revision": Revision.objects.create(list="bad", number=1, act="entry"),
         "rule": Rule.objects.create(name="scams.outreach/r1"),
         "statement": StatementOfReasons.objects.get(decision=removed),  # withheld, so that it may say so
     }

@@ -21,6 +21,8 @@ class Permission(StrEnum):
     WRITE_POLICIES = "policies.write"
     APPROVE_POLICIES = "policies.approve"  # of somebody else's change: nobody approves their own
     REVERT_DECISIONS = "decisions.revert"  # all that one rule or version did, or apply one to the past
+    PROPOSE_LISTS = "lists.propose"
+    APPROVE_LISTS = "lists.approve"  # what somebody else proposed or brought in
     READ_LEDGER = "ledger.read"
     READ_AUDIT = "audit.read"
     READ_WEBHOOKS = "webhooks.read"
@@ -44,10 +46,12 @@ LABELS: dict[Permission, str] = {
     Permission.SUSPEND: "suspend accounts",
     Permission.TERMINATE: "terminate accounts",
     Permission.MANAGE_TASKS: "release and reprioritise other people's tasks",
-    Permission.READ_POLICIES: "see policies",
+    Permission.READ_POLICIES: "see policies and lists",
     Permission.WRITE_POLICIES: "change policies",
     Permission.APPROVE_POLICIES: "approve other people's changes of policies",
     Permission.REVERT_DECISIONS: "revert all that a rule did, or apply one to the past",
+    Permission.PROPOSE_LISTS: "propose entries of lists and bring in imports",
+    Permission.APPROVE_LISTS: "approve and take back what others proposed for lists",
     Permission.READ_LEDGER: "see the ledger",
     Permission.READ_AUDIT: "see who did what",
     Permission.READ_WEBHOOKS: "see webhooks",
@@ -98,9 +102,12 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.WRITE_POLICIES,
         Permission.APPROVE_POLICIES,
         Permission.REVERT_DECISIONS,
+        Permission.PROPOSE_LISTS,
+        Permission.APPROVE_LISTS,
     },
-    Role.MODERATOR: _MODERATE,
-    Role.SENIOR_MODERATOR: _MODERATE | {Permission.TERMINATE, Permission.MANAGE_TASKS},
+    Role.MODERATOR: _MODERATE | {Permission.PROPOSE_LISTS},
+    Role.SENIOR_MODERATOR: _MODERATE
+    | {Permission.TERMINATE, Permission.MANAGE_TASKS, Permission.PROPOSE_LISTS, Permission.APPROVE_LISTS},
     Role.AUDITOR: _LOOK
     | {Permission.READ_CONTENT, Permission.READ_AUDIT, Permission.READ_WEBHOOKS, Permission.READ_PEOPLE},
     Role.READ_ONLY: _LOOK,

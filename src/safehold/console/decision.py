@@ -43,6 +43,11 @@ class HitShown:
         return f"{self.hit['policy']}/{self.hit['rule']}"
 
     @property
+    def matches(self) -> list[dict[str, Any]]:
+        """The entries of lists that it found: the lists' words, not the event's, so everybody may see them."""
+        return list(self.hit.get("matches", []))
+
+    @property
     def strike_text(self) -> str:
         return f"Strike {self.hit['strike']}"
 

@@ -6,7 +6,9 @@ policy-change-edit (id), policy-change-step (id, step), rule (key, rule), rule-m
 policy-return (key, version), batches, batch-new, batch (id), batch-step (id, step), ledger,
 ledger-entries, ledger-entry (index), ledger-entry-proof (index), ledger-verify, ledger-progress, deliveries,
 dead-letters, dead-letters-retry, delivery (id), delivery-retry (id), endpoints, endpoint-add, endpoint (id),
-endpoint-rotate (id), endpoint-switch (id), endpoint-ping (id), audit, reports, report (id).
+endpoint-rotate (id), endpoint-switch (id), endpoint-ping (id), audit, reports, report (id), lists, list (name), list-add
+(name), list-import (name), list-export (name), list-history (name), list-entry (name, id), list-entry-move (name, id),
+list-revision (name, id), list-revision-act (name, id), list-revision-progress (name, id).
 """
 
 from django.urls import path
@@ -19,6 +21,8 @@ from safehold.console import (
     decisions,
     editor,
     ledger,
+    list_changes,
+    lists,
     overview,
     policies,
     reports,
@@ -52,6 +56,17 @@ urlpatterns = [
     path("policies/<str:key>/return/<str:version_id>/", rule.policy_return, name="policy-return"),
     path("policies/<str:key>/", policies.policy, name="policy"),
     path("policies/<str:key>/<str:before>/<str:after>/", policies.policy_diff, name="policy-diff"),
+    path("lists/", lists.overview, name="lists"),
+    path("lists/<str:name>/", lists.entries, name="list"),
+    path("lists/<str:name>/add/", list_changes.add, name="list-add"),
+    path("lists/<str:name>/import/", list_changes.bring_in, name="list-import"),
+    path("lists/<str:name>/export/", lists.export, name="list-export"),
+    path("lists/<str:name>/history/", lists.history, name="list-history"),
+    path("lists/<str:name>/entries/<int:entry_id>/", lists.entry, name="list-entry"),
+    path("lists/<str:name>/entries/<int:entry_id>/move/", list_changes.move, name="list-entry-move"),
+    path("lists/<str:name>/revisions/<str:revision_id>/", lists.revision, name="list-revision"),
+    path("lists/<str:name>/revisions/<str:revision_id>/act/", list_changes.act, name="list-revision-act"),
+    path("lists/<str:name>/revisions/<str:revision_id>/progress/", lists.progress, name="list-revision-progress"),
     path("ledger/", ledger.ledger, name="ledger"),
     path("ledger/verify/", ledger.verify_start, name="ledger-verify"),
     path("ledger/progress/", ledger.verify_progress, name="ledger-progress"),

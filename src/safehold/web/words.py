@@ -56,6 +56,19 @@ SEVERITIES = {
 
 #: What each machine's states are called on a page.
 STATES: dict[str, dict[str, Word]] = {
+    "list_entry": {
+        "proposed": Word("Proposed", "info", "hourglass", "It does not count until somebody else has approved it"),
+        "active": Word("Active", "good", "circle-check", "Rules find it"),
+        "disputed": Word("Disputed", "warn", "circle-question-mark", "It does not count until somebody has settled it"),
+        "retired": Word("Retired", "neutral", "archive", "It does not count any more"),
+    },
+    "list_revision": {
+        "staged": Word("Waiting", "info", "hourglass", "Nothing of it counts until somebody else has approved it"),
+        "applying": Word("Being applied", "sky", "loader", "It takes effect in one moment, when all is written"),
+        "applied": Word("In effect", "good", "circle-check"),
+        "reverted": Word("Taken back", "neutral", "undo-2"),
+        "discarded": Word("Discarded", "neutral", "trash-2"),
+    },
     "notice": {
         "received": Word("Received", "info", "inbox", "It has come in"),
         "acknowledged": Word("Acknowledged", "info", "mail-check", "The notifier has a receipt"),

@@ -15,7 +15,7 @@ from safehold.accounts.models import User
 from safehold.accounts.people import AT_THE_SHELL, Refused
 from safehold.desk.lists.declared import managed
 from safehold.desk.lists.models import KNOWN, Act, Change, Entry, Head, Revision
-from safehold.desk.lists.states import ENTRY
+from safehold.desk.lists.states import ENTRY, REVISION
 from safehold.engine.lists import normal
 from safehold.record.recording import Record, recording
 
@@ -107,6 +107,7 @@ def _write(
         list=entry.list, number=head.number, act=Act.ENTRY, state="applied", by=by, applied_at=now, note=note,
         digest=head.digest, counts={activity: 1},
     )  # fmt: skip
+    record.transition("list_revision", revision.pk, REVISION.initial, revision.state, "made", by=by.pk if by else "")
     Change.objects.create(revision=revision, entry=entry, activity=activity, before=before, after=entry.state, **was)
     detail = {"list": entry.list, "value": entry.value, "from": before, "to": entry.state, "version": head.version}
     if note:

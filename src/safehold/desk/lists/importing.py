@@ -18,6 +18,7 @@ from safehold.desk.lists.changing import Busy, chained, locked
 from safehold.desk.lists.declared import managed
 from safehold.desk.lists.models import Act, Head, Mode, Revision, Staged
 from safehold.desk.lists.states import REVISION
+from safehold.desk.moves import move
 from safehold.engine.lists.formats import Problem, Row, read
 from safehold.engine.lists.formats.rows import Readable, fitted
 from safehold.record.recording import recording
@@ -145,9 +146,56 @@ def apply(by: User | None, revision_id: str, *, progress: Progress = _quiet) -> 
 
     Raises Refused, Busy, and what `Machine.next` raises.
     """
-    revision = _start(by, revision_id)
-    while not sql.apply_chunk(revision, CHUNK):
-        progress("Applying", revision.done, revision.counts.get("last", 0))
+    begin(by, revision_id)
+    return go_on(by, revision_id, progress=progress)
+
+
+def revert(by: User | None, revision_id: str, *, progress: Progress = _quiet) -> Revision:
+    """Take back all that a revision did, as a new revision. Entries that were changed again since are left as they are.
+
+    Raises Busy, and what `Machine.next` raises.
+    """
+    return go_on(by, begin_revert(by, revision_id).pk, progress=progress)
+
+
+def begin(by: User | None, revision_id: str) -> None:
+    """Approve a staged import, so that `go_on` can write it. Raises what `apply` raises."""
+    with recording() as record:
+        revision = Revision.objects.select_for_update().get(pk=revision_id)
+        if revision.state == "applying":
+            return  # interrupted: what was done is done
+        REVISION.next(revision.state, "started")
+        if by is not None and revision.by_id == by.pk:
+            raise Refused("You brought this import in: somebody else has to approve it.")
+        head = locked(revision.list)
+        revision.number, revision.approved_by = head.number + 1, by
+        revision.counts = {**revision.counts, "last": sql.last_staged(revision)}
+        revision.save()
+        move(record, revision, REVISION, "started", by=by.pk if by else "")
+        _audit(record, "list.import_approved", revision, by)
+
+
+def begin_revert(by: User | None, revision_id: str) -> Revision:
+    """The revision that takes another one back, for `go_on` to write. Raises what `revert` raises."""
+    with recording() as record:
+        reverted = Revision.objects.select_for_update().get(pk=revision_id)
+        REVISION.next(reverted.state, "reverted")
+        head = locked(reverted.list)
+        revision = Revision.objects.create(
+            list=reverted.list, number=head.number + 1, act=Act.REVERT, by=by, reverts=reverted, source=reverted.source,
+            counts={"last": sql.last_change(reverted)},
+        )  # fmt: skip
+        move(record, revision, REVISION, "started", by=by.pk if by else "")
+        _audit(record, "list.revert_started", revision, by)
+    return revision
+
+
+def go_on(by: User | None, revision_id: str, *, progress: Progress = _quiet) -> Revision:
+    """Write a revision that is being applied, from where it is, and bring it into effect."""
+    revision = Revision.objects.select_related("reverts").get(pk=revision_id)
+    chunk = sql.revert_chunk if revision.act == Act.REVERT else sql.apply_chunk
+    while not chunk(revision, CHUNK):
+        progress("Writing", revision.done, revision.counts.get("last", 0))
     if revision.mode == Mode.REPLACE:
         while sql.retire_chunk(revision, CHUNK):
             progress("Retiring", 0, 0)
@@ -156,65 +204,19 @@ def apply(by: User | None, revision_id: str, *, progress: Progress = _quiet) -> 
     return revision
 
 
-def revert(by: User | None, revision_id: str, *, progress: Progress = _quiet) -> Revision:
-    """Take back all that a revision did, as a new revision. Entries that were changed again since are left as they are.
-
-    Raises Busy, and what `Machine.next` raises.
-    """
-    with recording() as record:
-        reverted = Revision.objects.select_for_update().get(pk=revision_id)
-        reverted.state = REVISION.next(reverted.state, "reverted")
-        head = locked(reverted.list)
-        revision = Revision.objects.create(
-            list=reverted.list, number=head.number + 1, act=Act.REVERT, state="applying", by=by, reverts=reverted,
-            source=reverted.source,
-        )  # fmt: skip
-        _audit(record, "list.revert_started", revision, by)
-    return _go_on_reverting(by, revision, progress)
-
-
 def resume(by: User | None, *, progress: Progress = _quiet) -> list[Revision]:
     """Go on with what was interrupted: by a process that died between two chunks."""
-    found = list(Revision.objects.filter(state="applying").select_related("reverts"))
-    for revision in found:
-        if revision.act == Act.REVERT:
-            _go_on_reverting(by, revision, progress)
-        else:
-            apply(by, revision.pk, progress=progress)
-    return found
-
-
-def _go_on_reverting(by: User | None, revision: Revision, progress: Progress) -> Revision:
-    while not sql.revert_chunk(revision, CHUNK):
-        progress("Reverting", revision.done, 0)
-    _finish(by, revision)
-    return revision
+    found = Revision.objects.filter(state="applying").values_list("pk", flat=True)
+    return [go_on(by, revision_id, progress=progress) for revision_id in list(found)]
 
 
 def discard(by: User | None, revision_id: str) -> None:
     """Throw a staged import away. Raises what `Machine.next` raises."""
     with recording() as record:
         revision = Revision.objects.select_for_update().get(pk=revision_id)
-        revision.state = REVISION.next(revision.state, "discarded")
-        revision.save(update_fields=["state"])
+        move(record, revision, REVISION, "discarded", by=by.pk if by else "")
         _audit(record, "list.import_discarded", revision, by)
     _drop_staged(revision)
-
-
-def _start(by: User | None, revision_id: str) -> Revision:
-    with recording() as record:
-        revision = Revision.objects.select_for_update().get(pk=revision_id)
-        if revision.state == "applying":
-            return revision  # interrupted: what was done is done
-        revision.state = REVISION.next(revision.state, "started")
-        if by is not None and revision.by_id == by.pk:
-            raise Refused("You brought this import in: somebody else has to approve it.")
-        head = locked(revision.list)
-        revision.number, revision.approved_by = head.number + 1, by
-        revision.counts = {**revision.counts, "last": sql.last_staged(revision)}
-        revision.save()
-        _audit(record, "list.import_approved", revision, by)
-    return revision
 
 
 def _finish(by: User | None, revision: Revision) -> None:
@@ -225,15 +227,15 @@ def _finish(by: User | None, revision: Revision) -> None:
         revision.refresh_from_db(fields=["state"])
         if revision.state == "applied":
             return  # another process was quicker
-        revision.state = REVISION.next(revision.state, "applied")
         revision.counts = {name: count for name, count in revision.counts.items() if name != "last"} | counts
         head.number = revision.number or 0
         head.digest = revision.digest = chained(head.digest, head.number, content)
         revision.applied_at = timezone.now()
         head.save()
         revision.save()
+        move(record, revision, REVISION, "applied", by=by.pk if by else "")
         if revision.reverts is not None:
-            Revision.objects.filter(pk=revision.reverts.pk).update(state="reverted")
+            move(record, revision.reverts, REVISION, "reverted", by=by.pk if by else "")
         _audit(record, "list.reverted" if revision.act == Act.REVERT else "list.imported", revision, by)
 
 
@@ -259,4 +261,4 @@ def _audit(record: Any, verb: str, revision: Revision, by: User | None) -> None:
     record.audit(verb, "list_revision", revision.pk, actor=actor, detail=detail if by else detail | AT_THE_SHELL)
 
 
-__all__ = ["BadImport", "Busy", "apply", "discard", "resume", "revert", "stage"]
+__all__ = ["BadImport", "Busy", "apply", "begin", "begin_revert", "discard", "go_on", "resume", "revert", "stage"]

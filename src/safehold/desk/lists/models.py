@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from safehold.desk.lists.states import ENTRY, REVISION
 from safehold.ids import new_id
+from safehold.record.registry import stateful
 
 
 def new_revision_id() -> str:
@@ -45,6 +46,7 @@ class Mode(models.TextChoices):
     REPLACE = "replace", "Replace what this source listed before"
 
 
+@stateful("list_revision", initial=REVISION.initial)
 class Revision(models.Model):
     """One change of one list. `number` is its place in the list's history, given when it begins to be applied.
 
@@ -113,7 +115,11 @@ KNOWN = ("allow", "source", "reference", "confidence", "note", "expires_at")
 
 
 class Entry(Provenance):
-    """One value of one list, in the list's normal form; it stays for ever, whatever its state is."""
+    """One value of one list, in the list's normal form; it stays for ever, whatever its state is.
+
+    Its moves are Changes and no transitions of the ledger, which an import would fill with millions: the ledger has each
+    revision, with a digest over all that it changed.
+    """
 
     list = models.CharField(max_length=60)
     value = models.CharField(max_length=2000)
@@ -159,6 +165,11 @@ class Change(Provenance):
 
     def __str__(self) -> str:
         return f"{self.entry_id}: {self.before} -> {self.after}"
+
+    @property
+    def words(self) -> str:
+        """As a timeline says it."""
+        return self.activity.replace("_", " ").capitalize()
 
 
 class Staged(Provenance):

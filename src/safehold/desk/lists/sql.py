@@ -82,6 +82,10 @@ def last_staged(revision: Revision) -> int:
     return int(Staged.objects.filter(revision=revision).aggregate(last=Max("id"))["last"] or 0)
 
 
+def last_change(revision: Revision) -> int:
+    return int(Change.objects.filter(revision=revision).aggregate(last=Max("id"))["last"] or 0)
+
+
 def apply_chunk(revision: Revision, chunk: int) -> bool:
     """Bring in the next staged rows; True when there are none left."""
     with transaction.atomic():

@@ -25,5 +25,6 @@ REVISION = Machine(
         "applied": {"applying": "applied"},
         "reverted": {"applied": "reverted"},
         "discarded": {"staged": "discarded"},
+        "made": {"staged": "applied"},  # a change of one entry is in effect with the transaction that makes it
     },
 )
