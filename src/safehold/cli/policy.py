@@ -9,18 +9,23 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from safehold.cli.policy_explain import explain
 from safehold.cli.policy_fmt import fmt
+from safehold.cli.policy_lsp import lsp_command
+from safehold.cli.policy_schema import schema
 
 if TYPE_CHECKING:
     from safehold.engine import Bundle, PolicyProblem
     from safehold.engine.authoring.checking import Checked
     from safehold.engine.examples import Outcome
 
-app = typer.Typer(help="Policies: check them, run their examples.", no_args_is_help=True)
+app = typer.Typer(help="Policies: check them, run their examples, write them.", no_args_is_help=True)
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
-app.command()(fmt)
+for command in (fmt, explain, schema):
+    app.command()(command)
+app.command("lsp")(lsp_command)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of policies, with events/ and lists/ in it.")]
 

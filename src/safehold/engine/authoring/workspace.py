@@ -72,9 +72,9 @@ class Workspace:
         except YamlProblem as error:
             report.add_file(name, str(error), error.hint, error.line, error.column, "not-yaml")
             return report.problems
-        if self._kind(file) == "event type":
+        if self.kind(file) == "event type":
             read_event_type(node, report)
-        elif self._kind(file) == "list":
+        elif self.kind(file) == "list":
             read_list(node, self.folder / "lists", report)
         else:
             self._policy(node, file, report)
@@ -82,15 +82,15 @@ class Workspace:
 
     def completions(self, text: str, line: int, column: int, file: str = "policy.yaml") -> list[Completion]:
         """What can be written at a place, best first. Each says which text of the line it replaces."""
-        return complete_at(text, line, column, self._kind(file), self.surroundings)
+        return complete_at(text, line, column, self.kind(file), self.surroundings)
 
     def hover(self, text: str, line: int, column: int, file: str = "policy.yaml") -> Hover | None:
         """What the word at a place means."""
-        return hover_at(text, line, column, self._kind(file), self.surroundings)
+        return hover_at(text, line, column, self.kind(file), self.surroundings)
 
     def definition(self, text: str, line: int, column: int, file: str = "policy.yaml") -> Definition | None:
         """Where the window or the list at a place is declared; `file` None means in this text."""
-        return define_at(text, line, column, self._kind(file), self.surroundings)
+        return define_at(text, line, column, self.kind(file), self.surroundings)
 
     def _policy(self, node: Located, file: str, report: Report) -> None:
         around = self.surroundings
@@ -103,7 +103,8 @@ class Workspace:
             if path != Path(file).as_posix() and self._key(self.folder / path) == policy.key:
                 report.add(node, f"the policy `{policy.key}` is also in {file_name(self.folder, path)}")
 
-    def _kind(self, file: str) -> str:
+    def kind(self, file: str) -> str:
+        """`policy`, `event type` or `list`, by the first part of a file's path in the folder."""
         parts = Path(file).parts
         return {"events": "event type", "lists": "list"}.get(parts[0] if len(parts) > 1 else "", "policy")
 

@@ -69,7 +69,7 @@ class RuleSet:
         others = [
             (policy.key, rule) for position, (policy, rule) in enumerate(self.rules) if index.rest(position) is None
         ]
-        self._sharing = Sharing([(policy, rule.when[kind]) for policy, rule in others], self._cost)
+        self._sharing = Sharing([(policy, rule.when[kind]) for policy, rule in others], self.cost)
         lines += self._sharing.prologue()
         for position, (policy, rule) in enumerate(self.rules):
             left = index.rest(position)
@@ -106,12 +106,12 @@ class RuleSet:
     def _tests(self, reads: Reads, conditions: list[Node], then: ast.stmt) -> list[ast.stmt]:
         """`then` where all hold, the cheapest asked first."""
         body = [then]
-        for part in sorted(conditions, key=self._cost, reverse=True):
+        for part in sorted(conditions, key=self.cost, reverse=True):
             test: ast.stmt = ast.If(self.emitter.condition(part, {}), body, [])
             body = [*_loads(reads, part), test]
         return body
 
-    def _cost(self, node: Node) -> float:
+    def cost(self, node: Node) -> float:
         cost = 0.0
         for part in walk(node):
             if isinstance(part, (Path, Present)):
