@@ -18,7 +18,7 @@ from safehold.accounts.roles import Permission
 from safehold.console.compare import Row, rows
 from safehold.desk.moves import MovedMeanwhile
 from safehold.desk.rules import changes
-from safehold.desk.rules.models import PolicyChange, PolicyFile
+from safehold.desk.rules.models import PolicyChange, PolicyFile, Rule
 from safehold.desk.rules.states import OPEN_CHANGES
 from safehold.engine import PolicyProblems
 from safehold.record.models import Transition
@@ -156,6 +156,8 @@ def policy_change_step(request: SignedInRequest, change_id: str, step: str) -> H
 
 
 def waiting_for(person: User) -> int:
-    """How many changes wait for this person: others' to approve, and their own that are out of date."""
-    waiting = PolicyChange.objects.filter(state__in=("proposed", "unconfirmed"))
-    return waiting.exclude(author=person).count() if person.may(Permission.APPROVE_POLICIES) else 0
+    """How much waits for this person: others' changes to approve, and rules that the breaker has throttled."""
+    if not person.may(Permission.APPROVE_POLICIES):
+        return 0
+    waiting = PolicyChange.objects.filter(state__in=("proposed", "unconfirmed")).exclude(author=person).count()
+    return waiting + Rule.objects.filter(state="throttled").count()

@@ -22,7 +22,7 @@ from safehold.console.highlight import cel_html
 from safehold.desk.decisions.models import Decision, PolicyVersion
 from safehold.desk.decisions.policies import terms_of
 from safehold.desk.rules.in_force import file_of
-from safehold.desk.rules.models import PolicyChange, PolicyFile
+from safehold.desk.rules.models import PolicyChange, PolicyFile, Rule
 from safehold.desk.rules.states import OPEN_CHANGES
 
 WEEK = 7
@@ -169,6 +169,7 @@ def policy_list(request: SignedInRequest) -> HttpResponse:
             "any": bool(lines),
             "grouped": len(packs) < len(lines),
             "may_write": request.user.may(Permission.WRITE_POLICIES),
+            "throttled": Rule.objects.filter(state="throttled").order_by("-since"),
         },
     )
 

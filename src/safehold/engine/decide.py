@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from typing import Any
 
+import msgspec
+
 from safehold.engine.compile.exact import evaluate
 from safehold.engine.compile.faults import Fault, StoreAway, Unknown
 from safehold.engine.compile.ruleset import RuleSet
@@ -52,6 +54,8 @@ class Engine:
         self.bundle, self._hash = bundle, bundle.hash
         self.windows: WindowStore = windows if windows is not None else MemoryWindows()
         self.labels = labels if labels is not None else Labels()
+        #: What is held back: a rule's name (`policy/rule`) or an action -> why. Whoever counts what rules do fills it.
+        self.held_back: Mapping[str, str] = {}
         signals = list(installed_signals() if signals is None else signals)
         versions = {signal.name: signal.version for signal in signals}
         if versions != bundle.signal_versions:
@@ -116,6 +120,8 @@ class Engine:
         for position in sorted(set(matched)) if len(matched) > 1 else matched:
             explanation = explanations[position]
             hit = explanation.hit(reading)
+            if self.held_back and hit.mode != "shadow":
+                hit = self._held_back(explanation.name, hit)
             hits.append(hit)
             if hit.mode == "shadow":
                 continue
@@ -148,6 +154,11 @@ class Engine:
             bundle=self._hash, lists={held.name: held.version for held in reading.rules.managed},
             failures=[] if reading.away is None else [_failure(reading.away, reading.assumptions)],
         )  # fmt: skip
+
+    def _held_back(self, name: str, hit: Hit) -> Hit:
+        """The hit, in shadow if its rule is throttled or its action used up."""
+        why = self.held_back.get(name) or self.held_back.get(hit.action)
+        return hit if why is None else msgspec.structs.replace(hit, mode="shadow", suppressed=why)
 
     def observe(self, event: Event) -> None:
         """Feed the windows with an event that was decided before. Raises UnknownEventType."""

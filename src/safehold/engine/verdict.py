@@ -24,7 +24,9 @@ class LabelEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A rule that matched. `values` maps each path its condition read (`windows.recipients_1h`) to what it saw; `matches`
-    are the entries of lists that it found, with where they come from."""
+    are the entries of lists that it found, with where they come from. `suppressed` says why a rule that would have acted
+    is in `shadow`: `breaker` (it matched too much and is throttled) or `quota` (the day's share of its action is used up).
+    """
 
     policy: str
     rule: str
@@ -38,6 +40,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     label: LabelEffect | None = None
     values: dict[str, Any] = {}
     matches: list[Match] = []
+    suppressed: str = ""
 
 
 class Undecided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

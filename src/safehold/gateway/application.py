@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import structlog
 
+from safehold.gateway.breaker import Breaker
 from safehold.gateway.editions import Edition, Follower
 from safehold.gateway.faults import described
 from safehold.gateway.keys import Keyring
@@ -51,6 +52,7 @@ class Gateway:
         *,
         edition: Edition,
         load: Callable[[int], Edition],
+        breaker: Breaker,
         lists: Keeper | None = None,
         limits: Limits,
         base_url: str,
@@ -72,7 +74,7 @@ class Gateway:
             openapi=description(ROUTES, base_url=base_url, version=version, limits=limits),
         )
         parts = self._parts
-        self._follower = Follower(store, parts.writer, load, edition, self._turn, metrics)
+        self._follower = Follower(store, parts.writer, load, edition, self._turn, metrics, breaker)
         self._lists = lists
         self._latency = {route.path: metrics.requests.labels(route.path) for route in ROUTES}
 

@@ -13,6 +13,7 @@ from datetime import datetime
 import structlog
 
 from safehold.gateway.answers import EventTypeView
+from safehold.gateway.breaker import Breaker
 from safehold.gateway.cloudevents import CloudEvent
 from safehold.gateway.faults import described
 from safehold.gateway.metrics import Metrics
@@ -57,7 +58,9 @@ class Follower:
         first: Edition,
         turned: Callable[[Edition], None],
         metrics: Metrics,
+        breaker: Breaker,
     ) -> None:
+        self._breaker = breaker
         self._store, self._writer, self._load, self._turned, self._metrics = store, writer, load, turned, metrics
         self._edition = first
         self._tried: tuple[int, float] | None = None  # the edition that could not be loaded, and when
@@ -77,6 +80,7 @@ class Follower:
         failing = False
         while not self._stop.wait(LOOK_SECONDS):
             try:
+                self._tell_of_tripped()
                 wanted = self._store.edition()
                 failing = False
                 if wanted != self._edition.number and not self._tried_lately(wanted):
@@ -88,6 +92,14 @@ class Follower:
                 failing = True
                 self._store.close()  # the next look gets a connection of its own
         self._store.close()
+
+    def _tell_of_tripped(self) -> None:
+        """What the breaker held back here, for every process and for people. What can't be told now is told later."""
+        while (tripped := self._breaker.tripped()) is not None:
+            self._store.throttle(tripped)
+            self._breaker.told()
+            self._metrics.throttled.labels(tripped.rule).inc()
+            log.warning("rule_throttled", rule=tripped.rule, why=tripped.why)
 
     def _tried_lately(self, number: int) -> bool:
         return (

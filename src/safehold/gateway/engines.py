@@ -15,6 +15,7 @@ from safehold.engine import Bundle, Engine, Labels, MemoryWindows, Verdict
 from safehold.engine.event import Event, lift
 from safehold.engine.reading import entity_of
 from safehold.engine.windows.store import LATENESS, SECOND
+from safehold.gateway.breaker import Breaker
 from safehold.gateway.cloudevents import MAX_AHEAD
 from safehold.gateway.store import Decided, Incoming, LabelSet
 
@@ -22,13 +23,20 @@ from safehold.gateway.store import Decided, Incoming, LabelSet
 class Engines:
     """Fresh memories for every service, on rules that were compiled once (`ready`). See `store.Minds`."""
 
-    def __init__(self, ready: Engine, edition: int = 0, before_each: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        ready: Engine,
+        edition: int = 0,
+        before_each: Callable[[], None] | None = None,
+        breaker: Breaker | None = None,
+    ) -> None:
         self.events_seen = 0
         self.labels_seen = 0
         self.label_gaps: dict[int, float] = {}
         self.spoiled = False
         self.edition = edition
         self._before_each = before_each  # puts in new contents of managed lists
+        self._breaker = breaker
         self._ready = ready
         self._by_service: dict[str, Engine] = {}
         self._reach = window_reach(ready.bundle)
@@ -64,6 +72,8 @@ class Engines:
             self._before_each()
         engine = self._of(incoming.service)
         verdict = engine.decide(incoming.event)
+        if self._breaker is not None and verdict.hits:
+            self._breaker.count(verdict, incoming.received_at)
         return Decided(verdict=verdict, labels=self._labels(verdict, incoming.event))
 
     def _of(self, service: str) -> Engine:

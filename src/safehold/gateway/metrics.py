@@ -69,6 +69,9 @@ class Metrics:
         self.list_failures = Counter(
             "safehold_list_failures", "Times that managed lists could not be read.", registry=registry
         )
+        self.throttled = Counter(
+            "safehold_throttled_rules", "Times that the breaker throttled a rule.", ["rule"], registry=registry
+        )
         self._waiting = Gauge("safehold_waiting_events", "Events that wait for the writer.", registry=registry)
 
     def watch_queue(self, depth: Callable[[], int]) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from safehold.engine.event import Event
 from safehold.engine.verdict import Verdict
+from safehold.gateway.breaker import Tripped
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,6 +169,9 @@ class Store(Protocol):
 
     def edition(self) -> int:
         """The number of the edition of the policies that is in force."""
+
+    def throttle(self, tripped: Tripped) -> None:
+        """Throttle a rule for every process, record it and tell people; one that is throttled already stays so."""
 
     def catch_up(self, minds: Minds) -> int:
         """Tell `minds` what the record has that they have not seen, and return how many events that was."""

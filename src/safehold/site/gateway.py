@@ -2,16 +2,19 @@
 
 from django.conf import settings
 from django.db import close_old_connections
+from django.utils import timezone
 
 from safehold import __version__
 from safehold.desk.decisions.hot_rows import PolicyInForce
 from safehold.desk.decisions.intake import Intake
 from safehold.desk.decisions.policies import terms_of
 from safehold.desk.lists.feed import Feed
+from safehold.desk.rules.breaker import counts, throttle
 from safehold.desk.rules.folder import open_policies, write_back
 from safehold.desk.rules.in_force import files_of, load_texts, newest, texts_of
 from safehold.engine import Engine
 from safehold.gateway.application import Gateway
+from safehold.gateway.breaker import Breaker
 from safehold.gateway.declared import Declared
 from safehold.gateway.editions import Edition
 from safehold.gateway.engines import Engines, window_ids
@@ -24,12 +27,14 @@ def make_gateway() -> Gateway:
 
     Raises PolicyProblems, which says file, line and column, if they can't be loaded.
     """
-    intake = Intake(newest)
+    intake = Intake(newest, throttle)
+    breaker = Breaker(settings.SAFEHOLD_QUOTAS, on=settings.SAFEHOLD_BREAKER)
     keeper = Keeper(Feed(settings.SAFEHOLD_LISTS))
     return Gateway(
         intake,
-        edition=_load(intake, keeper, open_policies().number),
-        load=lambda number: _follow(intake, keeper, number),
+        edition=_load(intake, keeper, breaker, open_policies().number),
+        load=lambda number: _follow(intake, keeper, breaker, number),
+        breaker=breaker,
         lists=keeper,
         limits=Limits(rate=settings.SAFEHOLD_RATE, burst=settings.SAFEHOLD_BURST, waiting=settings.SAFEHOLD_WAITING),
         base_url=settings.PUBLIC_URL,
@@ -37,18 +42,20 @@ def make_gateway() -> Gateway:
     )
 
 
-def _follow(intake: Intake, keeper: Keeper, number: int) -> Edition:
+def _follow(intake: Intake, keeper: Keeper, breaker: Breaker, number: int) -> Edition:
     """Another edition, for a process that runs; this machine's folder follows too."""
     close_old_connections()
-    edition = _load(intake, keeper, number)
+    edition = _load(intake, keeper, breaker, number)
     write_back(texts_of(number))
     return edition
 
 
-def _load(intake: Intake, keeper: Keeper, number: int) -> Edition:
+def _load(intake: Intake, keeper: Keeper, breaker: Breaker, number: int) -> Edition:
     bundle = load_texts(texts_of(number))
     keeper.attach(bundle.lists.values())
     engine = Engine(bundle)
+    breaker.renew(bundle, counts(settings.SAFEHOLD_QUOTAS), timezone.now())
+    engine.held_back = breaker.held_back
     declared = Declared(bundle.event_types)
     intake.know(number, _versions(number))
     return Edition(
@@ -57,7 +64,7 @@ def _load(intake: Intake, keeper: Keeper, number: int) -> Edition:
         windows=window_ids(bundle),
         prepare=declared.prepare,
         event_types=declared.views(),
-        new_minds=lambda: Engines(engine, number, keeper.adopt),
+        new_minds=lambda: Engines(engine, number, keeper.adopt, breaker),
         take_over=lambda minds: minds.take_over(engine, number) if isinstance(minds, Engines) else None,
     )
 

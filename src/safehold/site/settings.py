@@ -258,5 +258,9 @@ SAFEHOLD_WAITING = int(env("WAITING", "10000"))
 SAFEHOLD_HISTORY = Path(env("HISTORY") or VAR / "history").resolve()
 SAFEHOLD_HISTORY_DAYS = int(env("HISTORY_DAYS", "0"))
 SAFEHOLD_HISTORY_MEMORY = env("HISTORY_MEMORY", "2GB")
+#: Whether rules that match far more than their history says are throttled; and the most of an action in a day (UTC) that
+#: rules may do: `suspend:500,terminate:50`. None where nothing is said.
+SAFEHOLD_BREAKER = env_flag("BREAKER", default=True)
+SAFEHOLD_QUOTAS = {name: int(most) for name, _, most in (pair.partition(":") for pair in env_list("QUOTAS"))}
 #: Whether this process also carries decisions on (outbox, deliveries, leases, checkpoints), or `safehold worker` does.
 SAFEHOLD_WORKERS = env_flag("WORKERS", default=True)

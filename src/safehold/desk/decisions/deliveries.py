@@ -20,7 +20,7 @@ from safehold.record.recording import Record
 
 TYPES = (
     "action.apply", "action.reverse", "action.expired", "report.received", "report.decided", "statement.issued",
-    "appeal.filed", "appeal.decided",
+    "appeal.filed", "appeal.decided", "rule.throttled",
 )  # fmt: skip
 WAITING = ("pending", "retrying")
 

@@ -35,6 +35,8 @@ DECISION_COLUMNS = (
 )  # fmt: skip
 LABEL_COLUMNS = ("service_id", "kind", "external_id", "name", "expires_at", "voided", "decision_id")
 OUTBOX_COLUMNS = ("topic", "reference", "created_at", "done_at", "attempts", "next_at", "error")
+#: Why a hit did nothing -> how it is counted; others by their mode.
+_COUNTED_AS = {"breaker": "throttled", "quota": "suppressed"}
 _COUNT_HITS = (
     "INSERT INTO decisions_rulehits (service_id, name, mode, hour, hits) VALUES (%s, %s, %s, %s, %s) "
     "ON CONFLICT (service_id, name, mode, hour) DO UPDATE SET hits = decisions_rulehits.hits + excluded.hits"
@@ -94,7 +96,7 @@ class HotRows:
             for label in decided.labels
         ]  # fmt: skip
         for hit in verdict.hits:
-            counted = (incoming.service, f"{hit.policy}/{hit.rule}", hit.mode)
+            counted = (incoming.service, f"{hit.policy}/{hit.rule}", _COUNTED_AS.get(hit.suppressed, hit.mode))
             self._hits[counted] = self._hits.get(counted, 0) + 1
         self._events.append(event)
         self._decisions.append(decision)

@@ -29,6 +29,7 @@ from safehold.desk.decisions.hot_rows import HotRows, PolicyInForce
 from safehold.desk.decisions.lookup import decision_view
 from safehold.desk.entities.models import Service
 from safehold.engine.verdict import Verdict
+from safehold.gateway.breaker import Tripped
 from safehold.gateway.faults import described
 from safehold.gateway.store import (
     Conflict,
@@ -65,10 +66,11 @@ Name = tuple[str, str, str]
 
 
 class Intake:
-    """The `Store` of the gateway. `newest` says which edition of the policies is in force now."""
+    """The `Store` of the gateway. `newest` says which edition of the policies is in force now, `throttle` disarms a rule:
+    they are a room's above this one."""
 
-    def __init__(self, newest: Callable[[], int]) -> None:
-        self._newest = newest
+    def __init__(self, newest: Callable[[], int], throttle: Callable[[str, str], None]) -> None:
+        self._newest, self._throttle = newest, throttle
         self._policies: dict[int, Mapping[str, PolicyInForce]] = {}
         self._unknown_services: set[str] = set()
 
@@ -77,6 +79,10 @@ class Intake:
     def edition(self) -> int:
         """The number of the edition of the policies that is in force."""
         return self._newest()
+
+    def throttle(self, tripped: Tripped) -> None:
+        """Throttle a rule for every process, record it and tell people; one that is throttled already stays so."""
+        self._throttle(tripped.rule, tripped.why)
 
     def know(self, edition: int, policies: Mapping[str, PolicyInForce]) -> None:
         """Before any engine decides with an edition: the versions of its policies, by key, which decisions name."""

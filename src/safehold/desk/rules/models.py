@@ -37,6 +37,7 @@ class Source(models.TextChoices):
     CONSOLE = "console", "Console"
     FOLDER = "folder", "Folder"
     GIT = "git", "Git"
+    BREAKER = "breaker", "Breaker"
 
 
 @stateful("policy_change", initial=CHANGE.initial)
@@ -151,6 +152,10 @@ class Rule(models.Model):
     @property
     def policy(self) -> str:
         return self.name.rpartition("/")[0]
+
+    @property
+    def id_in_policy(self) -> str:
+        return self.name.rpartition("/")[2]
 
 
 class BatchKind(models.TextChoices):

@@ -72,6 +72,16 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerSpec:
+    """When a rule matches too much: more than `factor` times its busiest hour, and `at_least` times in an hour. None of it
+    changes what the rule says of an event."""
+
+    factor: int = 5
+    at_least: int = 200
+    off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One condition and what follows. `when` has a tree for each event type of `on`; `share` is a canary's, 0 to 1."""
 
@@ -85,6 +95,7 @@ class Rule:
     then: ActionSpec
     hash: str
     line: int
+    breaker: BreakerSpec = BreakerSpec()
 
 
 @dataclass(frozen=True, slots=True)

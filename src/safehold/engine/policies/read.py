@@ -24,7 +24,7 @@ from safehold.engine.policies.events import EventTypes
 from safehold.engine.policies.examples import read_examples
 from safehold.engine.policies.fields import Fields
 from safehold.engine.policies.located import Located
-from safehold.engine.policies.model import MODES, SEVERITIES, ActionSpec, Dsa, Policy, Rule, Window
+from safehold.engine.policies.model import MODES, SEVERITIES, ActionSpec, BreakerSpec, Dsa, Policy, Rule, Window
 from safehold.engine.policies.problems import Report, nearest
 from safehold.engine.policies.scope import Scope
 from safehold.engine.verdict import ACTIONS
@@ -293,8 +293,24 @@ class PolicyReader:
             "then": then.plain(), "windows": {name: windows[name].hash for name in sorted(used & windows.keys())},
         }  # fmt: skip
         title = fields.text("title") or rule_id.replace("-", " ").replace("_", " ").capitalize()
-        text = condition.text.strip()
-        return Rule(rule_id, title, mode, share, on, text, _all(trees), action, digest(identity), node.line)
+        breaker = self._breaker(fields)
+        return Rule(
+            rule_id, title, mode, share, on, condition.text.strip(), _all(trees), action, digest(identity), node.line, breaker
+        )  # fmt: skip
+
+    def _breaker(self, fields: Fields) -> BreakerSpec:
+        node = fields.get("breaker")
+        if node is None:
+            return BreakerSpec()
+        inner = Fields(node, self.report, "`breaker`", vocabulary.BREAKER)
+        factor, at_least = inner.number("factor", 5), inner.number("at_least", 200)
+        for name, value, least in (("factor", factor, 2), ("at_least", at_least, 1)):
+            if value < least:
+                self.report.add(inner.values[name], f"`{name}` is {least} or more")
+        off = inner.get("off")
+        if off is not None and not isinstance(off.value, bool):
+            self.report.add(off, "`off` is true or false")
+        return BreakerSpec(factor, at_least, off is not None and off.value is True)
 
     def _mode(self, fields: Fields) -> tuple[str, float]:
         """`live`, `shadow`, ... or `{canary: {share: 10%}}`; a rule without a mode is live."""

@@ -62,9 +62,15 @@ RULE: Table = {
     "id": Entry("text", "Unique in the policy: lower-case letters, digits, - and _", True),
     "title": Entry("text", "What people call it; without it, the id in words"),
     "mode": Entry("mode", "Where the rule is in its life: live without it", choices=MODES),
+    "breaker": Entry("table", "When it is too much: the rule is throttled then, and people are told", table="breaker"),
     "on": Entry("event types", "Fewer event types than the policy"),
     "when": Entry("condition", "The condition: a CEL expression that is true or false", True),
     "then": Entry("table", "What happens when it matches: an action's name, or its fields", True, table="then"),
+}
+BREAKER: Table = {
+    "factor": Entry("number", "Times the busiest hour of the last seven days: 5 without it"),
+    "at_least": Entry("number", "Matches in an hour that are never too much: 200 without it"),
+    "off": Entry("flag", "true: this rule is never throttled"),
 }
 CANARY: Table = {"share": Entry("text", "The percentage of actors for whom it acts, such as 10%", True)}
 THEN: Table = {
@@ -138,6 +144,7 @@ SUBJECT: Table = {
 }
 TABLES: dict[str, Table] = {
     "policy": POLICY, "rule": RULE, "then": THEN, "label": LABEL, "window": WINDOW, "dsa": DSA, "appeal": APPEAL,
-    "strikes": STRIKES, "canary": CANARY, "example": EXAMPLE, "example event": EXAMPLE_EVENT, "event type": EVENT_TYPE,
+    "strikes": STRIKES, "canary": CANARY, "breaker": BREAKER,
+    "example": EXAMPLE, "example event": EXAMPLE_EVENT, "event type": EVENT_TYPE,
     "subject": SUBJECT,
 }  # fmt: skip
