@@ -22,7 +22,9 @@ COMMANDS = {
     "up": _Entry("safehold.cli.up", "up", "Everything a first start needs, then serve."),
     "serve": _Entry("safehold.cli.serve", "serve", "Serve the API, the console and the portal."),
     "worker": _Entry("safehold.cli.serve", "worker", "Carry decisions on in a process of its own."),
-    "policy": _Entry("safehold.cli.policy", "app", "Policies: check them, run their examples."),
+    "policy": _Entry(
+        "safehold.cli.policy", "app", "Policies: check, test, format, explain and draw them; serve editors."
+    ),
     "lists": _Entry("safehold.cli.lists", "app", "Lists: look, add, import, export, compare, take back."),
     "decide": _Entry("safehold.cli.decide", "decide", "Decide a file of events; nothing is recorded."),
     "backtest": _Entry("safehold.cli.backtest", "backtest", "Try policies on the past."),

@@ -1,4 +1,4 @@
-"""`safehold policy`: check a folder of policies and run their examples. No server, no database."""
+"""`safehold policy`: check a folder of policies, run their examples, and what helps to write them. No server, no database."""
 
 import json
 from dataclasses import asdict
@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from safehold.cli.policy_explain import explain
 from safehold.cli.policy_fmt import fmt
+from safehold.cli.policy_graph import graph
 from safehold.cli.policy_lsp import lsp_command
 from safehold.cli.policy_schema import schema
 
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from safehold.engine.authoring.checking import Checked
     from safehold.engine.examples import Outcome
 
-app = typer.Typer(help="Policies: check them, run their examples, write them.", no_args_is_help=True)
+app = typer.Typer(help="Policies: check, test, format, explain and draw them; serve editors.", no_args_is_help=True)
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
-for command in (fmt, explain, schema):
+for command in (fmt, explain, graph, schema):
     app.command()(command)
 app.command("lsp")(lsp_command)
 
