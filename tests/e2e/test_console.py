@@ -4,6 +4,7 @@ The pages are filled with made-up rows (tests/console_rows.py) where looks are t
 the running engine, where what they say is tested.
 """
 
+import io
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from safehold.accounts.roles import Role
+from safehold.desk.lists.changing import add_entry, move_entry
+from safehold.desk.lists.importing import apply, stage
+from safehold.desk.lists.models import Entry, Revision
 from tests import console_rows
 from tests.e2e.conftest import PASSWORD
 
@@ -23,7 +27,27 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def made(live: SimpleNamespace) -> console_rows.Made:
+    bring_in_a_list()
     return console_rows.make(320)
+
+
+def bring_in_a_list() -> None:
+    """Entries in each state, one import that is in effect and one that waits."""
+    known = {
+        "source": "ticket 4711",
+        "reference": "https://desk.example/4711",
+        "confidence": 80,
+        "note": "Reported twice",
+    }
+    for number in range(4):
+        add_entry(None, "phishing", f"evil{number}.example", known)
+    move_entry(None, Entry.objects.get(value="evil1.example").pk, "disputed", "It was sold to somebody else")
+    move_entry(None, Entry.objects.get(value="evil2.example").pk, "retired")
+    rows = "".join(f"feed{number}.example\n" for number in range(60)).encode()
+    feed = {"filename": "feed.txt", "source": "https://feed.example"}
+    apply(None, stage(None, "phishing", io.BytesIO(rows), "plain", **feed).pk)
+    rows = b"value,confidence\nfeed1.example,90\nnext.example,70\nevil1.example,\n"
+    stage(None, "phishing", io.BytesIO(rows), "csv", **feed | {"filename": "feed.csv", "mode": "replace"})
 
 
 def pages(made: console_rows.Made) -> dict[str, str]:
@@ -31,6 +55,11 @@ def pages(made: console_rows.Made) -> dict[str, str]:
 
     acted = Decision.objects.exclude(rule="").order_by("-id")[0].pk
     old, new = PolicyVersion.objects.filter(key="spam.bulk").order_by("effective_from").values_list("pk", flat=True)[:2]
+    applied, waiting = (
+        Revision.objects.filter(act="import", state=state).values_list("pk", flat=True)[0]
+        for state in ("applied", "staged")
+    )
+    listed = Entry.objects.get(value="evil1.example").pk
     return {
         "overview": "/",
         "decisions": "/decisions/",
@@ -43,6 +72,16 @@ def pages(made: console_rows.Made) -> dict[str, str]:
         "policies": "/policies/",
         "policy": "/policies/phishing.links/",
         "what changed": f"/policies/spam.bulk/{old}/{new}/",
+        "lists": "/lists/",
+        "list": "/lists/phishing/",
+        "list, searched": "/lists/phishing/?q=state:disputed",
+        "list in files": "/lists/disposable_mail/",
+        "entry of a list": f"/lists/phishing/entries/{listed}/",
+        "history of a list": "/lists/phishing/history/",
+        "import in effect": f"/lists/phishing/revisions/{applied}/",
+        "import that waits": f"/lists/phishing/revisions/{waiting}/",
+        "propose an entry": "/lists/phishing/add/",
+        "import a file": "/lists/phishing/import/",
         "ledger": "/ledger/",
         "entries": "/ledger/entries/",
         "entry": "/ledger/entries/20/",

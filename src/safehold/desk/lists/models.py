@@ -169,6 +169,8 @@ class Change(Provenance):
     @property
     def words(self) -> str:
         """As a timeline says it."""
+        if self.activity.startswith("proposed") and self.after == "active":
+            return "Added at the shell"
         return self.activity.replace("_", " ").capitalize()
 
 

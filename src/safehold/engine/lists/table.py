@@ -23,7 +23,7 @@ from safehold.engine.lists.ranges import Ranges
 
 _MAGIC = b"safehold list 1\n"
 #: Up to so many entries a dict is kept beside the arrays: it answers in a third of the time and costs little.
-SMALL = 4_096
+SMALL = 1 << 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
