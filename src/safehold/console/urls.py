@@ -3,7 +3,8 @@
 Names: overview, live, decisions, decision (id), policies, policy (key), policy-diff (key, before, after), policy-new,
 policy-edit (key), policy-check, policy-complete, policy-hover, policy-try, policy-tried (id), policy-changes, policy-change (id),
 policy-change-edit (id), policy-change-step (id, step), rule (key, rule), rule-mode (key, rule),
-policy-return (key, version), batches, batch-new, batch (id), batch-step (id, step), ledger,
+policy-return (key, version), batches, batch-new, batch (id), batch-step (id, step), backtests, backtest-start,
+backtest (job), backtest-progress (job), backtest-file (job), backtest-review (job), ledger,
 ledger-entries, ledger-entry (index), ledger-entry-proof (index), ledger-verify, ledger-progress, deliveries,
 dead-letters, dead-letters-retry, delivery (id), delivery-retry (id), endpoints, endpoint-add, endpoint (id),
 endpoint-rotate (id), endpoint-switch (id), endpoint-ping (id), audit, reports, report (id), lists, list (name), list-add
@@ -15,6 +16,7 @@ from django.urls import path
 
 from safehold.console import (
     audit,
+    backtests,
     batches,
     changes,
     decision,
@@ -67,6 +69,12 @@ urlpatterns = [
     path("lists/<str:name>/revisions/<str:revision_id>/", lists.revision, name="list-revision"),
     path("lists/<str:name>/revisions/<str:revision_id>/act/", list_changes.act, name="list-revision-act"),
     path("lists/<str:name>/revisions/<str:revision_id>/progress/", lists.progress, name="list-revision-progress"),
+    path("backtests/", backtests.backtest_list, name="backtests"),
+    path("backtests/start/", backtests.backtest_start, name="backtest-start"),
+    path("backtests/<str:job_id>/", backtests.backtest, name="backtest"),
+    path("backtests/<str:job_id>/progress/", backtests.backtest_progress, name="backtest-progress"),
+    path("backtests/<str:job_id>/file/", backtests.backtest_file, name="backtest-file"),
+    path("backtests/<str:job_id>/review/", backtests.backtest_review, name="backtest-review"),
     path("ledger/", ledger.ledger, name="ledger"),
     path("ledger/verify/", ledger.verify_start, name="ledger-verify"),
     path("ledger/progress/", ledger.verify_progress, name="ledger-progress"),

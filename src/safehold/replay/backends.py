@@ -46,7 +46,7 @@ class OnDuckDb:
         return self.connection.table(name)
 
     def batches(self, expression: Any) -> Iterator[pa.RecordBatch]:
-        yield from self.connection.con.execute(self.connection.compile(expression)).to_arrow_reader(_BATCH)
+        yield from self.connection.con.sql(self.connection.compile(expression)).to_arrow_reader(_BATCH)
 
     def close(self) -> None:
         self.connection.disconnect()

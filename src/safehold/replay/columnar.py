@@ -163,10 +163,16 @@ class Columnar:
                 count.unknown += unknown
                 count.error += error
         hit = (statuses == TRUE).any(axis=1)
-        rows = {int(position): row for position, row in zip(positions[hit], statuses[hit], strict=True)}
+        rows = {int(position): row.tobytes() for position, row in zip(positions[hit], statuses[hit], strict=True)}
+        names: dict[bytes, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        made: Any = HitRow
         for table in source.rows(list(rows), _HIT_COLUMNS):
-            for meta in table.to_pylist():
-                outcome.hits.append(_hit(meta, questions, rows[meta["position"]]))
+            held = [table.column(name).to_pylist() for name in _HIT_COLUMNS]
+            for position, *meta in zip(*held, strict=True):
+                row = rows[position]
+                if row not in names:
+                    names[row] = _names(questions, np.frombuffer(row, np.int8))
+                outcome.hits.append(made(position, *meta, *names[row]))
 
     def _ask(
         self,
@@ -303,23 +309,20 @@ class Source:
         return values
 
 
+#: In the order of HitRow's fields.
 _HIT_COLUMNS = [
     "position", "id", "decision", "service", "account_id", "subject_kind", "subject_id", "type", "age_band", "locale",
     "language", "time_ns",
 ]  # fmt: skip
 
 
-def _hit(meta: Mapping[str, Any], questions: list[Question], row: np.ndarray) -> HitRow:
+def _names(questions: list[Question], row: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The rules that hit, before and after."""
     hits: tuple[list[str], list[str]] = ([], [])
     for number in np.flatnonzero(row == TRUE):
         for side, name in questions[number].names:
             hits[side].append(name)
-    return HitRow(
-        position=meta["position"], event=meta["id"], decision=meta["decision"], service=meta["service"],
-        account=meta["account_id"], subject_kind=meta["subject_kind"], subject_id=meta["subject_id"], type=meta["type"],
-        age_band=meta["age_band"], locale=meta["locale"], language=meta["language"], at=meta["time_ns"],
-        before=tuple(sorted(hits[0])), after=tuple(sorted(hits[1])),
-    )  # fmt: skip
+    return tuple(sorted(hits[0])), tuple(sorted(hits[1]))
 
 
 def _interesting(batches: Iterable[pa.RecordBatch], count: int) -> tuple[np.ndarray, np.ndarray]:

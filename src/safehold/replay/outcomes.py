@@ -9,7 +9,7 @@ from safehold.engine.verdict import ACTIONS
 from safehold.replay.segments import SEGMENTS
 
 
-class HitRow(msgspec.Struct, frozen=True, kw_only=True):
+class HitRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An event that some rule of either side hit. `before` and `after` are rules as `policy/rule`."""
 
     position: int

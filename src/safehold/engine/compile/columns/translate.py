@@ -59,6 +59,7 @@ class Columns:
         self.dialect = DIALECTS[backend]
         self.long_list = long_list
         self._policy = ""
+        self._in_macro = False
         self._lengths: dict[Any, int] = {}
 
     def status(self, tree: Node, policy: str = "") -> Any:
@@ -257,9 +258,9 @@ class Columns:
             return asking(node.type)
         if cell.empty:
             return without_value(node.type, [cell])
-        if len(entries) <= IN_THE_QUERY:
+        if len(entries) <= (IN_A_MACRO if self._in_macro else IN_THE_QUERY):
             found = cell.value.isin(sorted(entries)) if entries else ibis.literal(False)
-        elif self.dialect.semi_joins and self.long_list is not None:
+        elif self.dialect.semi_joins and self.long_list is not None and not self._in_macro:
             found = cell.value.isin(self.long_list(held.name, entries))
         else:
             return asking(node.type)
@@ -305,12 +306,16 @@ class Columns:
     def _over_column(self, node: Macro, over: Cell, local: Mapping[str, Cell]) -> Cell:
         """Over a list that the table holds: how many of its items decide it, and how many leave it open."""
         item = node.over.type.parameters[0]
-        if column_type(item) is None or node.condition is None or _has_tables(node.condition, self.lists):
+        if column_type(item) is None or node.condition is None:
             return asking(node.type)
         condition = node.condition
 
         def body(value: Any) -> Cell:
-            return self._condition(condition, {**local, node.variable: Cell(value)})
+            outside, self._in_macro = self._in_macro, True
+            try:
+                return self._condition(condition, {**local, node.variable: Cell(value)})
+            finally:
+                self._in_macro = outside
 
         example = body(ibis.null(column_type(item)))
         decisive = node.kind == "exists"
@@ -337,8 +342,8 @@ class Columns:
         )
 
 
-#: Entries of a list that are written into the query itself.
-IN_THE_QUERY = 2_000
+#: Entries of a list that are written into the query itself; inside a macro there is no other way.
+IN_THE_QUERY, IN_A_MACRO = 50, 2_000
 
 
 class _Nothing:
@@ -374,13 +379,3 @@ def _only(where: Any, condition: Any) -> Any:
 def _storable(text: str) -> bool:
     """Whether a text can be a literal of SQL on every engine: no NUL, no half of a surrogate pair."""
     return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
-
-
-def _has_tables(node: Node, lists: Mapping[str, Any]) -> bool:
-    """Whether an expression asks a list that would have to be a table of its own."""
-    return any(
-        isinstance(part, Path)
-        and part.parts[0] == "lists"
-        and len(exact_entries(lists.get(part.parts[1])) or ()) > IN_THE_QUERY
-        for part in walk(node)
-    )
