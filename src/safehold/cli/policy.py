@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from safehold.cli.policy_explain import explain
+from safehold.cli.policy_files import export, import_, sync
 from safehold.cli.policy_fmt import fmt
 from safehold.cli.policy_graph import graph
 from safehold.cli.policy_lsp import lsp_command
@@ -24,8 +25,9 @@ app = typer.Typer(help="Policies: check, test, format, explain and draw them; se
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
-for command in (fmt, explain, graph, schema):
+for command in (fmt, explain, graph, schema, export, sync):
     app.command()(command)
+app.command("import")(import_)
 app.command("lsp")(lsp_command)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of policies, with events/ and lists/ in it.")]

@@ -262,5 +262,11 @@ SAFEHOLD_HISTORY_MEMORY = env("HISTORY_MEMORY", "2GB")
 #: rules may do: `suspend:500,terminate:50`. None where nothing is said.
 SAFEHOLD_BREAKER = env_flag("BREAKER", default=True)
 SAFEHOLD_QUOTAS = {name: int(most) for name, _, most in (pair.partition(":") for pair in env_list("QUOTAS"))}
+#: A branch of a Git repository that policies are kept the same with, the folder of policies in it, and whether what is on
+#: that branch has been reviewed there, so that it needs no approval here.
+SAFEHOLD_GIT_REMOTE = env("GIT_REMOTE")
+SAFEHOLD_GIT_BRANCH = env("GIT_BRANCH", "main")
+SAFEHOLD_GIT_FOLDER = env("GIT_FOLDER", ".").strip("/") or "."
+SAFEHOLD_GIT_REVIEWED = env_flag("GIT_REVIEWED")
 #: Whether this process also carries decisions on (outbox, deliveries, leases, checkpoints), or `safehold worker` does.
 SAFEHOLD_WORKERS = env_flag("WORKERS", default=True)

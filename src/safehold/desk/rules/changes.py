@@ -239,19 +239,27 @@ def apply_first(person: User, change_id: str) -> PolicyChange:
     return _apply(change, "applied_first", person)
 
 
-def accept_reviewed(change_id: str) -> PolicyChange:
-    """A change that was reviewed in the Git repository, where the setting says that this counts: in force."""
+def hand_in(change_id: str, *, reviewed: bool = False) -> PolicyChange:
+    """Propose a draft that came from outside (Git, the folder). `reviewed`: it was reviewed there, the setting says that
+    this counts, and so it is in force at once.
+
+    Raises PolicyProblems, Stale, and ChangeRefused where an example fails; it stays a draft then.
+    """
     change = PolicyChange.objects.get(pk=change_id)
     effect = effect_of(change)
+    seen = _check(effect)
     with recording() as record:
-        change = PolicyChange.objects.select_for_update().get(pk=change_id)
-        change.reviewed_elsewhere, change.needs_approval = True, effect.needs_approval
-        change.proposed_at, change.checks, change.policy = timezone.now(), _check(effect), _policy(change, effect)
+        change = _rows(True).get(pk=change_id)
+        change.reviewed_elsewhere, change.needs_approval = reviewed, effect.needs_approval
+        change.proposed_at, change.checks, change.policy = timezone.now(), seen, _policy(change, effect)
         change.save(update_fields=["reviewed_elsewhere", "needs_approval", "proposed_at", "checks", "policy"])
-        move(record, change, CHANGE, "proposed")
-        move(record, change, CHANGE, "approved")
-        _audit(record, change, "approved", None)
-    return _apply(change, "applied", None)
+        if reviewed or change.needs_approval:
+            move(record, change, CHANGE, "proposed")
+            _audit(record, change, "proposed", None)
+        if reviewed:
+            move(record, change, CHANGE, "approved")
+            _audit(record, change, "approved", None)
+    return change if change.state == "proposed" else _apply(change, "applied", None)
 
 
 def _apply(change: PolicyChange, activity: str, person: User | None) -> PolicyChange:

@@ -158,6 +158,23 @@ class Rule(models.Model):
         return self.name.rpartition("/")[2]
 
 
+class GitMark(models.Model):
+    """How far the policies and a branch of a Git repository have been brought together: the commit that was looked at last,
+    and the newest edition that it has."""
+
+    remote = models.CharField(max_length=500)
+    branch = models.CharField(max_length=200)
+    commit = models.CharField(max_length=64)
+    edition = models.PositiveIntegerField()
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["remote", "branch"], name="one_mark_of_a_branch"),)
+
+    def __str__(self) -> str:
+        return f"{self.branch} at {self.commit[:10]}"
+
+
 class BatchKind(models.TextChoices):
     REVERT = "revert", "Revert"
     RETRO = "retro", "Retro-action"
