@@ -7,7 +7,6 @@ from safehold.engine.policies.codes import CODES
 from safehold.engine.policies.problems import PolicyProblem
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-_HELP = "https://github.com/safehold/safehold/blob/main/docs/reference/policy-commands.md"
 
 
 def sarif(problems: Iterable[PolicyProblem], version: str) -> dict[str, Any]:
@@ -23,7 +22,6 @@ def sarif(problems: Iterable[PolicyProblem], version: str) -> dict[str, Any]:
                         "name": "safehold policy check",
                         "version": version,
                         "semanticVersion": version,
-                        "informationUri": _HELP,
                         "rules": [_rule(name) for name in names],
                     }
                 },
@@ -41,7 +39,6 @@ def _rule(name: str) -> dict[str, Any]:
         "shortDescription": {"text": code.says},
         "fullDescription": {"text": code.help},
         "help": {"text": code.help},
-        "helpUri": f"{_HELP}#{name}",
         "defaultConfiguration": {"level": code.severity},
     }
 

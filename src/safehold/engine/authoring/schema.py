@@ -23,7 +23,7 @@ def schema(kind: Kind) -> dict[str, Any]:
     needed = {_anchor(name): _table(table) for name, table in TABLES.items() if kind != "list"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"https://safehold.dev/schemas/{kind.replace(' ', '-')}.json",
+        "$id": f"urn:safehold:schema:{kind.replace(' ', '-')}",
         "title": f"Safehold: {'an event type' if kind == 'event type' else f'a {kind}'}",
         **_table(table, loose=kind == "list"),
         "$defs": needed,
