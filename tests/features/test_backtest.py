@@ -38,6 +38,9 @@ rules:
   - id: words
     when: '["pills", "EARN"].exists(w, data.text.contains(w)) && event.text.lowerAscii() != data.text'
     then: {action: warn}
+  - id: greeting
+    when: data.text.contains("grüße") || data.text.contains("see you (at") || data.text.matches("^see.you")
+    then: {action: warn}
   - id: named
     when: has(actor.name) && actor.name in ["Bob", "Ärger"] && now.getHours() >= 20
     then: {action: warn}

@@ -1,6 +1,6 @@
 """Where a backtest's columns are computed: DuckDB, Polars or Spark, each behind Ibis, with what differs between them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +29,7 @@ class OnDuckDb:
     name = "duckdb"
 
     def __init__(self, memory: str, work: Path) -> None:
+        self._number = 0
         spill = work / "spill"
         spill.mkdir(parents=True, exist_ok=True)
         self.connection = ibis.duckdb.connect(
@@ -44,6 +45,26 @@ class OnDuckDb:
     def put(self, name: str, table: pa.Table) -> Any:
         self.connection.con.register(name, table)
         return self.connection.table(name)
+
+    def with_columns(self, table: Any, columns: Mapping[str, Any]) -> Any:
+        """A view with columns more, which the query over it computes once."""
+        name = self._name("view")
+        query = self.connection.compile(table.mutate(**columns))
+        self.connection.con.execute(f"CREATE TEMP VIEW {name} AS {query}")
+        return self.connection.table(name)
+
+    def keep(self, query: str) -> Any:
+        """A temporary table of what SQL says."""
+        name = self._name("kept")
+        self.connection.con.execute(f"CREATE TEMP TABLE {name} AS {query}")
+        return self.connection.table(name)
+
+    def sql(self, expression: Any) -> str:
+        return str(self.connection.compile(expression))
+
+    def _name(self, what: str) -> str:
+        self._number += 1
+        return f"{what}_{self._number}"
 
     def batches(self, expression: Any) -> Iterator[pa.RecordBatch]:
         yield from self.connection.con.sql(self.connection.compile(expression)).to_arrow_reader(_BATCH)

@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from safehold.engine.compile.columns import ASK, ERROR, FALSE, TRUE, UNKNOWN, Columns, Held
+from safehold.engine.compile.columns.screens import screens
 from safehold.engine.language.tree import Node, paths, walk
 from safehold.engine.language.tree import Path as Read
 from safehold.engine.policies.events import EventType
 from safehold.engine.policies.model import Bundle, Policy, Rule
-from safehold.replay.backends import Backend
+from safehold.replay.backends import Backend, OnDuckDb
 from safehold.replay.feeds import Feeds
 from safehold.replay.fields import FieldColumn, Filler, arrays, columns_of
 from safehold.replay.files import STANDARD, DayFile, History, recorded_from
@@ -78,8 +79,9 @@ class Columnar:
         if not questions:
             return
         table, windows = self._with_windows(source, questions, files, all_files)
+        table, screened = self._screened(source, table, questions)
         wanted: dict[str, Any] = {"position": table.position}
-        translators = [source.columns(side, table, windows[side]) for side in (0, 1)]
+        translators = [source.columns(side, table, windows[side], screened) for side in (0, 1)]
         for number, question in enumerate(questions):
             wanted[f"q{number}"] = translators[question.side].status(question.tree, question.policy.key)
         if source.has_odd:
@@ -94,6 +96,25 @@ class Columnar:
             table = pa.table({"entry": pa.array(sorted(entries))})
             self._lists[side, name] = self.backend.put(f"list_{side}_{name}", table)
         return self._lists[side, name].entry
+
+    def _screened(
+        self, source: "Source", table: Any, questions: list[Question]
+    ) -> tuple[Any, dict[Parts, tuple[str, frozenset[tuple[str, str]]]]]:
+        """The table with a column for each text that many rules search; where the backend computes it once."""
+        if not isinstance(self.backend, OnDuckDb):
+            return table, {}
+        held = source.held(0) | source.held(1)
+        found = {
+            parts: (pattern, covered)
+            for parts, (pattern, covered) in screens(question.tree for question in questions).items()
+            if parts in held
+        }
+        if not found:
+            return table, {}
+        names = {parts: f"screen_{number}" for number, parts in enumerate(found)}
+        columns = {names[parts]: table[held[parts].name].re_search(pattern) for parts, (pattern, _) in found.items()}
+        view = self.backend.with_columns(table, columns)
+        return view, {parts: (names[parts], covered) for parts, (_, covered) in found.items()}
 
     def _questions(self, kind: str) -> list[Question]:
         """Every rule of both bundles for this event type; one that is the same in both is there once."""
@@ -228,25 +249,35 @@ class Source:
     def _read(self, kind: str) -> list[Node]:
         return [rule.when[kind] for bundle in self.run.bundles for _, rule in rules_of(bundle) if kind in rule.when]
 
-    def columns(self, side: int, table: Any, windows: Mapping[Parts, str]) -> Columns:
-        """The translator for one bundle's rules over this table."""
+    def held(self, side: int) -> dict[Parts, Held]:
+        """Which column has which path of one bundle."""
         held: dict[Parts, Held] = {
             ("now",): Held("time_ns", nullable=False),
             ("event", "time"): Held("time_ns", nullable=False),
             **{("labels", who): Held(f"labels.{who}", nullable=False) for who in ("actor", "target", "content")},
-            **{parts: Held(name) for parts, name in windows.items()},
         }
         for parts, column in self._columns[side].items():
-            if column.name in table.columns:
+            if column.name in self.table.columns:
                 held[parts] = Held(column.name, nullable=column.name not in self.nulls or self.nulls[column.name] > 0,
                                    finite=True)  # fmt: skip
+        return held
+
+    def columns(
+        self,
+        side: int,
+        table: Any,
+        windows: Mapping[Parts, str],
+        screened: Mapping[Parts, tuple[str, frozenset[tuple[str, str]]]] | None = None,
+    ) -> Columns:
+        """The translator for one bundle's rules over this table."""
+        held = {**self.held(side), **{parts: Held(name) for parts, name in windows.items()}}
         presence = {
             parts: Held(column.name) for parts, column in self._presence[side].items() if column.name in table.columns
         }
         lists = self.run.bundles[side].lists
         return Columns(
             table, held, presence=presence, lists=lists, backend=self.run.backend.name,
-            long_list=lambda name, entries: self.run.long_list(side, name, entries),
+            long_list=lambda name, entries: self.run.long_list(side, name, entries), screens=screened,
         )  # fmt: skip
 
     def _whole(self, file: DayFile, trees: list[Node]) -> Path:

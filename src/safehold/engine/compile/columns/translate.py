@@ -5,6 +5,7 @@ rows where the rest of the condition leaves it open are asked about.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import ibis
@@ -43,7 +44,8 @@ MOST_OPERATIONS = 2_000
 class Columns:
     """Translates for one table. `paths` says which column holds a path's value, `presence` which one says whether an
     object is there; `lists` are the policies' lists, and `long_list` makes a list that is too long for a query into a
-    column of a table beside it. `backend` is Ibis's name: `duckdb`, `polars`, `pyspark`."""
+    column of a table beside it. `screens` name a column for a path's text and what it covers (see `screens`). `backend` is
+    Ibis's name: `duckdb`, `polars`, `pyspark`."""
 
     def __init__(
         self,
@@ -54,10 +56,11 @@ class Columns:
         lists: Mapping[str, Any] | None = None,
         backend: str = "duckdb",
         long_list: Callable[[str, frozenset[str]], Any] | None = None,
+        screens: Mapping[Parts, tuple[str, frozenset[tuple[str, str]]]] | None = None,
     ) -> None:
         self.table, self.paths, self.presence, self.lists = table, paths, presence or {}, lists or {}
         self.dialect = DIALECTS[backend]
-        self.long_list = long_list
+        self.long_list, self.screens = long_list, screens or {}
         self._policy = ""
         self._in_macro = False
         self._lengths: dict[Any, int] = {}
@@ -181,7 +184,18 @@ class Columns:
             return asking(node.type)
         if any(cell.empty for cell in cells):
             return without_value(node.type, cells)
-        return translate(self.dialect, node, cells) or asking(node.type)
+        found = translate(self.dialect, node, cells)
+        return asking(node.type) if found is None else self._screened(node, found)
+
+    def _screened(self, node: Call, cell: Cell) -> Cell:
+        """The search of a text, done only where the screen has found something."""
+        text = node.arguments[0]
+        screen = self.screens.get(text.parts) if isinstance(text, Path) else None
+        sought = node.arguments[1] if len(node.arguments) == 2 else None
+        if screen is None or not isinstance(sought, Literal) or (node.function, sought.value) not in screen[1]:
+            return cell
+        value = ibis.cases((~self.table[screen[0]], ibis.literal(False)), else_=cell.value)
+        return replace(cell, value=value)
 
     def _condition(self, node: Node, local: Mapping[str, Cell]) -> Cell:
         cell = self.cell(node, local)
