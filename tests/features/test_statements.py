@@ -100,6 +100,20 @@ def test_a_warning_is_told_but_is_no_restriction():
     assert statement.dsa == {} and statement.texts["en"]["scope"] == "It restricts nothing."
 
 
+def test_somebody_in_danger_is_told_of_help_and_of_no_broken_rule():
+    care = {"dsa": {"category": "SELF_HARM", "keywords": ["SUICIDE"], "ground": "incompatible", "clause": "Terms 6.2"}}
+    policy("care.self-harm", **care)
+    labels = (("support-available", "content", None),)
+    statement = statement_of(happens("label", key="care.self-harm", labels=labels))
+    assert statement.texts["en"]["ground"].startswith("You have broken no rule.")
+    assert statement.texts["de"]["ground"].startswith("Sie haben gegen keine Regel verstoßen.")
+    assert statement.texts["en"]["duration"] == WORDS["en"]["no_restriction"]
+    assert statement.dsa == {}
+    held = statement_of(happens("hold", key="care.self-harm", by="u2"))
+    assert held.texts["en"]["ground"] == "It goes against our rules: care.self-harm (Terms 6.2)."
+    assert held.dsa["category"] == "STATEMENT_CATEGORY_SELF_HARM"
+
+
 def test_nothing_is_stated_where_nothing_was_done():
     happens("allow")
     while carry_on_once():

@@ -29,6 +29,11 @@ class Basis:
     actions: Sequence[Action]
     notices: Sequence[NoticeKind]
 
+    @property
+    def cares(self) -> bool:
+        """Help was only shown beside what somebody in danger from themselves wrote: no rule is broken, nothing restricted."""
+        return self.terms.category == "SELF_HARM" and all(action.type == "label" for action in self.actions)
+
 
 def basis_of(decision: Decision) -> Basis | None:
     """The basis of the decision's statement; None where nothing holds that the person could notice, so none is made."""

@@ -40,6 +40,8 @@ def source_type(kind: NoticeKind | None) -> str:
 def restrictions(basis: Basis) -> dict[str, Any]:
     """The four `decision_*` fields with their ends, of all actions together; empty where nothing is restricted."""
     merged: dict[str, Any] = {}
+    if basis.cares:
+        return merged
     for action in basis.actions:
         for name, value in ACTION_TYPES[action.type].dsa_mapping(target_of(action)).items():
             if name == "decision_visibility":

@@ -38,6 +38,8 @@ def _text(basis: Basis, deadline: datetime, language: str) -> dict[str, str]:
         facts.append(words["facts"].format(reason=decision.reason))
     detected = "detected_automatically" if decision.detection_automated else "detected_by_people"
     ground = ("ground_law" if terms.illegal else "ground_terms") + ("_clause" if terms.clause else "")
+    if basis.cares:
+        ground = "ground_care"
     done = [ACTION_TYPES[action.type].describe_for_user(language, target_of(action)) for action in basis.actions]
     return {
         "what": " ".join(done),
@@ -56,7 +58,9 @@ def _text(basis: Basis, deadline: datetime, language: str) -> dict[str, str]:
 
 
 def _restrictions(basis: Basis) -> list[bool]:
-    return [bool(ACTION_TYPES[action.type].dsa_mapping(target_of(action))) for action in basis.actions]
+    return [
+        not basis.cares and bool(ACTION_TYPES[action.type].dsa_mapping(target_of(action))) for action in basis.actions
+    ]
 
 
 def _scope(basis: Basis, words: dict[str, str]) -> str:

@@ -22,6 +22,7 @@ WORDS = {
     "not_automated": "Ein Mensch hat die Entscheidung getroffen.",
     "ground_terms": "Es verstößt gegen unsere Regeln: {title}.",
     "ground_terms_clause": "Es verstößt gegen unsere Regeln: {title} ({clause}).",
+    "ground_care": "Sie haben gegen keine Regel verstoßen. Wir haben das getan, damit Sie, und wer es liest, Hilfe finden.",
     "ground_law": "Wir halten es für rechtswidrig: {title}.",
     "ground_law_clause": "Wir halten es nach {clause} für rechtswidrig: {title}.",
     "appeal": "Sie können bis {deadline} Beschwerde einlegen, kostenlos und ohne Konto. "

@@ -21,6 +21,7 @@ WORDS = {
     "not_automated": "A person made the decision.",
     "ground_terms": "It goes against our rules: {title}.",
     "ground_terms_clause": "It goes against our rules: {title} ({clause}).",
+    "ground_care": "You have broken no rule. We did this so that you, and whoever reads it, can find help.",
     "ground_law": "We consider it illegal: {title}.",
     "ground_law_clause": "We consider it illegal under {clause}: {title}.",
     "appeal": "You can object until {deadline}, free of charge and without an account. "

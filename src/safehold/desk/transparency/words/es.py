@@ -21,6 +21,7 @@ WORDS = {
     "not_automated": "Una persona tomó la decisión.",
     "ground_terms": "Va contra nuestras normas: {title}.",
     "ground_terms_clause": "Va contra nuestras normas: {title} ({clause}).",
+    "ground_care": "No ha infringido ninguna norma. Lo hicimos para que usted, y quien lo lea, pueda encontrar ayuda.",
     "ground_law": "Lo consideramos ilícito: {title}.",
     "ground_law_clause": "Lo consideramos ilícito según {clause}: {title}.",
     "appeal": "Puede presentar una reclamación hasta el {deadline}, gratis y sin cuenta. "

@@ -22,6 +22,8 @@ WORDS = {
     "not_automated": "Une personne a pris la décision.",
     "ground_terms": "Cela enfreint nos règles : {title}.",
     "ground_terms_clause": "Cela enfreint nos règles : {title} ({clause}).",
+    "ground_care": "Vous n'avez enfreint aucune règle. Nous l'avons fait pour que vous, et les personnes qui vous "
+    "lisent, puissiez trouver de l'aide.",
     "ground_law": "Nous le considérons comme illicite : {title}.",
     "ground_law_clause": "Nous le considérons comme illicite au titre de {clause} : {title}.",
     "appeal": "Vous pouvez déposer une réclamation jusqu'au {deadline}, gratuitement et sans compte. "

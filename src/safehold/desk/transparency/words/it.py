@@ -21,6 +21,7 @@ WORDS = {
     "not_automated": "Una persona ha preso la decisione.",
     "ground_terms": "È contrario alle nostre regole: {title}.",
     "ground_terms_clause": "È contrario alle nostre regole: {title} ({clause}).",
+    "ground_care": "Non ha violato alcuna regola. Lo abbiamo fatto perché lei, e chi legge, possa trovare aiuto.",
     "ground_law": "Lo riteniamo illegale: {title}.",
     "ground_law_clause": "Lo riteniamo illegale ai sensi di {clause}: {title}.",
     "appeal": "Può presentare un reclamo fino al {deadline}, gratuitamente e senza account. "
