@@ -1,6 +1,6 @@
 """Events a CPU-second through five windows over history files on disk, beside the same windows as hand-written SQL.
 
-`SAFEHOLD_BENCH_EVENTS` says how many events (200,000 by default). The SQL knows that no event of this past is late; ours does
+`SAFEHOLD_BENCH_EVENTS` says how many events (600,000 by default). The SQL knows that no event of this past is late; ours does
 not. Both must find the same events before their times count. Peak memory goes to standard error.
 """
 
@@ -12,7 +12,7 @@ from benchmarks import Result, _history
 
 
 def run() -> Result:
-    events = int(os.environ.get("SAFEHOLD_BENCH_EVENTS", "200000"))
+    events = int(os.environ.get("SAFEHOLD_BENCH_EVENTS", "600000"))
     with tempfile.TemporaryDirectory() as name:
         _history.prepare(Path(name), events, windows=True)
         measured = {each: _history.measure(each, Path(name)) for each in ("ours", "windows_by_sql")}

@@ -14,7 +14,7 @@ from safehold.engine.language import types
 from safehold.engine.policies.model import Window
 from safehold.engine.windows.memory import MemoryWindows
 from safehold.engine.windows.store import SECOND, Empty, TooLate
-from safehold.replay.windows import feeds_table, window_query
+from safehold.replay.windows import feeds_table, plain_query, rising_query, window_query
 from tests.cases import cases
 
 KINDS = ["count", "sum", "distinct", "min", "max", "first", "last", "rate"]
@@ -53,7 +53,10 @@ def in_sql(window: Window, stream: list[tuple[str | None, int, int | None]]) -> 
     ]
     connection = duckdb.connect(config={"threads": 1})
     connection.register("feeds", feeds_table(rows, pa.int64()))
-    found = dict(connection.execute(window_query(window, "feeds")).fetchall())
+    found = dict(connection.execute(window_query([window], "feeds")).fetchall())
+    (rising,) = connection.execute(rising_query("feeds")).fetchone()
+    if rising:
+        assert found == dict(connection.execute(plain_query([window], "feeds")).fetchall())
     connection.close()
     return [found.get(position) for position in range(len(stream))]
 
@@ -72,3 +75,11 @@ def test_sql_gives_what_memory_gives(kind: str, stream: list[tuple[str | None, i
 def test_also_where_no_event_is_late(kind: str, stream: list[tuple[str | None, int, int | None]]) -> None:
     window = _window(kind)
     assert in_sql(window, stream) == in_memory(window, stream)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@cases(5)
+@given(stream=st.dictionaries(st.integers(0, 40), st.tuples(st.sampled_from("ab"), st.integers(-5, 5) | st.none())))
+def test_also_where_times_only_rise(kind: str, stream: dict[int, tuple[str, int | None]]) -> None:
+    window, events = _window(kind), [(key, step * 7, value) for step, (key, value) in sorted(stream.items())]
+    assert in_sql(window, events) == in_memory(window, events)

@@ -20,7 +20,7 @@ from safehold.engine.compile.columns.screens import screens
 from safehold.engine.language.tree import Node, paths, walk
 from safehold.engine.language.tree import Path as Read
 from safehold.engine.policies.events import EventType
-from safehold.engine.policies.model import Bundle, Policy, Rule
+from safehold.engine.policies.model import Bundle, Policy, Rule, Window
 from safehold.replay.backends import Backend, OnDuckDb
 from safehold.replay.feeds import Feeds
 from safehold.replay.fields import FieldColumn, Filler, arrays, columns_of
@@ -139,27 +139,26 @@ class Columnar:
         self, source: "Source", questions: list[Question], files: list[DayFile], all_files: Sequence[DayFile]
     ) -> tuple[Any, list[dict[Parts, str]]]:
         """The table with a column for each window that is read, and which column that is, a side each."""
-        table, named, columns = source.table, [{}, {}], {}  # type: ignore[var-annotated]
+        named: list[dict[Parts, str]] = [{}, {}]
+        wanted: dict[tuple[int, object], dict[str, Window]] = {}
+        columns: dict[str, str] = {}
         for question in questions:
-            for side in (question.side,):
-                for parts in paths(question.tree):
-                    if parts[0] != "windows":
-                        continue
-                    window = next(
-                        (each for each in question.policy.windows if each.name == parts[1] and source.kind in each.on),
-                        None,
-                    )
-                    if window is None:
-                        continue
-                    if window.id not in columns:
-                        columns[window.id] = f"w{len(columns)}"
-                        values = self.feeds.values(side, window, source.kind, files, all_files)
-                        name = f"{columns[window.id]}_{abs(hash((source.kind, files[0].name))) % 10**9}"
-                        held = self.backend.put(name, values).select(
-                            window_at="position", **{columns[window.id]: "value"}
-                        )
-                        table = table.left_join(held, table.position == held.window_at).drop("window_at")
-                    named[side]["windows", question.policy.key, parts[1]] = columns[window.id]
+            for parts in paths(question.tree):
+                found = (each for each in question.policy.windows if parts[0] == "windows" and each.name == parts[1])
+                window = next((each for each in found if source.kind in each.on), None)
+                if window is not None:
+                    column = columns.setdefault(window.id, f"w{len(columns)}")
+                    named[question.side]["windows", question.policy.key, parts[1]] = column
+                    group = wanted.setdefault((question.side, self.feeds.alike(window)), {})
+                    if not any(window.id in other for other in wanted.values()):
+                        group[window.id] = window
+        table = source.table
+        for (side, _), group in wanted.items():
+            if not group:
+                continue
+            values = self.feeds.values(side, list(group.values()), source.kind, files, all_files)
+            held = values.select(window_at="position", **{columns[each]: f"value{at}" for at, each in enumerate(group)})
+            table = table.left_join(held, table.position == held.window_at).drop("window_at")
         source.window_columns = sorted(columns.values())
         source.joined = table
         return table, named
@@ -228,8 +227,15 @@ class Columnar:
 class Source:
     """The files of one event type as a table that has every column the rules read."""
 
-    def __init__(self, run: Columnar, kind: str, files: Sequence[DayFile], also: Iterable[Node] = ()) -> None:
-        self.run, self.kind = run, kind
+    def __init__(
+        self,
+        run: Columnar,
+        kind: str,
+        files: Sequence[DayFile],
+        also: Iterable[Node] = (),
+        backend: Backend | None = None,
+    ) -> None:
+        self.run, self.kind, self.backend = run, kind, backend or run.backend
         self.types: list[EventType | None] = [bundle.event_types.types.get(kind) for bundle in run.bundles]
         self._columns = [
             {column.parts: column for column in columns_of(each) if column.type is not None} if each else {}
@@ -240,7 +246,7 @@ class Source:
             for each in self.types
         ]
         self.files = [self._whole(file, [*self._read(kind), *also]) for file in files]
-        self.table = run.backend.read([str(path) for path in self.files])
+        self.table = self.backend.read([str(path) for path in self.files])
         self.nulls = _nulls(self.files)
         self.has_odd = any(_any_odd(path) for path in self.files)
         self.window_columns: list[str] = []
@@ -276,7 +282,7 @@ class Source:
         }
         lists = self.run.bundles[side].lists
         return Columns(
-            table, held, presence=presence, lists=lists, backend=self.run.backend.name,
+            table, held, presence=presence, lists=lists, backend=self.backend.name,
             long_list=lambda name, entries: self.run.long_list(side, name, entries), screens=screened,
         )  # fmt: skip
 

@@ -5,6 +5,7 @@ the order of their times, the window is a frame of rows: as many as came since t
 and are joined with themselves, which is the definition word by word. DuckDB runs both, and spills to disk.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -14,14 +15,14 @@ from safehold.engine.windows.store import LATENESS, SECOND
 
 #: (over the frame of rows, over the joined rows `c`), per kind. `v` is the measured value, NULL where it does not count.
 _FRAMES = {
-    "sum": "sum(v) OVER f", "min": "min(v) OVER f", "max": "max(v) OVER f", "distinct": "count(DISTINCT v) OVER f",
-    "first": "first_value(v IGNORE NULLS) OVER f", "last": "last_value(v IGNORE NULLS) OVER f",
+    "sum": "sum({v}) OVER f", "min": "min({v}) OVER f", "max": "max({v}) OVER f", "distinct": "count(DISTINCT {v}) OVER f",
+    "first": "first_value({v} IGNORE NULLS) OVER f", "last": "last_value({v} IGNORE NULLS) OVER f",
 }  # fmt: skip
 _JOINED = {
     "count": "count(*) FILTER (WHERE c.counts)", "rate": "count(*) FILTER (WHERE c.counts)",
-    "sum": "sum(c.v)", "min": "min(c.v)", "max": "max(c.v)", "distinct": "count(DISTINCT c.v)",
-    "first": "arg_min(c.v, (c.time, c.position)) FILTER (WHERE c.counts)",
-    "last": "arg_max(c.v, (c.time, c.position)) FILTER (WHERE c.counts)",
+    "sum": "sum({v})", "min": "min({v})", "max": "max({v})", "distinct": "count(DISTINCT {v})",
+    "first": "arg_min({v}, (c.time, c.position)) FILTER (WHERE c.counts)",
+    "last": "arg_max({v}, (c.time, c.position)) FILTER (WHERE c.counts)",
 }  # fmt: skip
 _OF_NONE = {"count": "0", "sum": "0", "distinct": "0", "rate": "0"}
 
@@ -33,25 +34,26 @@ def sql_kinds(window: Window) -> bool:
     )
 
 
-def window_query(window: Window, feeds: str) -> str:
-    """The values of a window at every event of `feeds` that asks: (position, value), NULL where it is not known.
+def window_query(windows: Sequence[Window], feeds: str) -> str:
+    """The values of windows that share their key, condition and span, at every event of `feeds` that asks: `position`, and
+    `value0`, `value1`, ... in their order, NULL where a value is not known.
 
-    `feeds` is a relation with `position`, `time` (microseconds), `key` (NULL where the event has none), `v`, `counts` and
-    `asks`. An event that came more than LATENESS after a newer one of its key is not answered, as in the engine.
+    `feeds` is a relation with `position`, `time` (microseconds), `key` (NULL where the event has none), `v0`, `v1`, ...,
+    `counts` and `asks`. An event that came more than LATENESS after a newer one of its key is not answered, as in the engine.
     """
-    span, kind = window.seconds * SECOND, window.kind
-    if kind in ("count", "rate"):
-        value, joined = _value(window, "n_now - n_old"), _value(window, _JOINED[kind])
-    else:
-        none = _OF_NONE.get(kind, "NULL")
-        value, joined = f"coalesce({_FRAMES[kind]}, {none})", f"coalesce({_JOINED[kind]}, {none})"
-    if kind in ("sum", "distinct"):
-        value, joined = f"CAST({value} AS BIGINT)", f"CAST({joined} AS BIGINT)"
+    span = windows[0].seconds * SECOND
+    values = ", ".join(f"{_framed(window, at, 'n_now - n_old')} AS value{at}" for at, window in enumerate(windows))
+    joined = ", ".join(
+        f"CASE WHEN any_value(e.time) < any_value(e.newest) - {LATENESS} THEN NULL ELSE {_joined(window, at)} END AS value{at}"
+        for at, window in enumerate(windows)
+    )
+    measures = any(window.kind not in ("count", "rate") for window in windows)
     frame = (
         "WINDOW f AS (PARTITION BY key ORDER BY position ROWS BETWEEN (i - 1 - i_old) PRECEDING AND CURRENT ROW)"
-        if kind not in ("count", "rate")
+        if measures
         else ""
     )
+    named = ", ".join(f"value{at}" for at in range(len(windows)))
     return f"""
     WITH placed AS (
       SELECT *, row_number() OVER k AS i, sum(counts::INT) OVER k AS n_now,
@@ -66,17 +68,55 @@ def window_query(window: Window, feeds: str) -> str:
       FROM keyed WHERE NOT late
       WINDOW o AS (PARTITION BY key ORDER BY time RANGE BETWEEN UNBOUNDED PRECEDING AND {span} PRECEDING)
     ), straight AS (
-      SELECT position, asks, {value} AS value FROM aged {frame}
+      SELECT position, asks, {values} FROM aged {frame}
     ), bent AS (
-      SELECT e.position, any_value(e.asks) AS asks,
-        CASE WHEN any_value(e.time) < any_value(e.newest) - {LATENESS} THEN NULL ELSE {joined} END AS value
+      SELECT e.position, {joined}
       FROM keyed e JOIN keyed c
         ON c.key = e.key AND c.position <= e.position AND c.time > e.time - {span} AND c.late
       WHERE e.late AND e.asks
       GROUP BY e.position
     )
-    SELECT position, value FROM straight WHERE asks UNION ALL SELECT position, value FROM bent
+    SELECT position, {named} FROM straight WHERE asks UNION ALL SELECT position, {named} FROM bent
     """  # noqa: S608 - numbers and names of our own
+
+
+def plain_query(windows: Sequence[Window], feeds: str) -> str:
+    """The same where each key's times only ever rise (`rising_query`): then a frame over time is the window."""
+    span = windows[0].seconds * SECOND
+    values = ", ".join(
+        f"{_framed(window, at, 'sum(counts::INT) OVER f')} AS value{at}" for at, window in enumerate(windows)
+    )
+    named = ", ".join(f"value{at}" for at in range(len(windows)))
+    return f"""
+    SELECT position, {named} FROM (
+      SELECT position, asks, {values} FROM {feeds} WHERE key IS NOT NULL
+      WINDOW f AS (PARTITION BY key ORDER BY time RANGE BETWEEN {span - 1} PRECEDING AND CURRENT ROW)
+    ) WHERE asks
+    """  # noqa: S608 - numbers and names of our own
+
+
+def rising_query(feeds: str) -> str:
+    """Whether every key's times rise from each event to the next."""
+    return f"""
+    SELECT coalesce(bool_and(rises), true) FROM (
+      SELECT time > lag(time, 1, time - 1) OVER (PARTITION BY key ORDER BY position) AS rises
+      FROM {feeds} WHERE key IS NOT NULL
+    )
+    """  # noqa: S608 - a name of our own
+
+
+def _framed(window: Window, at: int, count: str) -> str:
+    if window.kind in ("count", "rate"):
+        return _value(window, f"({count})")
+    value = f"coalesce({_FRAMES[window.kind].format(v=f'v{at}')}, {_OF_NONE.get(window.kind, 'NULL')})"
+    return f"CAST({value} AS BIGINT)" if window.kind in ("sum", "distinct") else value
+
+
+def _joined(window: Window, at: int) -> str:
+    if window.kind in ("count", "rate"):
+        return _value(window, _JOINED[window.kind])
+    value = f"coalesce({_JOINED[window.kind].format(v=f'c.v{at}')}, {_OF_NONE.get(window.kind, 'NULL')})"
+    return f"CAST({value} AS BIGINT)" if window.kind in ("sum", "distinct") else value
 
 
 def _value(window: Window, count: str) -> str:
@@ -86,6 +126,6 @@ def _value(window: Window, count: str) -> str:
 def feeds_table(rows: list[tuple[int, int, str | None, Any, bool, bool]], value: pa.DataType) -> pa.Table:
     """(position, time in microseconds, key, value, counts, asks) as a relation for `window_query`."""
     columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[]] * 6
-    names = ("position", "time", "key", "v", "counts", "asks")
+    names = ("position", "time", "key", "v0", "counts", "asks")
     kinds = (pa.int64(), pa.int64(), pa.string(), value, pa.bool_(), pa.bool_())
     return pa.table({name: pa.array(column, kind) for name, column, kind in zip(names, columns, kinds, strict=True)})
