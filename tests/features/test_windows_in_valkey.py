@@ -140,7 +140,8 @@ def test_passwords_are_never_shown() -> None:
 
 
 def test_a_password_goes_to_the_client_and_not_into_verdicts(tmp_path: Path) -> None:
-    with running(requirepass="open-sesame") as server:
+    with running() as server:
+        server.client().config_set("requirepass", "open-sesame")
         good = f"valkey://:open-sesame@127.0.0.1:{server.port}"
         assert engine(tmp_path, good).decide(message("x")).failures == []
         refused = engine(tmp_path, f"valkey://127.0.0.1:{server.port}").decide(message("x")).failures
