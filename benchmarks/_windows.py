@@ -21,10 +21,9 @@ WINDOWS: dict[str, tuple[str, str, int, float]] = {
     "distinct_1h": ("distinct", "data.recipient_id", 3600, 14),
     "max_10m": ("max", "data.cents", 600, 9_990),
     "max_1h": ("max", "data.cents", 3600, 9_995),
-    "last_10m": ("last", "data.cents", 600, 9_998),
-    "last_1h": ("last", "data.cents", 3600, 9_999),
+    "last_10m": ("last", "data.cents", 600, 9_950),
+    "last_1h": ("last", "data.cents", 3600, 9_960),
 }
-KINDS = len({kind for kind, *_ in WINDOWS.values()})
 
 
 def bundle() -> Bundle:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from safehold.gateway.store import Conflict, Outcome, Written
+from safehold.gateway.store import Conflict, Outcome, WindowsState, Written
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
 _LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -74,6 +74,27 @@ class Metrics:
         )
         self._waiting = Gauge("safehold_waiting_events", "Events that wait for the writer.", registry=registry)
 
+        self._windows_up = Gauge("safehold_windows_up", "1 while the store of windows can be asked.", registry=registry)
+        self._window_keys = Gauge("safehold_window_keys", "Keys in memory's windows.", registry=registry)
+        self._window_entries = Gauge("safehold_window_entries", "Entries in memory's windows.", registry=registry)
+        self._windows_evicted = Gauge(
+            "safehold_windows_evicted", "Keys that were dropped while a window still covered them.", registry=registry
+        )
+        self.windows_away = Counter(
+            "safehold_windows_away", "Events that were decided without their windows.", registry=registry
+        )
+
+    def watch_windows(self, state: Callable[[], WindowsState | None]) -> None:
+        """Read how the store of windows is from `state` whenever somebody asks."""
+
+        def read(part: Callable[[WindowsState], float]) -> Callable[[], float]:
+            return lambda: part(found) if (found := state()) is not None else 0
+
+        self._windows_up.set_function(read(lambda found: found.state == "ok"))
+        self._window_keys.set_function(read(lambda found: found.keys))
+        self._window_entries.set_function(read(lambda found: found.entries))
+        self._windows_evicted.set_function(read(lambda found: found.evicted))
+
     def watch_queue(self, depth: Callable[[], int]) -> None:
         """Read the queue's depth from `depth` whenever somebody asks."""
         self._waiting.set_function(depth)
@@ -83,7 +104,7 @@ class Metrics:
         self.commits.observe(seconds)
         self.commit_events.observe(len(outcomes))
         actions, kinds = Tally[str](), Tally[str]()
-        undecided, failures = Tally[tuple[str, str]](), Tally[str]()
+        undecided, failures, away = Tally[tuple[str, str]](), Tally[str](), 0
         for outcome in outcomes:
             if not isinstance(outcome, Written):
                 kinds["conflict" if isinstance(outcome, Conflict) else "failed"] += 1
@@ -93,11 +114,14 @@ class Metrics:
                 continue
             verdict = outcome.verdict
             actions[verdict.action] += 1
+            away += bool(verdict.failures)
             for rule in verdict.undecided:
                 undecided[f"{rule.policy}/{rule.rule}", rule.cause] += 1
             for run in verdict.signals:
                 if run.error is not None:
                     failures[run.signal] += 1
+        if away:
+            self.windows_away.inc(away)
         for action, times in actions.items():
             self.decisions.labels(action).inc(times)
         for outcome_name, times in kinds.items():

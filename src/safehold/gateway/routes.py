@@ -174,11 +174,16 @@ async def readiness(parts: Parts, request: Request) -> Reply:
     """Whether events can be decided now: the engine knows the record, the keys are fresh, there is room to wait."""
     full = parts.writer.waiting >= parts.limits.waiting
     checks = {
-        "engine": "ok" if parts.writer.ready else "not ready: reading the record, or stopping",
+        "engine": "ok"
+        if parts.writer.ready
+        else f"not ready: {parts.writer.reading or 'reading the record, or stopping'}",
         "keys": "ok" if parts.keyring.age <= STALE_SECONDS else "not readable from the database",
         "queue": "full" if full else "ok",
     }
     good = all(state == "ok" for state in checks.values())
+    # Not a reason to send events elsewhere: they are decided, and policies say how.
+    if (windows := parts.writer.windows()) is not None and windows.store != "memory":
+        checks["windows"] = windows.state
     body = _encode(Health(status="ok" if good else "unavailable", checks=checks))
     return Reply(200 if good else 503, body, headers=() if good else ((b"retry-after", b"1"),))
 

@@ -3,7 +3,7 @@
 Every method may block and is called from the gateway's own threads, never from the event loop.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -128,34 +128,69 @@ class Unavailable(Exception):
     """The database can't be reached, or can't write now: no event is to blame."""
 
 
+#: An event of the record: its position, its service, its body, and when it happened.
+Recorded = tuple[int, str, str, datetime]
+#: An event's service, source and id.
+Name = tuple[str, str, str]
+
+
+class WindowsState(msgspec.Struct, frozen=True, kw_only=True):
+    """How the store of windows is: `state` is `ok`, or a sentence; memory says how much it holds and what it dropped."""
+
+    store: str
+    state: str = "ok"
+    keys: int = 0
+    entries: int = 0
+    evicted: int = 0
+
+
 class Minds(Protocol):
     """The engines' memory, as the store sees it: it is told what the record says and asked for verdicts.
 
-    `events_seen` and `labels_seen` are the positions up to which the record is known; 0 means nothing yet; `label_gaps`
-    are positions in between that were missed, each with when (the store's own business). `spoiled` is true when they
-    were told something that did not become part of the record: they must not decide again. `edition` is the number of
-    the policies that they decide with.
+    `labels_seen` is the position up to which labels are known; 0 means nothing yet; `label_gaps` are positions in between
+    that were missed, each with when (the store's own business). `spoiled` is true when they were told something that did
+    not become part of the record: they must not decide again. `edition` is the number of the policies that they decide
+    with. `patience` is for how many seconds a batch may wait for them to be told more; None: until they know it all.
     """
 
-    events_seen: int
     labels_seen: int
     label_gaps: dict[int, float]
     spoiled: bool
     edition: int
+    patience: float | None
 
     def horizon(self, now: datetime) -> datetime:
         """Events received before this moment can't matter to any window."""
 
-    def observe(self, service: str, body: str, occurred_at: datetime) -> None:
-        """An event of the record, in its order, that was decided elsewhere or before this process began."""
+    def meet(self, last: int, after: Callable[[int, int], list[tuple[int, Name]]]) -> int:
+        """The position after which they want to be told events, where the record ends at `last`; -1 for all that matter.
+
+        `after(position, count)` names the next events of the record, for a memory that outlived who wrote to it.
+        """
+
+    def begin(self, position: int, horizon: datetime | None) -> None:
+        """They will be told everything after this position; events received before `horizon` they will not hear of."""
+
+    def observe(self, events: Sequence[Recorded], to: int) -> None:
+        """What the record has up to the position `to`, decided elsewhere or before this process began."""
 
     def label(
         self, service: str, kind: str, external_id: str, name: str, expires_at: datetime | None, voided: bool
     ) -> None:
         """A label that was set or voided, in the order of the record."""
 
-    def decide(self, incoming: Incoming) -> Decided:
-        """The verdict on the next event of the record. Applies the verdict's own labels."""
+    def decide(self, batch: Sequence[Incoming]) -> Iterator[Decided | Exception]:
+        """The verdicts on the next events of the record, in order; an exception for one that could not be decided. Applies
+        each verdict's own labels."""
+
+    def written(self, last: int) -> None:
+        """What they decided is written, as far as the position `last`, and is about to be committed."""
+
+    def rest(self) -> float | None:
+        """Nothing waits. In how many seconds they should be told of the record again, if they are behind it."""
+
+    def windows(self) -> WindowsState:
+        """How their windows are. Called from other threads."""
 
 
 class Store(Protocol):
@@ -173,8 +208,11 @@ class Store(Protocol):
     def throttle(self, tripped: Tripped) -> None:
         """Throttle a rule for every process, record it and tell people; one that is throttled already stays so."""
 
-    def catch_up(self, minds: Minds) -> int:
-        """Tell `minds` what the record has that they have not seen, and return how many events that was."""
+    def catch_up(self, minds: Minds, progress: Callable[[int, int], None] | None = None) -> int:
+        """Tell `minds` what the record has that they have not seen, and return how many events that was.
+
+        `progress` is called now and then with the positions that were told and that there are.
+        """
 
     def write_batch(self, batch: Sequence[Incoming], minds: Minds) -> list[Outcome]:
         """Decide and write in one transaction, in order; one outcome an event, in the same order.

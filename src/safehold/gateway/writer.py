@@ -17,12 +17,14 @@ from safehold.gateway.faults import described
 from safehold.gateway.limits import Limits
 from safehold.gateway.metrics import Metrics
 from safehold.gateway.problems import Refusal
-from safehold.gateway.store import Failed, Incoming, Minds, Outcome, Store, Unavailable
+from safehold.gateway.store import Failed, Incoming, Minds, Outcome, Store, Unavailable, WindowsState
 
 log = structlog.get_logger("safehold.gateway")
 
 #: Seconds between tries to read the record at the start and after a failure.
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+#: How often the log says how far a long reading of the record is.
+PROGRESS_SECONDS = 2.0
 _SOON = ((b"retry-after", b"1"),)
 
 
@@ -57,10 +59,12 @@ class Writer:
         self._waiting = 0  # events handed in and not answered; touched by the event loop only
         self._loop: asyncio.AbstractEventLoop | None = None
         self._minds: Minds | None = None
+        self._reading = ""
         self._open = False  # whether events are let in: not before the record was read, nor while it can't be
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gateway-writer", daemon=True)
         metrics.watch_queue(lambda: self._waiting)
+        metrics.watch_windows(self.windows)
 
     def start(self) -> None:
         """Begin, from within the running event loop. Ready when the record has been read."""
@@ -79,6 +83,16 @@ class Writer:
     def ready(self) -> bool:
         """Whether the record has been read, can still be as far as is known, and the thread lives."""
         return self._open and self._thread.is_alive() and not self._stopping.is_set()
+
+    @property
+    def reading(self) -> str:
+        """How far the reading of the record is; empty when nothing is being read."""
+        return self._reading
+
+    def windows(self) -> WindowsState | None:
+        """How the store of windows is; None before there are engines."""
+        minds = self._minds
+        return minds.windows() if minds is not None else None
 
     @property
     def waiting(self) -> int:
@@ -138,7 +152,7 @@ class Writer:
     def _take(self) -> list[_Ticket] | None:
         """The tickets that wait, oldest first, up to a commit's worth; None when it is time to end. Other rules that
         wait among them are taken up before any of these tickets is decided."""
-        ticket = self._queue.get()
+        ticket = self._next()
         if ticket is None:
             return None
         if isinstance(ticket, Change):
@@ -160,6 +174,41 @@ class Writer:
             tickets.append(ticket)
             events += len(ticket.events)
         return tickets
+
+    def _next(self) -> "_Ticket | Change | None":
+        """What comes next. Meanwhile the engines rest, and are told of the record if they are behind it."""
+        try:
+            return self._queue.get_nowait()
+        except queue.Empty:
+            pass
+        while True:
+            minds = self._minds
+            soon = minds.rest() if minds is not None else None
+            try:
+                return self._queue.get(timeout=soon)
+            except queue.Empty:
+                if minds is not None:
+                    self._tell(minds)
+
+    def _tell(self, minds: Minds) -> None:
+        """Tell engines of the record that were behind it, such as when their store of windows is back."""
+        try:
+            self._store.catch_up(minds, progress=self._progress("windows_behind"))
+        except Exception as error:  # the next commit meets the same, and says so to whoever sent its events
+            log.warning("record_unreadable", **described(error))
+
+    def _progress(self, what: str) -> Callable[[int, int], None]:
+        """Say in /readyz, and in the log every few seconds, how far the reading of the record is."""
+        started = said = time.monotonic()
+
+        def progress(told: int, last: int) -> None:
+            nonlocal said
+            self._reading = f"reading the record, {told} of {last}" if told < last else ""
+            if (now := time.monotonic()) - said >= PROGRESS_SECONDS:
+                said = now
+                log.info(what, position=told, of=last, seconds=round(now - started, 1))
+
+        return progress
 
     def _write(self, tickets: list[_Ticket]) -> None:
         started = time.perf_counter()
@@ -229,7 +278,7 @@ class Writer:
             started = time.perf_counter()
             try:
                 minds = self._new_minds()
-                events = self._store.catch_up(minds)
+                events = self._store.catch_up(minds, progress=self._progress("reading_record"))
             except Exception as error:
                 self._open = False
                 self._refuse_waiting()

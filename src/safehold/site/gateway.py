@@ -1,6 +1,7 @@
 """Makes the gateway: the policies of this installation, its store, its limits. Called by `asgi` when the server starts."""
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 from django.utils import timezone
 
@@ -12,7 +13,9 @@ from safehold.desk.lists.feed import Feed
 from safehold.desk.rules.breaker import counts, throttle
 from safehold.desk.rules.folder import open_policies, write_back
 from safehold.desk.rules.in_force import files_of, load_texts, newest, texts_of
-from safehold.engine import Engine
+from safehold.engine import Bundle, Engine
+from safehold.engine.windows.link import Link
+from safehold.engine.windows.valkey import ValkeyWindows
 from safehold.gateway.application import Gateway
 from safehold.gateway.breaker import Breaker
 from safehold.gateway.declared import Declared
@@ -20,13 +23,21 @@ from safehold.gateway.editions import Edition
 from safehold.gateway.engines import Engines, window_ids
 from safehold.gateway.limits import Limits
 from safehold.gateway.lists import Keeper
+from safehold.gateway.shared import SharedEngines, place_of
+from safehold.gateway.store import Minds
 
 
 def make_gateway() -> Gateway:
     """The gateway for the policies that are in force, which it follows from now on.
 
-    Raises PolicyProblems, which says file, line and column, if they can't be loaded.
+    Raises PolicyProblems, which says file, line and column, if they can't be loaded; and what is wrong with
+    `SAFEHOLD_WINDOWS`, if that is no store. One that is away is none of its business.
     """
+    if settings.SAFEHOLD_WINDOWS != "memory":
+        try:
+            Link(settings.SAFEHOLD_WINDOWS)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"SAFEHOLD_WINDOWS: {error}") from None
     intake = Intake(newest, throttle)
     breaker = Breaker(settings.SAFEHOLD_QUOTAS, on=settings.SAFEHOLD_BREAKER)
     keeper = Keeper(Feed(settings.SAFEHOLD_LISTS))
@@ -61,12 +72,26 @@ def _load(intake: Intake, keeper: Keeper, breaker: Breaker, number: int) -> Edit
     return Edition(
         number=number,
         bundle=bundle.hash,
-        windows=window_ids(bundle),
+        windows=_windows(bundle),
         prepare=declared.prepare,
         event_types=declared.views(),
-        new_minds=lambda: Engines(engine, number, keeper.adopt, breaker),
+        new_minds=lambda: _minds(engine, number, keeper, breaker),
         take_over=lambda minds: minds.take_over(engine, number) if isinstance(minds, Engines) else None,
     )
+
+
+def _minds(engine: Engine, number: int, keeper: Keeper, breaker: Breaker) -> Minds:
+    """Engines with the windows of `SAFEHOLD_WINDOWS`."""
+    url = settings.SAFEHOLD_WINDOWS
+    if url == "memory":
+        return Engines(engine, number, keeper.adopt, breaker, settings.SAFEHOLD_WINDOW_ENTRIES)
+    store = ValkeyWindows(url, name=place_of(engine.bundle))
+    return SharedEngines(engine, number, store, keeper.adopt, breaker)
+
+
+def _windows(bundle: Bundle) -> frozenset[str]:
+    """What must be remembered for a bundle: in Valkey all of its windows and no others, which are in one place."""
+    return window_ids(bundle) if settings.SAFEHOLD_WINDOWS == "memory" else frozenset([place_of(bundle)])
 
 
 def _versions(number: int) -> dict[str, PolicyInForce]:

@@ -33,11 +33,13 @@ from safehold.gateway.breaker import Tripped
 from safehold.gateway.faults import described
 from safehold.gateway.store import (
     Conflict,
+    Decided,
     DecisionView,
     Failed,
     Incoming,
     Key,
     Minds,
+    Name,
     Outcome,
     Unavailable,
     Written,
@@ -61,8 +63,6 @@ SELECT e.service_id, e.source, e.source_id, e.id, e.body, d.id, d.verdict, d.dec
 FROM wanted w
 JOIN entities_event e ON e.service_id = w.service_id AND e.source = w.source AND e.source_id = w.source_id
 JOIN decisions_decision d ON d.event_id = e.id AND d.automation = 'fully' AND d.root = d.id"""
-
-Name = tuple[str, str, str]
 
 
 class Intake:
@@ -127,28 +127,41 @@ class Intake:
         """Close this thread's connection."""
         connection.close()
 
-    def catch_up(self, minds: Minds) -> int:
+    def catch_up(self, minds: Minds, progress: Callable[[int, int], None] | None = None) -> int:
         """Tell `minds` what the record has that they have not seen; how many events that was."""
         with _reported():
-            return self._catch_up(BulkCursor(connection), minds)
+            return self._catch_up(BulkCursor(connection), minds, progress=progress)
 
-    def _catch_up(self, cursor: BulkCursor, minds: Minds) -> int:
-        if not minds.events_seen:
-            minds.events_seen = _position_before(cursor, minds.horizon(datetime.now(UTC)))
+    def _catch_up(
+        self,
+        cursor: BulkCursor,
+        minds: Minds,
+        patience: float | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """`patience` is for how many seconds events are told at most; labels always are, all of them."""
+        started = time.monotonic()
+        last = _last_position(cursor)
+        seen = minds.meet(last, lambda position, count: _names_after(cursor, position, count))
+        if seen < 0:
+            horizon = minds.horizon(datetime.now(UTC))
+            seen = _position_before(cursor, horizon)
+            minds.begin(seen, horizon if seen else None)
         events = 0
-        while True:
+        while seen < last and (patience is None or time.monotonic() - started < patience):
             cursor.execute(
                 "SELECT position, service_id, body, occurred_at FROM entities_event "
                 "WHERE position > %s ORDER BY position LIMIT %s",
-                (minds.events_seen, PAGE),
+                (seen, PAGE),
             )
-            page = cursor.fetchall()
-            for position, service, body, occurred_at in page:
-                minds.observe(service, body, _moment(occurred_at))
-                minds.events_seen = position
-            events += len(page)
-            if len(page) < PAGE:
+            page = [(position, service, body, _moment(at)) for position, service, body, at in cursor.fetchall()]
+            if not page:
                 break
+            seen = page[-1][0]
+            minds.observe(page, seen)
+            events += len(page)
+            if progress is not None:
+                progress(seen, last)
         self._follow_labels(cursor, minds)
         return events
 
@@ -175,32 +188,42 @@ class Intake:
             cursor = BulkCursor(connection)
             if connection.vendor == "postgresql":
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", (PEN,))
-            self._catch_up(cursor, minds)
+            self._catch_up(cursor, minds, minds.patience)
             taken = _find(cursor, batch)
             rows = HotRows(
                 self._policies[minds.edition], datetime.now(UTC), len(batch), texts=connection.vendor == "sqlite"
             )
-            outcomes = [self._outcome(incoming, taken, minds, rows) for incoming in batch]
+            verdicts = minds.decide(list(_new(batch, taken).values()))
+            outcomes = [self._outcome(incoming, taken, verdicts, minds, rows) for incoming in batch]
             rows.insert(cursor, connection.vendor)
-            cursor.execute("SELECT COALESCE(MAX(position), 0) FROM entities_event")
-            minds.events_seen = cursor.fetchone()[0]
+            minds.written(_last_position(cursor))
         return outcomes
 
     def _outcome(
-        self, incoming: Incoming, taken: dict[Name, tuple[str, Written]], minds: Minds, rows: HotRows
+        self,
+        incoming: Incoming,
+        taken: dict[Name, tuple[str, Written] | None],
+        verdicts: Iterator[Decided | Exception],
+        minds: Minds,
+        rows: HotRows,
     ) -> Outcome:
-        event = incoming.event
-        name = (incoming.service, event.source, event.id)
-        if (before := taken.get(name)) is not None:
+        """`taken` has what came before, in the record and in this batch; None for what could not be decided."""
+        event, name = incoming.event, _name(incoming)
+        if name in taken:
+            if (before := taken[name]) is None:
+                return Failed()
             body, written = before
             if body == incoming.body or msgspec.json.decode(body) == msgspec.json.decode(incoming.body):
                 return written
             return Conflict(decision=written.decision)
         try:
-            written = rows.add(incoming, minds.decide(incoming))
+            decided = next(verdicts)
+            if isinstance(decided, Exception):
+                raise decided
+            written = rows.add(incoming, decided)
         except Exception as error:
             # The engine isolates its rules, so this is a fault of ours: one event pays for it, not the batch.
-            minds.spoiled = True
+            minds.spoiled, taken[name] = True, None
             log.error("event_not_decided", type=event.type, **described(error))
             return Failed()
         taken[name] = (
@@ -216,9 +239,37 @@ class Intake:
         return written
 
 
-def _find(cursor: BulkCursor, batch: Sequence[Incoming]) -> dict[Name, tuple[str, Written]]:
+def _name(incoming: Incoming) -> Name:
+    return incoming.service, incoming.event.source, incoming.event.id
+
+
+def _new(batch: Sequence[Incoming], taken: Mapping[Name, object]) -> dict[Name, Incoming]:
+    """Those of the batch that nobody sent before, in order; of several with one name the first."""
+    found: dict[Name, Incoming] = {}
+    for incoming in batch:
+        if (name := _name(incoming)) not in taken:
+            found.setdefault(name, incoming)
+    return found
+
+
+def _last_position(cursor: BulkCursor) -> int:
+    cursor.execute("SELECT COALESCE(MAX(position), 0) FROM entities_event")
+    last: int = cursor.fetchone()[0]
+    return last
+
+
+def _names_after(cursor: BulkCursor, position: int, count: int) -> list[tuple[int, Name]]:
+    """The names of the record's next events, each with its position."""
+    cursor.execute(
+        "SELECT position, service_id, source, source_id FROM entities_event WHERE position > %s ORDER BY position LIMIT %s",
+        (position, count),
+    )
+    return [(at, (service, source, source_id)) for at, service, source, source_id in cursor.fetchall()]
+
+
+def _find(cursor: BulkCursor, batch: Sequence[Incoming]) -> dict[Name, tuple[str, Written] | None]:
     """Those of the batch that the record has: (service, source, id) -> its body, and what was decided then."""
-    names = [(incoming.service, incoming.event.source, incoming.event.id) for incoming in batch]
+    names = [_name(incoming) for incoming in batch]
     # Filled up to a power of two, so that there are few texts of the statement for the driver to keep prepared.
     names += [names[-1]] * ((1 << (len(names) - 1).bit_length()) - len(names))
     values = ", ".join(["(%s, %s, %s)"] * len(names))
@@ -247,9 +298,7 @@ def _position_before(cursor: BulkCursor, horizon: datetime) -> int:
     first: int | None = cursor.fetchone()[0]
     if first is not None:
         return first - 1
-    cursor.execute("SELECT COALESCE(MAX(position), 0) FROM entities_event")
-    last: int = cursor.fetchone()[0]
-    return last
+    return _last_position(cursor)
 
 
 def _moment(stored: datetime | str) -> datetime:

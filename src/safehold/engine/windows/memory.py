@@ -8,28 +8,17 @@ rather than with a value that may be too small.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from safehold.engine.compile.missing import MISSING
 from safehold.engine.policies.model import Window
 from safehold.engine.windows.series import SERIES, Series
-from safehold.engine.windows.store import LATENESS, SECOND, Empty, Fed, Feed, TooLate
+from safehold.engine.windows.store import LATENESS, SECOND, Empty, Fed, Feed, TooLate, WindowReport
 from safehold.engine.windows.values import exact_sum
 
 _LONG_AGO = -(1 << 62)
-
-
-@dataclass(frozen=True, slots=True)
-class WindowReport:
-    """`evicted` keys were dropped although a window still covered them: raise `most_entries` when it grows. `expired`
-    keys were dropped after their window had ended."""
-
-    keys: int
-    entries: int
-    most_entries: int
-    expired: int
-    evicted: int
+#: Entries that a store keeps unless it is told otherwise: some 200 MB.
+MOST_ENTRIES = 2_000_000
 
 
 class _Table:
@@ -93,7 +82,7 @@ class _Table:
 class MemoryWindows:
     """See `store.WindowStore`. Not thread-safe: one writer."""
 
-    def __init__(self, most_entries: int = 2_000_000) -> None:
+    def __init__(self, most_entries: int = MOST_ENTRIES) -> None:
         self.most_entries = most_entries
         #: Events before this moment (microseconds since 1970) may not have been observed.
         self.complete_since = _LONG_AGO
@@ -152,7 +141,7 @@ class MemoryWindows:
         return MemoryWindows(self.most_entries)
 
     def report(self) -> WindowReport:
-        keys = sum(len(table.young) + len(table.old) + len(table.condemned) for table in self._tables.values())
+        keys = sum(len(table.young) + len(table.old) + len(table.condemned) for table in list(self._tables.values()))
         return WindowReport(keys, self._entries, self.most_entries, self._expired, self._evicted)
 
     def _table(self, window: Window) -> _Table:

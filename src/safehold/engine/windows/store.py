@@ -5,6 +5,7 @@ windows is at that event. Memory answers each window when a rule asks; a store f
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from safehold.engine.policies.model import Window
@@ -46,6 +47,18 @@ class Answers(Protocol):
         """The window of that number among the event's feeds. Raises Empty, TooLate and Away."""
 
 
+@dataclass(frozen=True, slots=True)
+class WindowReport:
+    """`evicted` keys were dropped although a window still covered them: raise `most_entries` when it grows. `expired`
+    keys were dropped after their window had ended. A store far away knows none of this."""
+
+    keys: int = 0
+    entries: int = 0
+    most_entries: int = 0
+    expired: int = 0
+    evicted: int = 0
+
+
 class WindowStore(Protocol):
     """Not thread-safe: one writer, whose order of events is the order."""
 
@@ -55,3 +68,6 @@ class WindowStore(Protocol):
 
     def fresh(self) -> "WindowStore":
         """An empty store like this one."""
+
+    def report(self) -> WindowReport:
+        """What it holds. May be called from another thread."""

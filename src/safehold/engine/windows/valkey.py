@@ -23,7 +23,7 @@ from safehold.engine.policies.model import Window
 from safehold.engine.windows.codec import decode, digest, encode, from_halves, halves
 from safehold.engine.windows.link import Call, Link, script
 from safehold.engine.windows.sketch import REGISTERS, UNIT, estimate
-from safehold.engine.windows.store import LATENESS, SECOND, Away, Empty, Fed, Feed, OutOfStep, TooLate
+from safehold.engine.windows.store import LATENESS, SECOND, Away, Empty, Fed, Feed, OutOfStep, TooLate, WindowReport
 
 _KINDS = {"count": 1, "rate": 1, "sum": 2, "distinct": 3, "min": 4, "max": 5, "first": 6, "last": 7}
 #: Kinds that keep something beside their events: buckets of a sum, the sketch of many distinct values.
@@ -116,9 +116,10 @@ class _Message:
 class ValkeyWindows:
     """See `store.WindowStore`. Not thread-safe: one writer."""
 
-    def __init__(self, url: str, link: Link | None = None) -> None:
+    def __init__(self, url: str, link: Link | None = None, name: str = "") -> None:
+        """`name` keeps apart what has nothing to do with one another in one place, such as other sets of windows."""
         self.link = link or Link(url)
-        prefix = self.link.address.prefix
+        prefix = self.link.address.prefix + (f":{name}" if name else "")
         tags = [f"{{{prefix}:{number}}}" for number in range(self.link.address.partitions)]
         self._partitions = [_Partition(f"{tag}:at".encode(), f"{tag}:undo".encode(), b"") for tag in tags]
         self._tags = tags
@@ -148,6 +149,9 @@ class ValkeyWindows:
         other = ValkeyWindows(self.link.address.url, self.link)
         other._name(secrets.token_hex(8))
         return other
+
+    def report(self) -> WindowReport:
+        return WindowReport()
 
     # -- with a record ---------------------------------------------------------------------------------------------
 
