@@ -8,7 +8,7 @@
 -- is the value of a put its number in ARGV: messages carry numbers, bytes go beside them.
 -- Times are microseconds, exact in a double. Sums travel in halves of 32 bits, because a double has 53.
 
-local MOST_EVENTS, EXACT_DISTINCT, BUCKETS, SMALL = 100000, 10000, 64, 128
+local MOST_EVENTS, EXACT_DISTINCT, BUCKETS, SMALL, HOUR = 100000, 10000, 64, 128, 3600000000
 local COUNT, SUM, DISTINCT, LEAST, GREATEST, FIRST, LAST = 1, 2, 3, 4, 5, 6, 7
 
 local call, byte, sub = redis.call, string.byte, string.sub  -- Valkey knows this name too
@@ -56,29 +56,47 @@ local function at_most(one, other)
   return #one <= #other
 end
 
+-- The newest time of a key's events, asked once a call.
+local latest = {}
 local function newest(key)
-  local found = call('ZRANGE', key, -1, -1, 'WITHSCORES')
-  return found[2] and tonumber(found[2])
+  local known = latest[key]
+  if known == nil then
+    local found = call('ZRANGE', key, -1, -1, 'WITHSCORES')
+    known = found[2] and tonumber(found[2]) or false
+    latest[key] = known
+  end
+  return known
+end
+
+-- After an event was put in. That a key is in use is told to the server once in an hour of its events: it is kept a day
+-- longer than it is needed.
+local function touch(key, window, before, time)
+  if not before or time > before then latest[key] = time end
+  if not before or floor(time / HOUR) > floor(before / HOUR) then call('PEXPIRE', key, window[3]) end
 end
 
 -- Old events are never asked for, so they need not go at once; what a batch that may be taken out again brings is no
 -- reason to forget, so that it is done before the first event of a call only.
-local touched = {}
-local function trim(key, window, order)
-  if touched[key] then return end
-  touched[key] = true
-  if order % 16 ~= 0 then return end
-  local last = newest(key)
-  if not last then return end
-  call('ZREMRANGEBYSCORE', key, '-inf', last - window[2])
-  if call('ZCARD', key) > MOST_EVENTS then call('ZREMRANGEBYRANK', key, 0, MOST_EVENTS / 10 - 1) end
+local trimmed = {}
+local function trim(key, window, order, before)
+  if trimmed[key] or order % 16 ~= 0 or not before then
+    trimmed[key] = true
+    return
+  end
+  trimmed[key] = true
+  call('ZREMRANGEBYSCORE', key, '-inf', before - window[2])
+  local left = call('ZCARD', key)
+  if left > MOST_EVENTS then call('ZREMRANGEBYRANK', key, 0, MOST_EVENTS / 10 - 1) end
+  if window[1] == SUM and left <= SMALL then call('DEL', key .. ':2') end
 end
 
 local function put_event(key, window, order, time, value)
-  trim(key, window, order)
+  local before = newest(key)
+  trim(key, window, order, before)
   local member = pack_bytes('>I6', order) .. value
   call('ZADD', key, time, member)
   remember('ZREM', key, member)
+  touch(key, window, before, time)
 end
 
 -- Sums: with many events, sums of buckets stand beside the events, so that only one bucket's events are gone through.
@@ -101,12 +119,12 @@ local function add_to_bucket(buckets, width, time, member)
   call('HINCRBY', buckets, bucket .. ':l', low)
 end
 
+local events = {}  -- how many a key has, where that is known
 local function put_sum(key, buckets, window, order, time, value)
   put_event(key, window, order, time, value)
-  if call('ZCARD', key) <= SMALL then
-    call('DEL', buckets)
-    return
-  end
+  local many = call('ZCARD', key)
+  events[key] = many
+  if many <= SMALL then return end
   local width = math.ceil(window[2] / BUCKETS)
   if call('EXISTS', buckets) == 1 then
     add_to_bucket(buckets, width, time, pack_bytes('>I6', order) .. value)
@@ -123,7 +141,7 @@ local function ask_sum(key, buckets, window, cutoff)
   local sums, last = {}, newest(key)
   local width = math.ceil(window[2] / BUCKETS)
   if not last then return false end
-  if call('ZCARD', key) <= SMALL or call('EXISTS', buckets) == 0 then
+  if (events[key] or call('ZCARD', key)) <= SMALL or call('EXISTS', buckets) == 0 then
     add_members(sums, call('ZRANGEBYSCORE', key, '(' .. decimal(cutoff), '+inf'))
   else
     local first = floor(cutoff / width)
@@ -181,7 +199,8 @@ local function put_in_sketch(sketch, window, digest, time)
 end
 
 local function put_distinct(key, sketch, window, order, time, digest)
-  if call('EXISTS', sketch) == 1 then
+  local before = newest(key)
+  if not before and call('EXISTS', sketch) == 1 then
     put_in_sketch(sketch, window, digest, time)
     local last = tonumber(call('HGET', sketch, 'newest'))
     if time > last then
@@ -191,13 +210,14 @@ local function put_distinct(key, sketch, window, order, time, digest)
     call('PEXPIRE', sketch, window[3])
     return
   end
-  trim(key, window, order)
+  trim(key, window, order, before)
   if token then
-    local before = call('ZSCORE', key, digest)
-    if before then remember('ZADD', key, before, digest) else remember('ZREM', key, digest) end
+    local held = before and call('ZSCORE', key, digest)
+    if held then remember('ZADD', key, held, digest) else remember('ZREM', key, digest) end
   end
-  call('ZADD', key, 'GT', time, digest)
-  if call('ZCARD', key) > EXACT_DISTINCT then
+  local added = call('ZADD', key, 'GT', time, digest)
+  touch(key, window, before, time)
+  if added == 1 and call('ZCARD', key) > EXACT_DISTINCT then
     call('HSET', sketch, 'newest', decimal(newest(key)))
     -- That there is a sketch now is not undone, nor the value that led to it: one in ten thousand, far within the error.
     local all, kept, others = call('ZRANGE', key, 0, -1, 'WITHSCORES'), token, {}
@@ -208,6 +228,7 @@ local function put_distinct(key, sketch, window, order, time, digest)
     for i = 1, #all, 2 do put_in_sketch(sketch, window, all[i], tonumber(all[i + 1])) end
     token = kept
     call('DEL', key)
+    latest[key] = false
     call('PEXPIRE', sketch, window[3])
   end
 end
@@ -241,9 +262,12 @@ local function put_extreme(key, window, order, time, value)
   local function beats(one, other)
     if window[1] == LEAST then return at_most(one, other) else return at_most(other, one) end
   end
-  local later = call('ZRANGEBYSCORE', key, time, '+inf', 'LIMIT', 0, 1)
-  if later[1] and beats(sub(later[1], 7), value) then return end
-  while true do
+  local before = newest(key)
+  if before and before >= time then
+    local later = call('ZRANGEBYSCORE', key, time, '+inf', 'LIMIT', 0, 1)
+    if beats(sub(later[1], 7), value) then return end
+  end
+  while before do
     local earlier = call('ZREVRANGEBYSCORE', key, time, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
     if not earlier[1] or not (beats(value, sub(earlier[1], 7)) or tonumber(earlier[2]) == time) then break end
     call('ZREM', key, earlier[1])
@@ -260,15 +284,26 @@ local function ask_earliest(key, cutoff)
 end
 
 -- Last: one string, the time and the value.
-local function put_last(key, time, value)
-  local before = call('GET', key)
+local lasts = {}
+local function last_of(key)
+  local found = lasts[key]
+  if found == nil then
+    found = call('GET', key)
+    lasts[key] = found
+  end
+  return found
+end
+
+local function put_last(key, window, time, value)
+  local before = last_of(key)
   if before and unpack_bytes('>d', before) > time then return end
-  call('SET', key, pack_bytes('>d', time) .. value)
+  lasts[key] = pack_bytes('>d', time) .. value
+  call('SET', key, lasts[key], 'PX', window[3])
   if before then remember('SET', key, before, 'KEEPTTL') else remember('DEL', key) end
 end
 
 local function ask_last(key, cutoff)
-  local found = call('GET', key)
+  local found = last_of(key)
   if not found then return false end
   local time = unpack_bytes('>d', found)
   return {time, time > cutoff and text(sub(found, 9)) or false}
@@ -284,9 +319,8 @@ for i = 1, #steps do
     if kind == COUNT or kind == FIRST then put_event(key, window, order, time, value)
     elseif kind == SUM then put_sum(key, beside, window, order, time, value)
     elseif kind == DISTINCT then put_distinct(key, beside, window, order, time, value)
-    elseif kind == LAST then put_last(key, time, value)
+    elseif kind == LAST then put_last(key, window, time, value)
     else put_extreme(key, window, order, time, value) end
-    call('PEXPIRE', key, window[3])
   else
     local cutoff, found = step[4], nil
     if kind == COUNT then
