@@ -32,6 +32,10 @@ class Labels:
         if not held:
             self._held.pop((kind, entity_id), None)
 
+    def __contains__(self, entity: tuple[str, str]) -> bool:
+        """Whether the entity has, or had, any label."""
+        return entity in self._held
+
     def names(self, kind: str, entity_id: str, at: int) -> list[str]:
         """The labels of an entity that have not expired `at` (nanoseconds since 1970), sorted."""
         held = self._held.get((kind, entity_id))

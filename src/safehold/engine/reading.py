@@ -84,6 +84,8 @@ class Reading:
         if (number := self.rules.window_numbers.get(index)) is not None and not self.assumed:
             return self._window_or_missing(number)
         policy, parts = self.rules.lazies[index]
+        if parts[0] == "labels" and not self.assumed:
+            return self._labels(parts[1])
         try:
             return self._cached(policy, parts)
         except Fault:
@@ -234,7 +236,9 @@ class Reading:
 
     def _labels(self, on: str) -> list[str]:
         entity = entity_of(on, self.event, self.rules.scope.event_type)
-        return self.labels.names(*entity, int(self.now)) if entity else []
+        if entity is None or entity not in self.labels:  # nearly always: the event's time is not even looked at
+            return []
+        return self.labels.names(*entity, int(self.now))
 
 
 def entity_of(on: str, event: Event, event_type: EventType) -> tuple[str, str] | None:
@@ -245,8 +249,10 @@ def entity_of(on: str, event: Event, event_type: EventType) -> tuple[str, str] |
     if on == "content":
         return event_type.entity(event)
     entity = event.actor if on == "actor" else event.target
-    kind = "account" if on == "actor" else str(entity.get("kind") or "account")
-    return (kind, str(entity["id"])) if entity.get("id") is not None else None
+    found = entity.get("id")
+    if found is None:
+        return None
+    return ("account" if on == "actor" else str(entity.get("kind") or "account"), str(found))
 
 
 #: Texts of the event are repeated in a verdict up to this length, lists up to so many items.
