@@ -185,8 +185,8 @@ def _shape(node: Node) -> tuple[Any, ...]:
             return ("call", function, len(arguments))
         case ListOf(items=items):
             return ("list", len(items))
-        case Macro(kind=kind, variable=variable, condition=condition, body=body):
-            return ("macro", kind, variable, condition is not None, body is not None)
+        case Macro(kind=kind, variable=variable, second=second, condition=condition, body=body):
+            return ("macro", kind, variable, second, condition is not None, body is not None)
     return (type(node).__name__, *_details(node))
 
 

@@ -48,7 +48,7 @@ def _is_pure(node: Node) -> bool:
     """Whether the node is a call or a macro whose value depends on nothing around it."""
     if not isinstance(node, (Call, Macro)) or (isinstance(node, Call) and node.function in _LOGIC):
         return False
-    bound = {part.variable for part in walk(node) if isinstance(part, Macro)}
+    bound = {name for part in walk(node) if isinstance(part, Macro) for name in (part.variable, part.second)}
     return all(part.name in bound for part in walk(node) if isinstance(part, Local))
 
 
