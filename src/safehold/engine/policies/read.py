@@ -250,7 +250,7 @@ class PolicyReader:
             self.report.add(node, "`rules` must be a list", "begin each rule with `- id: ...`")
             return ()
         declared = self._declared_windows(windows)
-        environments = {name: self.scopes[name].with_windows(declared) for name in self.event_types.types}
+        environments = _Environments(self.scopes, declared)
         found: list[Rule] = []
         for part in node.value:
             rule = self._rule(part, on, environments, {window.name: window for window in windows})
@@ -343,6 +343,18 @@ class PolicyReader:
                     moved = [Problem(1, p.column + offset, p.message, p.hint) for p in error.problems]
                     self.report.add_expression(node, ExpressionProblems(moved))
                     break
+
+
+class _Environments(dict[str, Environment]):
+    """The environment of a rule by event type, made when the first rule looks at that type: most policies have few."""
+
+    def __init__(self, scopes: Mapping[str, Scope], windows: Mapping[str, Type]) -> None:
+        super().__init__()
+        self.scopes, self.windows = scopes, windows
+
+    def __missing__(self, name: str) -> Environment:
+        made = self[name] = self.scopes[name].with_windows(self.windows)
+        return made
 
 
 def _all(trees: Mapping[str, Node | None]) -> dict[str, Node]:
