@@ -9,9 +9,11 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from safehold.engine.compile import index
 from safehold.engine.compile.exact import evaluate
 from safehold.engine.compile.faults import Fault
 from safehold.engine.compile.ruleset import RuleSet
@@ -192,3 +194,17 @@ def test_the_rules_of_a_set_are_indexed_and_events_that_fit_ask_nobody_twice() -
     found = {rules.rules[position][1].text for position in hits}
     assert {f"data.t.contains({quoted(text)})" for text in ("abc", "bc", "free money")} <= found
     assert "data.n > 2 && data.d < 2.5" in found and "data.n > 3 && data.d < 3.5" not in found
+
+
+def test_a_number_that_too_many_comparisons_ask_is_not_indexed_and_answered_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    conditions = [f"data.n > {number}" for number in range(9)] + ['data.s == "ab" && data.n > 2', "data.n < 0"]
+    one = Event(id="e", source="test", type=KIND, time=datetime(2026, 3, 1, tzinfo=UTC), data={"s": "ab", "n": 5})
+    indexed = rule_set(conditions)
+    monkeypatch.setattr(index, "MOST_THRESHOLDS", 3)
+    crowded = rule_set(conditions)
+    assert "bisect" not in str(crowded.emitter.namespace) and "bisect" in str(indexed.emitter.namespace)
+    for rules in (indexed, crowded):
+        hits, retries = rules.run(Reading(rules, one, Labels()))
+        assert (sorted(hits), retries) == ([0, 1, 2, 3, 4, 9], [])

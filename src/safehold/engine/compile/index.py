@@ -25,8 +25,8 @@ from safehold.engine.compile.reads import Reads, assign, guarded
 from safehold.engine.compile.scans import Effect, TextScan, member_scan
 from safehold.engine.language.tree import Call, Node, Path, walk
 
-#: Thresholds of one subject: each has a mask of all clauses.
-_MOST_THRESHOLDS = 2_000
+#: Comparisons of one number that are indexed, for each threshold has a mask of all clauses; where there are more, none is.
+MOST_THRESHOLDS = 2_000
 #: Entries of all the lists that one subject is asked for, up to which they become one dictionary.
 _MOST_ENTRIES = 200_000
 #: Atoms that leave few events over. A rule without one in each clause is not worth being indexed.
@@ -51,6 +51,10 @@ class Index:
         apart = [take_apart(condition) for condition in conditions]
         uses = Counter(key for clauses, _ in apart for key in {_key(atom) for clause in clauses for atom in clause})
         self._worth = {key for key, count in uses.items() if count > 1}
+        orders = Counter(
+            _key(atom) for clauses, _ in apart for clause in clauses for atom in clause if atom.kind == "order"
+        )
+        self._crowded = {key for key, count in orders.items() if count > MOST_THRESHOLDS}
         self.owners: list[int] = []
         self.clauses: list[Clause] = []
         self._rest: dict[int, list[Node]] = {}
@@ -78,6 +82,8 @@ class Index:
         found, taken = [], set()
         for atom in clause:
             if not self._is_read_anyway(atom) and _key(atom) not in self._worth:
+                continue
+            if atom.kind == "order" and _key(atom) in self._crowded:
                 continue
             if not atom.negated and atom.kind in _SHARED:
                 slot = (_SHARED[atom.kind], _key(atom))
