@@ -8,7 +8,9 @@ from pathlib import Path
 
 import django
 import pytest
+from typer.testing import CliRunner
 
+from safehold.cli import app
 from safehold.desk.review.queues import STARTERS
 from safehold.engine import Engine, lift, load_bundle
 from safehold.engine.examples import assumptions, run_examples
@@ -155,6 +157,12 @@ def test_nobody_in_need_is_punished():
     for text in care.notice.values():
         assert "findahelpline.com" in text
         assert "112" in text
+
+
+@pytest.mark.parametrize("command", [["check", "--strict"], ["fmt", "--check"]])
+def test_the_packs_are_as_the_tools_want_policies_to_be(command):
+    result = CliRunner().invoke(app, ["policy", command[0], str(ROOT / "policies"), *command[1:]])
+    assert result.exit_code == 0, result.output
 
 
 def test_only_near_certain_evidence_removes_without_a_person():
