@@ -19,10 +19,11 @@ from django.utils import timezone
 from safehold.accounts import people
 from safehold.accounts.models import User
 from safehold.accounts.roles import Role
-from safehold.desk.decisions.models import Endpoint, PolicyVersion
+from safehold.desk.decisions.models import Decision, Endpoint, PolicyVersion, RuleHits
 from safehold.desk.decisions.sealing import seal
 from safehold.desk.entities.models import Service
 from safehold.desk.review.queues import ensure_queues
+from safehold.desk.rules.models import Batch, BatchItem, PolicyChange, Rule
 from safehold.ledger.tree import leaf_hash
 
 #: key, title, severity, rules as (id, action, queue, mode, share of what is not allowed)
@@ -75,6 +76,36 @@ def make(count: int, *, span: timedelta = timedelta(days=7), now: datetime | Non
     )
     with transaction.atomic():
         return _Filler(draw, now, span, versions, roles, endpoint.pk).fill(count)
+
+
+def rule_life(made: Made) -> tuple[str, str]:
+    """A change of a policy that waits for confirmation, a batch that waits for its count, a rule's hits: ids of the first two."""
+    author, now = made.people[Role.POLICY_AUTHOR], timezone.now()
+    text = "policy: spam.bulk\ntitle: Bulk\nrules:\n  - id: repeated-text\n    mode: shadow\n"
+    change, _ = PolicyChange.objects.get_or_create(
+        title="Demote repeated-text", policy="spam.bulk", author=author, base=1, state="unconfirmed",
+        defaults={"files": [{"path": "x.yaml", "key": "spam.bulk", "base": "", "text": text}], "note": "Too many"},
+    )  # fmt: skip
+    batch, new = Batch.objects.get_or_create(
+        kind="revert",
+        what={"rule": "spam.bulk/repeated-text"},
+        title="Revert it",
+        person=author,
+        state="counted",
+        counted=3,
+    )
+    if new:
+        for over in Decision.objects.filter(rule="spam.bulk/repeated-text")[:3]:
+            BatchItem.objects.create(batch=batch, over=over)
+        for back in range(40):
+            hour = (now - timedelta(hours=7 * back)).replace(minute=0, second=0, microsecond=0)
+            mode = ("live", "shadow", "throttled")[back % 3]
+            name = "spam.bulk/repeated-text"
+            RuleHits.objects.create(service_id="plaza", name=name, mode=mode, hour=hour, hits=back)
+        Rule.objects.get_or_create(
+            name="spam.bulk/repeated-text", defaults={"state": "throttled", "why": "It matched 900 times."}
+        )
+    return change.pk, batch.pk
 
 
 def _person(role: Role) -> User:

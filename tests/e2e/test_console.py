@@ -59,6 +59,7 @@ def pages(made: console_rows.Made) -> dict[str, str]:
         Revision.objects.filter(act="import", state=state).values_list("pk", flat=True)[0]
         for state in ("applied", "staged")
     )
+    proposed, batch = console_rows.rule_life(made)
     listed = Entry.objects.get(value="evil1.example").pk
     return {
         "overview": "/",
@@ -72,6 +73,13 @@ def pages(made: console_rows.Made) -> dict[str, str]:
         "policies": "/policies/",
         "policy": "/policies/phishing.links/",
         "what changed": f"/policies/spam.bulk/{old}/{new}/",
+        "rule": "/policies/spam.bulk/rules/repeated-text/",
+        "changes": "/policies/changes/",
+        "change that waits": f"/policies/changes/{proposed}/",
+        "batches": "/policies/batches/",
+        "batch to confirm": f"/policies/batches/{batch}/",
+        "revert": "/policies/batches/new/?kind=revert&rule=spam.bulk/repeated-text",
+        "apply to the past": "/policies/batches/new/?kind=retro&rule=spam.bulk/repeated-text",
         "lists": "/lists/",
         "list": "/lists/phishing/",
         "list, searched": "/lists/phishing/?q=state:disputed",
