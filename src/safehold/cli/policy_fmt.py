@@ -14,7 +14,10 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def fmt(
-    paths: Annotated[list[Path], typer.Argument(metavar="DIR|FILE...", help="A folder of policies, or files in one.")],
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="DIR|FILE...", help="Folders of policies, or files. [default: policies]"),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; fail when a file is not in its form.")
     ] = False,
@@ -30,7 +33,7 @@ def fmt(
     Example: safehold policy fmt policies --check
     """
     texts, failed = {}, False
-    for path in _files(paths):
+    for path in _files(paths or [Path("policies")]):
         result = _formatted(path)
         if result is None:
             failed = True
