@@ -1,6 +1,7 @@
 """Windows in memory, in Valkey and in SQL against the definition itself, on random streams with late and equal times, and
 with processes that die anywhere. HYPOTHESIS_PROFILE=explore tries more."""
 
+import os
 import random
 from typing import Any
 
@@ -33,6 +34,12 @@ from tests.valkey_server import address, cluster
 
 ALL = [window(kind) for kind in KINDS] + [window("count", 3), window("sum", 7200), window("min", 1)]
 NO_SUMS = [one for one in ALL if one.kind != "sum"]
+
+
+def few(examples: int) -> settings:
+    """So many, because each is dear; as many as of any other where somebody explores."""
+    exploring = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
+    return settings(max_examples=settings.default.max_examples if exploring and settings.default else examples)
 
 
 _valkey: list[ValkeyWindows] = []
@@ -79,7 +86,7 @@ GROUP BY e.position, e.time ORDER BY e.position"""
 
 
 @given(stream=streams(INTS, size=25).filter(bool))
-@settings(max_examples=25)
+@few(25)
 def test_sql_over_the_record_says_the_same(stream: list[Step]) -> None:
     """The definition as one would write it down in SQL, on DuckDB."""
     with duckdb.connect() as database:
@@ -154,7 +161,7 @@ BATCHES = st.lists(
 
 
 @given(batches=BATCHES, partitions=st.sampled_from([1, 3]))
-@settings(max_examples=30)
+@few(30)
 def test_what_was_not_committed_never_counts(batches: list[tuple[list[Step], str, str]], partitions: int) -> None:
     """Batches are committed or rolled back, processes die before they could tell the store, others take their place, or
     commit without the store while it is away: the next batch sees the record, all of it and nothing else."""
@@ -192,7 +199,7 @@ LONG = st.lists(
 
 @STORES
 @given(stream=LONG)
-@settings(max_examples=20)
+@few(20)
 def test_trimming_is_never_seen(store: str, stream: list[Step]) -> None:
     """Long streams, whose old events are dropped while they go on, with values of which many are different."""
     assert answers(new_store(store), stream, ALL, batch=20) == expected(stream, ALL)
@@ -207,8 +214,8 @@ def test_a_busy_key_has_the_same_sums_and_extremes(store: str) -> None:
         for n in range(1200)
     ]
     kept = [window("sum", 7200), window("sum", 60), window("max", 7200), window("distinct", 7200)]
-    assert answers(new_store(store), stream, kept, batch=100)[::7] == [
-        expected(stream[: n + 1], kept, only_last=True)[0] for n in range(0, 1200, 7)
+    assert answers(new_store(store), stream, kept, batch=100)[::17] == [
+        expected(stream[: n + 1], kept, only_last=True)[0] for n in range(0, 1200, 17)
     ]
 
 
@@ -229,15 +236,15 @@ def test_an_event_that_comes_too_late_is_unknown_rather_than_too_small() -> None
 
 def test_distinct_is_exact_to_ten_thousand_and_close_beyond() -> None:
     store, distinct = MemoryWindows(), [window("distinct", 3600)]
-    stream = [Step("k", number / 100, f"value {number}") for number in range(50_000)]
+    stream = [Step("k", number / 50, f"value {number}") for number in range(25_000)]
     found = answers(store, stream, distinct)
     assert found[EXACT_DISTINCT - 1] == (EXACT_DISTINCT,)
-    assert abs(found[-1][0] - 50_000) / 50_000 < 4 * STANDARD_ERROR
-    assert store.report().entries < 3 * 50_000
+    assert abs(found[-1][0] - 25_000) / 25_000 < 4 * STANDARD_ERROR
+    assert store.report().entries < 3 * 25_000
     # Valkey's sketch is the same one: it is asked a few times only, since it goes through all registers each time.
     valkey = ValkeyWindows(address())
     valkey.begin(0, None)
-    for first in range(0, 50_000, 5_000):
+    for first in range(0, 25_000, 5_000):
         part = [("", *fed(step, distinct)) for step in stream[first : first + 5_000]]
         valkey.put([(first + place + 1, scoped) for place, scoped in enumerate(part[:-1])], first + 4_999)
         assert [answered.value(0) for answered in valkey.tentative(part[-1:], "1:t")] == list(found[first + 4_999])
@@ -286,7 +293,7 @@ def test_what_has_ended_is_not_counted_as_lost() -> None:
 
 
 def test_one_busy_key_is_bounded_too() -> None:
-    for kind in ("count", "sum", "first", "min"):
+    for kind in ("count", "first"):
         store, kept = MemoryWindows(), [window(kind, 86400)]
         last: Any = None
         for number in range(MOST_EVENTS + 10):
