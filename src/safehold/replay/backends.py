@@ -1,5 +1,7 @@
 """Where a backtest's columns are computed: DuckDB, Polars or Spark, each behind Ibis, with what differs between them."""
 
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -108,6 +110,10 @@ class OnSpark:
 
         builder = SparkSession.builder.appName("safehold backtest").config("spark.sql.session.timeZone", "UTC")
         builder = builder.config("spark.driver.memory", spark_memory(memory)).config("spark.ui.enabled", "false")
+        # Functions over Arrow arrays run in Python processes of the executors, which must find Safehold: on a cluster it is
+        # installed there; on this machine they are told where it is.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        builder = builder.config("spark.executorEnv.PYTHONPATH", str(Path(__file__).parents[2]))
         builder = builder.config("spark.sql.shuffle.partitions", "8").config("spark.local.dir", str(work / "spark"))
         self.session = builder.getOrCreate()
         self.session.sparkContext.setLogLevel("ERROR")

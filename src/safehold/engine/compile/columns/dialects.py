@@ -3,6 +3,7 @@
 Arrow's own functions (its regular expressions are RE2 too) serve everywhere; DuckDB has native ones, which are quicker.
 """
 
+import functools
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
@@ -97,11 +98,35 @@ class DuckDb:
         return text.translate(*reversed(_LETTERS))
 
 
+_HELD = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+
+
+def _over_arrow(function: Callable[..., Any]) -> Callable[..., Any]:
+    """For engines that hand over pandas' series instead (Spark): Arrow inside, a series out. Numbers must have no missing
+    values there, because a series has no other integers."""
+    kinds = [_HELD[kind] for name, kind in function.__annotations__.items() if name != "return"]
+
+    @functools.wraps(function)
+    def over(*columns: Any) -> Any:
+        if isinstance(columns[0], pa.Array | pa.ChunkedArray):
+            return function(*columns)
+        import pandas
+
+        arrays = (
+            pa.array(column, kind, from_pandas=kind == pa.string()) for column, kind in zip(columns, kinds, strict=True)
+        )
+        found = function(*arrays)
+        return pandas.Series(pandas.array(found, dtype=pandas.ArrowDtype(found.type)))
+
+    return over
+
+
 def _first(pattern: Any) -> str | None:
     return pattern[0].as_py() if len(pattern) else None
 
 
 @ibis.udf.scalar.pyarrow
+@_over_arrow
 def _arrow_matches(text: str, pattern: str) -> bool:
     found = _first(pattern)
     return pc.match_substring_regex(text, found) if found is not None else pa.nulls(len(text), pa.bool_())
@@ -113,16 +138,19 @@ def _pairs(test: Callable[[str, str], bool], text: Any, part: Any) -> Any:
 
 
 @ibis.udf.scalar.pyarrow
+@_over_arrow
 def _arrow_contains(text: str, part: str) -> bool:
     return _pairs(lambda one, other: other in one, text, part)
 
 
 @ibis.udf.scalar.pyarrow
+@_over_arrow
 def _arrow_starts(text: str, part: str) -> bool:
     return _pairs(str.startswith, text, part)
 
 
 @ibis.udf.scalar.pyarrow
+@_over_arrow
 def _arrow_ends(text: str, part: str) -> bool:
     return _pairs(str.endswith, text, part)
 
@@ -131,6 +159,7 @@ _PARTS = {"contains": _arrow_contains, "startsWith": _arrow_starts, "endsWith": 
 
 
 @ibis.udf.scalar.pyarrow
+@_over_arrow
 def _arrow_size(text: str) -> int:
     return pc.cast(pc.utf8_length(text), pa.int64())
 
@@ -148,26 +177,31 @@ def _whole(operation: Callable[[int, int], int], a: Any, b: Any) -> Any:
 
 
 @ibis.udf.scalar.pyarrow
+@_over_arrow
 def _arrow_add(a: int, b: int) -> int:
     return _whole(arithmetic.add, a, b)
 
 
 @ibis.udf.scalar.pyarrow
+@_over_arrow
 def _arrow_subtract(a: int, b: int) -> int:
     return _whole(arithmetic.subtract, a, b)
 
 
 @ibis.udf.scalar.pyarrow
+@_over_arrow
 def _arrow_multiply(a: int, b: int) -> int:
     return _whole(arithmetic.multiply, a, b)
 
 
 @ibis.udf.scalar.pyarrow
+@_over_arrow
 def _arrow_divide(a: int, b: int) -> int:
     return _whole(arithmetic.divide, a, b)
 
 
 @ibis.udf.scalar.pyarrow
+@_over_arrow
 def _arrow_modulo(a: int, b: int) -> int:
     return _whole(arithmetic.modulo, a, b)
 
@@ -176,16 +210,19 @@ _WHOLE = {"+": _arrow_add, "-": _arrow_subtract, "*": _arrow_multiply, "/": _arr
 
 
 @ibis.udf.scalar.pyarrow
+@_over_arrow
 def _arrow_ratio(a: float, b: float) -> float:
     return pc.divide(a, b)
 
 
 @ibis.udf.scalar.pyarrow
+@_over_arrow
 def _arrow_lower(text: str) -> str:
     return pc.cast(pc.ascii_lower(text), pa.string())
 
 
 @ibis.udf.scalar.pyarrow
+@_over_arrow
 def _arrow_upper(text: str) -> str:
     return pc.cast(pc.ascii_upper(text), pa.string())
 
@@ -230,6 +267,16 @@ class Spark(Arrow):
 
     def size(self, text: Any) -> Any:
         return text.length().cast("int64")
+
+    def whole(self, operator: str, a: Any, b: Any) -> Any:
+        return _where_there(a, b, super().whole(operator, a.fill_null(0), b.fill_null(1)), "int64")
+
+    def ratio(self, a: Any, b: Any) -> Any:
+        return _where_there(a, b, super().ratio(a.fill_null(0.0), b.fill_null(1.0)), "float64")
+
+
+def _where_there(a: Any, b: Any, value: Any, kind: str) -> Any:
+    return ibis.cases((a.isnull() | b.isnull(), ibis.null(kind)), else_=value)
 
 
 DIALECTS: dict[str, Dialect] = {"duckdb": DuckDb(), "polars": Arrow(), "pyspark": Spark()}
