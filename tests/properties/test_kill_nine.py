@@ -24,6 +24,7 @@ from safehold.desk.decisions.models import Decision, LabelChange, Outbox
 from safehold.desk.entities.models import Event
 from safehold.record.verification import verify_record
 from tests.gateway_server import ROOT, free_port, message, policy_folder
+from tests.valkey_server import address
 from tests.world import service
 
 CLIENTS = 12
@@ -33,7 +34,7 @@ NOW = datetime.now(UTC).isoformat()
 class Lives:
     """The server's lives, one after the other on one port."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, windows: str) -> None:
         self.port = free_port()
         self.log = folder / "lives.log"
         environment = {
@@ -43,6 +44,7 @@ class Lives:
             "SAFEHOLD_POLICIES": str(policy_folder(folder / "policies")),
             "SAFEHOLD_WORKERS": "0",
             "SAFEHOLD_RATE": "0",
+            "SAFEHOLD_WINDOWS": windows,
         }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.kill_server", str(self.port)], cwd=ROOT, env=environment,
@@ -143,13 +145,16 @@ async def killed_under_load(lives: Lives, secret: str, kills: int) -> list[Sende
     return senders
 
 
-@pytest.fixture(params=[("sqlite", 50), ("postgresql", 12)], ids=lambda param: f"{param[0]}-{param[1]}")
+@pytest.fixture(
+    params=[("sqlite", 50, "memory"), ("postgresql", 12, "memory"), ("sqlite", 8, "valkey")],
+    ids=lambda param: "-".join(map(str, param)),
+)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SimpleNamespace]:
-    vendor, kills = request.param
+    vendor, kills, windows = request.param
     database = request.getfixturevalue("fresh_sqlite" if vendor == "sqlite" else "fresh_postgres")
     service()
     _, secret = create_key(None, "plaza", list(Scope), service="plaza")
-    lives = Lives(database.url, tmp_path)
+    lives = Lives(database.url, tmp_path, address() if windows == "valkey" else windows)
     yield SimpleNamespace(lives=lives, secret=secret, kills=kills)
     lives.end()
 
