@@ -13,7 +13,7 @@ help:  ## list what there is
 up: .venv/run  ## install, migrate, load the starter policies and the demo, serve on http://127.0.0.1:8000
 	@$(BIN)/safehold up
 
-test: .venv/dev .venv/browser lint types  ## everything CI runs: linters, types, doors, tests on SQLite, PostgreSQL and in the browser
+test: .venv/dev .venv/browser .venv/java lint types  ## everything CI runs: linters, types, doors, tests on SQLite, PostgreSQL and in the browser
 	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/dev  ## style, dead code, and the doors between the rooms
@@ -78,4 +78,9 @@ EDITOR := src/safehold/console/editor/package-lock.json
 # The browser tests need a Chromium; Debian's is installed where that is allowed, else this says what to do.
 .venv/browser: .venv/dev
 	@tests/e2e/install-browser
+	@touch $@
+
+# The Spark test needs a Java; the same.
+.venv/java: .venv/dev
+	@tests/features/install-java
 	@touch $@

@@ -102,21 +102,15 @@ _HELD = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 
 
 def _over_arrow(function: Callable[..., Any]) -> Callable[..., Any]:
-    """For engines that hand over pandas' series instead (Spark): Arrow inside, a series out. Numbers must have no missing
-    values there, because a series has no other integers."""
+    """For engines that hand over one value after the other instead (Spark)."""
     kinds = [_HELD[kind] for name, kind in function.__annotations__.items() if name != "return"]
 
     @functools.wraps(function)
     def over(*columns: Any) -> Any:
         if isinstance(columns[0], pa.Array | pa.ChunkedArray):
             return function(*columns)
-        import pandas
-
-        arrays = (
-            pa.array(column, kind, from_pandas=kind == pa.string()) for column, kind in zip(columns, kinds, strict=True)
-        )
-        found = function(*arrays)
-        return pandas.Series(pandas.array(found, dtype=pandas.ArrowDtype(found.type)))
+        found = function(*(pa.array([value], kind) for value, kind in zip(columns, kinds, strict=True)))
+        return found[0].as_py()
 
     return over
 
@@ -267,16 +261,6 @@ class Spark(Arrow):
 
     def size(self, text: Any) -> Any:
         return text.length().cast("int64")
-
-    def whole(self, operator: str, a: Any, b: Any) -> Any:
-        return _where_there(a, b, super().whole(operator, a.fill_null(0), b.fill_null(1)), "int64")
-
-    def ratio(self, a: Any, b: Any) -> Any:
-        return _where_there(a, b, super().ratio(a.fill_null(0.0), b.fill_null(1.0)), "float64")
-
-
-def _where_there(a: Any, b: Any, value: Any, kind: str) -> Any:
-    return ibis.cases((a.isnull() | b.isnull(), ibis.null(kind)), else_=value)
 
 
 DIALECTS: dict[str, Dialect] = {"duckdb": DuckDb(), "polars": Arrow(), "pyspark": Spark()}
