@@ -54,6 +54,12 @@ NEEDS: dict[str, tuple[str, set[P]]] = {
     "rule": ("get", {P.READ_POLICIES}),
     "rule-mode": ("post", {P.WRITE_POLICIES}),
     "policy-return": ("post", {P.WRITE_POLICIES}),
+    "backtests": ("get", {P.READ_POLICIES}),
+    "backtest-start": ("post", {P.WRITE_POLICIES}),
+    "backtest": ("get", {P.READ_CONTENT}),
+    "backtest-progress": ("get", {P.READ_CONTENT}),
+    "backtest-file": ("get", {P.READ_CONTENT}),
+    "backtest-review": ("post", {P.WRITE_POLICIES}),
     "lists": ("get", {P.READ_POLICIES}),
     "list": ("get", {P.READ_POLICIES}),
     "list-add": ("get", {P.PROPOSE_LISTS}),
@@ -136,6 +142,11 @@ def addresses(made: console_rows.Made) -> dict[str, str]:
         **{name: ["disposable_mail"] for name in ("list", "list-add", "list-import", "list-export", "list-history")},
         **{name: ["disposable_mail", listed.pk] for name in ("list-entry", "list-entry-move")},
         **{name: ["disposable_mail", brought.pk] for name in NEEDS if name.startswith("list-revision")},
+        **{
+            name: ["none"]
+            for name in NEEDS
+            if name.startswith("backtest") and name not in ("backtests", "backtest-start")
+        },
         "ledger-entry": [0],
         "ledger-entry-proof": [0],
         "delivery": [made.delivery],
