@@ -27,7 +27,9 @@ def main() -> None:
         _wait_for_history(var)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=BROWSER_ARGUMENTS)
-            _overview(_signed_in(browser, url, "admin", passwords), url)
+            admin = _signed_in(browser, url, "admin", passwords)
+            _overview(admin, url)
+            _editor(admin, url)
             _item(_signed_in(browser, url, "mira", passwords), url)
             _item(_signed_in(browser, url, "noor", passwords, color_scheme="dark"), url, "item-dark")
             _statement(browser, var)
@@ -69,6 +71,19 @@ def _overview(page: Page, url: str) -> None:
     page.wait_for_url("**/decisions/dec_**")
     page.wait_for_timeout(500)
     page.screenshot(path=HERE / "decision.png")
+
+
+def _editor(page: Page, url: str) -> None:
+    """A threshold lowered: the examples and the newest events say what would come of it."""
+    page.goto(f"{url}/policies/harassment.abuse/edit/")
+    page.locator(".cm-content").wait_for()
+    page.evaluate("document.querySelector('main').scrollTo(0, 0)")
+    page.locator(".cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" ")
+    page.keyboard.press("Backspace")
+    page.wait_for_timeout(15_000)
+    page.screenshot(path=HERE / "editor.png")
 
 
 def _item(page: Page, url: str, name: str = "item") -> None:
