@@ -75,7 +75,7 @@ def _overview(page: Page, url: str) -> None:
 
 def _editor(page: Page, url: str) -> None:
     """A threshold lowered: the examples and the newest events say what would come of it."""
-    page.goto(f"{url}/policies/harassment.abuse/edit/")
+    page.goto(f"{url}/policies/payments.abuse/edit/")
     page.locator(".cm-content").wait_for()
     page.evaluate("document.querySelector('main').scrollTo(0, 0)")
     page.locator(".cm-content").click()

@@ -178,9 +178,15 @@ def _rules(asked: Decision) -> Rules | None:
 
 
 def _policies(asked: Decision) -> list[PolicyVersion]:
-    """Every policy in force, those that were broken first: the number keys pick them in this order."""
+    """Every policy in force, those that were broken first, then those of their packs: the number keys pick them in this
+    order."""
     broken = {key: place for place, key in enumerate(asked.policies)}
+    packs = {key.partition(".")[0] for key in broken}
     return sorted(
         PolicyVersion.objects.filter(effective_to=None),
-        key=lambda version: (broken.get(version.key, len(broken)), version.key),
+        key=lambda version: (
+            broken.get(version.key, len(broken)),
+            version.key.partition(".")[0] not in packs,
+            version.key,
+        ),
     )

@@ -158,9 +158,13 @@ def choices(
     keys: str = "123456789",
     columns: bool = False,
     required: bool = True,
+    first: int = 0,
 ) -> SafeString:
-    """Radio buttons as cards. Each option is (value, words[, note[, icon[, tone]]]); `keys` choose them in order."""
-    cards = []
+    """Radio buttons as cards. Each option is (value, words[, note[, icon[, tone]]]); `keys` choose them in order. With
+    `first`, only so many are shown at once and the key 0 shows the others, which have no keys of their own.
+    """
+    cards, options = [], list(options)
+    keys = keys[:first] if first else keys
     for number, option in enumerate(options):
         chosen, words, note, icon, tone = list(option) + [""] * (5 - len(option))
         key = keys[number : number + 1]
@@ -184,9 +188,24 @@ def choices(
         )
         cards.append((card,))
     return format_html(
-        '<fieldset class="choices"{}>{}<div class="choices-grid">{}</div></fieldset>',
+        '<fieldset class="choices"{}>{}<div class="choices-grid">{}</div>{}</fieldset>',
         markup.attributes({"data_layout": "columns" if columns else ""}),
         format_html("<legend>{}</legend>", legend) if legend else "",
+        format_html_join("", "{}", cards[:first] if first else cards),
+        _others(cards[first:], value in [option[0] for option in options[first:]]) if first else "",
+    )
+
+
+def _others(cards: list[tuple[SafeString]], opened: bool) -> SafeString:
+    """The choices that are seldom the right ones, behind a line."""
+    if not cards:
+        return SafeString("")
+    return format_html(
+        '<details class="more"{}><summary data-key="0" data-key-label="Show the others">{} more {}</summary>'
+        '<div class="choices-grid">{}</div></details>',
+        markup.attributes({"open": opened}),
+        len(cards),
+        kbd("0"),
         format_html_join("", "{}", cards),
     )
 
