@@ -61,14 +61,17 @@ clean:  ## remove what can be made again; var/ stays
 	@echo "Making .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv .venv
 
-EDITOR := src/safehold/console/editor/package-lock.json
+EDITOR_PINS := src/safehold/console/editor/package-lock.json
 
-.venv/run: .venv/bin/python requirements/run.txt pyproject.toml $(EDITOR)
+.venv/run: .venv/bin/python requirements/run.txt pyproject.toml $(EDITOR_PINS)
 	@echo "Installing Safehold and what it needs into .venv (once)"
 	@$(BIN)/pip install --progress-bar on --quiet --require-hashes -r requirements/run.txt
 	@$(BIN)/pip install --quiet --no-deps --editable .
-	@$(BIN)/python -m safehold.site.editor
+	@$(BIN)/python -m safehold.site.editor || echo "The policy editor could not be fetched from npm: the console has a plain text field instead. To try again: make .venv/editor"
 	@touch $@
+
+.venv/editor: .venv/run
+	@$(BIN)/python -m safehold.site.editor
 
 .venv/dev: .venv/run requirements/dev.txt
 	@echo "Installing what the tests need into .venv (once)"
