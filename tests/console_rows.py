@@ -360,8 +360,13 @@ def _verdict(number: int, rule: str, action: str, queue: str) -> dict[str, Any]:
             **({"error": "timed out"} if undecided else {"values": {"domains": ["earn.example"]}}),
         }
     ]
+    away = {
+        "store": "valkey",
+        "error": "timed out",
+        "assumed": {"scams.cold-outreach/mass-cold-message": "not matched"},
+    }
     return {"action": action, "winner": rule or None, "why": "", "queue": queue or None, "hits": hits, "undecided": undecided,
-            "signals": signals, "bundle": "b" * 64}  # fmt: skip
+            "signals": signals, "bundle": "b" * 64, "failures": [away] if undecided else []}  # fmt: skip
 
 
 COLUMNS = {

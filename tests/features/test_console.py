@@ -189,7 +189,9 @@ def test_rules_in_shadow_and_rules_that_could_not_decide_stand_apart(admin: Clie
     both = next(
         each for each in Decision.objects.filter(person=None).order_by("id") if each.verdict["undecided"] and each.rule
     )
-    shown = admin.get(reverse("decision", args=[both.pk])).context["explained"]
+    answer = admin.get(reverse("decision", args=[both.pk]))
+    shown, page = answer.context["explained"], answer.content.decode()
+    assert "The store of windows was away" in page and "was taken as not matched" in page
     assert [each.hit["rule"] for each in shown.shadow] == ["fresh-domain"]
     assert all(each.hit["mode"] != "shadow" for each in shown.live)
     assert shown.undecided[0]["cause"] == "unknown"

@@ -69,6 +69,7 @@ class Explained:
     shadow: list[HitShown]
     undecided: list[dict[str, Any]]
     signals: list[dict[str, Any]]
+    failures: list[dict[str, Any]]
     hidden: int
 
 
@@ -87,7 +88,7 @@ def explain(decision: Decision, reveal: bool) -> Explained | None:
     shadow = [each for each in shown if each.hit["mode"] == "shadow"]
     signals = [{**run, "values": run.get("values", {}) if reveal else {}} for run in verdict.get("signals", [])]
     hidden = sum(each.hidden for each in shown)
-    return Explained(live, shadow, verdict.get("undecided", []), signals, hidden)
+    return Explained(live, shadow, verdict.get("undecided", []), signals, verdict.get("failures", []), hidden)
 
 
 def chain_of(decision: Decision) -> list[Decision]:
