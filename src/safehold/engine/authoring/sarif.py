@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 from safehold.engine.policies.codes import CODES
 from safehold.engine.policies.problems import PolicyProblem
@@ -53,5 +54,5 @@ def _result(problem: PolicyProblem, names: list[str]) -> dict[str, Any]:
         "ruleIndex": names.index(problem.code),
         "level": problem.severity,
         "message": {"text": text},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": problem.file}, "region": region}}],
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": quote(problem.file)}, "region": region}}],
     }
