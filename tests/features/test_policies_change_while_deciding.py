@@ -31,7 +31,8 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     with database_of_its_own(request.param, request, var) as url:
         service()
         _, secret = create_key(None, "tests", list(Scope), service="plaza")
-        with serving(url, place, var, rate=0) as server:
+        # One of the two databases with the deciding in a process of its own.
+        with serving(url, place, var, rate=0, processes=2 if request.param == "postgresql" else 1) as server:
             yield SimpleNamespace(
                 server=server, secret=secret, place=place, people=(person(Role.ADMIN), person(Role.ADMIN))
             )

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 from types import FrameType
 from typing import Annotated
@@ -16,32 +15,25 @@ def serve(
     workers: Annotated[
         bool, typer.Option(help="Carry decisions on in this process; without it run `safehold worker` beside it.")
     ] = True,
+    processes: Annotated[
+        int,
+        typer.Option(min=1, help="1: one process does all. More: one of them decides and writes, the others answer."),
+    ] = 1,
 ) -> None:
-    """Serve the API, the console and the portal from one process.
+    """Serve the API, the console and the portal on one port.
 
     The tables have to be there (`safehold up` makes them). Ends on SIGTERM after what was taken is answered.
 
-    Example: safehold serve --host 0.0.0.0 --port 8000
+    Example: safehold serve --host 0.0.0.0 --port 8000 --processes 4
     """
     if not workers:
         os.environ["SAFEHOLD_WORKERS"] = "0"
-    import uvicorn
+    from safehold.site.serving import serve_alone, serve_many
 
-    from safehold.site.asgi import application
-
-    uvicorn.run(
-        application,
-        host=host,
-        port=port,
-        loop="uvloop" if sys.platform != "win32" else "asyncio",
-        http="httptools",
-        lifespan="on",
-        access_log=False,  # Django's request_log and the gateway's metrics say more
-        proxy_headers=False,  # the gateway has to know who is really on this machine
-        server_header=False,
-        log_config=None,  # ours is set up by the settings
-        timeout_graceful_shutdown=30,
-    )
+    if processes > 1:
+        serve_many(host, port, processes)
+    else:
+        serve_alone(host, port)
 
 
 def worker() -> None:

@@ -24,6 +24,7 @@ def up(
     port: Annotated[int, typer.Option(help="Port for console, API, portal and Trust Center.")] = 8000,
     demo: Annotated[bool, typer.Option(help="Run Plaza, the example platform, on real messages.")] = True,
     replay: Annotated[int, typer.Option(help="How many messages Plaza lives through, once.")] = 1700,
+    processes: Annotated[int, typer.Option(min=1, help="How many processes serve; see `safehold serve --help`.")] = 1,
 ) -> None:
     """Migrate, create an admin, load policies and demo, and serve.
 
@@ -44,7 +45,7 @@ def up(
     try:
         from safehold.cli.serve import serve
 
-        serve(host=host, port=port)
+        serve(host=host, port=port, processes=processes)
     except KeyboardInterrupt:
         console.print("Stopped. Everything is kept; `make up` goes on from here.")
     finally:

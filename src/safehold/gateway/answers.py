@@ -7,7 +7,9 @@ import msgspec
 
 from safehold.engine.verdict import Hit, Undecided
 from safehold.gateway.problems import Problem
-from safehold.gateway.store import Written
+from safehold.gateway.store import Conflict, Failed, Outcome, Written
+
+_encode = msgspec.json.Encoder().encode
 
 
 class FailedSignal(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,12 +41,28 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     decided_at: datetime
 
 
+class Sealed(msgspec.Struct, frozen=True, gc=False):
+    """An `Answer` as JSON, as it is sent."""
+
+    body: bytes
+    duplicate: bool
+
+
 class BatchItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of one event of a batch: `answer` if `status` is 200, else `problem`. `index` counts from 0."""
 
     index: int
     status: int
     answer: Answer | None = None
+    problem: Problem | None = None
+
+
+class SealedItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A `BatchItem` whose answer is JSON already."""
+
+    index: int
+    status: int
+    answer: msgspec.Raw | None = None
     problem: Problem | None = None
 
 
@@ -55,6 +73,15 @@ class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int
     refused: int
     results: list[BatchItem]
+
+
+class SealedBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """A `BatchAnswer` whose answers are JSON already."""
+
+    taken: int
+    duplicates: int
+    refused: int
+    results: list[SealedItem]
 
 
 class EventTypeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,3 +135,10 @@ def answer(written: Written) -> Answer:
         bundle=verdict.bundle,
         decided_at=written.decided_at,
     )
+
+
+def sealed(outcome: Outcome) -> Sealed | Conflict | Failed:
+    """An outcome as it is handed on to whoever answers the request."""
+    if isinstance(outcome, Written):
+        return Sealed(_encode(answer(outcome)), outcome.duplicate)
+    return outcome

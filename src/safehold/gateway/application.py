@@ -5,25 +5,23 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import structlog
 
-from safehold.gateway.breaker import Breaker
-from safehold.gateway.editions import Edition, Follower
+from safehold.gateway.deciding import Decider
+from safehold.gateway.editions import Admitted
 from safehold.gateway.faults import described
 from safehold.gateway.keys import Keyring
 from safehold.gateway.limits import Limits
-from safehold.gateway.lists import Keeper
-from safehold.gateway.metrics import Metrics
+from safehold.gateway.metrics import Tally
 from safehold.gateway.openapi import description
 from safehold.gateway.problems import MEDIA_TYPE, Refusal
 from safehold.gateway.requests import Receive, Reply, Request, Scope, Send
 from safehold.gateway.routes import ROUTES, Parts, Route, event_types_body
 from safehold.gateway.store import Store
-from safehold.gateway.writer import Writer
 from safehold.ids import new_id
 
 log = structlog.get_logger("safehold.gateway")
@@ -44,58 +42,36 @@ def serves(path: str) -> bool:
 
 
 class Gateway:
-    """The hot lane of one process."""
+    """The hot lane of one process: it reads, checks and answers requests, and has `decider` decide."""
 
     def __init__(
-        self,
-        store: Store,
-        *,
-        edition: Edition,
-        load: Callable[[int], Edition],
-        breaker: Breaker,
-        lists: Keeper | None = None,
-        limits: Limits,
-        base_url: str,
-        version: str,
+        self, store: Store, decider: Decider, *, tally: Tally, limits: Limits, base_url: str, version: str
     ) -> None:
-        metrics = Metrics()
-        self._metrics = metrics
-        self._base_url = base_url
+        self._base_url, self._tally = base_url, tally
         self._parts = Parts(
             store=store,
             keyring=Keyring(store, limits),
-            writer=Writer(store, edition.new_minds, limits, metrics),
-            metrics=metrics,
+            decider=decider,
+            tally=tally,
             limits=limits,
             base_url=base_url,
-            prepare=edition.prepare,
-            event_types=edition.event_types,
             readers=ThreadPoolExecutor(2, thread_name_prefix="gateway-read"),
             openapi=description(ROUTES, base_url=base_url, version=version, limits=limits),
         )
-        parts = self._parts
-        self._follower = Follower(store, parts.writer, load, edition, self._turn, metrics, breaker)
-        self._lists = lists
-        self._latency = {route.path: metrics.requests.labels(route.path) for route in ROUTES}
 
     async def start(self) -> None:
         """Begin to read keys and the record. Requests are answered at once, with 503 until both are there."""
         self._parts.keyring.start()
-        self._parts.writer.start()
-        self._follower.start()
-        if self._lists is not None:
-            self._lists.start(self._metrics)
+        await self._parts.decider.start(self._turn)
+        await asyncio.get_running_loop().run_in_executor(None, self._parts.keyring.wait)
 
-    def _turn(self, edition: Edition) -> None:
-        """Another edition decides from now on; events are checked against its types."""
-        self._parts.prepare, self._parts.event_types_body = edition.prepare, event_types_body(edition.event_types)
+    def _turn(self, admitted: Admitted) -> None:
+        """Events are checked against other types from now on."""
+        self._parts.prepare, self._parts.event_types_body = admitted.prepare, event_types_body(admitted.event_types)
 
     async def stop(self) -> None:
         """Take nothing new, write and answer what waits, and end the threads."""
-        await asyncio.get_running_loop().run_in_executor(None, self._follower.stop)
-        if self._lists is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self._lists.stop)
-        await self._parts.writer.stop()
+        await self._parts.decider.stop()
         self._parts.keyring.stop()
         self._parts.readers.shutdown()
 
@@ -119,10 +95,10 @@ class Gateway:
             reply = self._refused(fault)
         await reply.send(send)
         if route is not None:
-            self._latency[route.path].observe(time.perf_counter() - started)
+            self._tally.request(route.path, time.perf_counter() - started)
 
     def _refused(self, refusal: Refusal) -> Reply:
-        self._metrics.problems.labels(refusal.kind).inc()
+        self._tally.problem(refusal.kind)
         problem = refusal.problem(self._base_url)
         return Reply(problem.status, _encode(problem), MEDIA_TYPE, refusal.headers)
 

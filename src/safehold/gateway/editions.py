@@ -1,6 +1,6 @@
 """Following the policies in force. One thread asks the store each second which edition of them is in force; a new one is
 compiled beside the running one and handed to the writer, which changes over between two commits. No request waits for it,
-and one that can't be loaded changes nothing. Who calls: `application.Gateway`.
+and one that can't be loaded changes nothing. Who calls: `deciding.Deciding`.
 """
 
 import sys
@@ -16,9 +16,10 @@ from safehold.gateway.answers import EventTypeView
 from safehold.gateway.breaker import Breaker
 from safehold.gateway.cloudevents import CloudEvent
 from safehold.gateway.faults import described
+from safehold.gateway.inbox import Change
 from safehold.gateway.metrics import Metrics
 from safehold.gateway.store import Incoming, Minds, Store
-from safehold.gateway.writer import Change, Writer
+from safehold.gateway.writer import Writer
 
 log = structlog.get_logger("safehold.gateway")
 
@@ -30,19 +31,24 @@ SWITCH_SECONDS = 0.0005
 
 
 @dataclass(frozen=True, kw_only=True)
-class Edition:
+class Admitted:
+    """Which events are let in: the declared types, and `prepare`, which checks an event against its own (Refusal 422)."""
+
+    prepare: Callable[[str, CloudEvent, datetime], Incoming]
+    event_types: Sequence[EventTypeView]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edition(Admitted):
     """One edition of the policies, ready to decide.
 
-    `prepare` checks an event against its declared type (Refusal 422); `new_minds` makes engines that know nothing yet;
-    `take_over` makes minds decide with these rules from now on, on what they remember. `windows` are the definitions
-    that the rules read: what other rules remembered is enough if theirs had them all.
+    `new_minds` makes engines that know nothing yet; `take_over` makes minds decide with these rules from now on, on what they
+    remember. `windows` are the definitions that the rules read: what other rules remembered is enough if theirs had all.
     """
 
     number: int
     bundle: str
     windows: frozenset[str]
-    prepare: Callable[[str, CloudEvent, datetime], Incoming]
-    event_types: Sequence[EventTypeView]
     new_minds: Callable[[], Minds]
     take_over: Callable[[Minds], None]
 

@@ -18,6 +18,8 @@ from safehold.gateway.store import Key, Store
 log = structlog.get_logger("safehold.gateway")
 
 REFRESH_SECONDS = 1.0
+#: How long a start waits for the first reading.
+FIRST_SECONDS = 5.0
 #: A key's last use is written at most this often.
 USE_SECONDS = 60.0
 #: Keys older than this are trusted no more: the store that could have revoked them is gone.
@@ -38,12 +40,16 @@ class Keyring:
         self._used: dict[str, datetime] = {}
         self._written: dict[str, float] = {}
         self._read_at = float("-inf")
-        self._stop = threading.Event()
+        self._stop, self._tried = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="gateway-keys", daemon=True)
 
     def start(self) -> None:
         """Begin reading. Keys are unknown until the first reading is done; `age` tells."""
         self._thread.start()
+
+    def wait(self) -> None:
+        """Until the first reading is done or has failed: requests of the first moment would be refused."""
+        self._tried.wait(FIRST_SECONDS)
 
     def stop(self) -> None:
         """Write the last uses and end the thread."""
@@ -126,6 +132,7 @@ class Keyring:
                     log.error("keys_unreadable", **described(error))
                 failing = True
                 self._store.close()  # the next try gets a connection of its own
+            self._tried.set()
             if self._stop.wait(REFRESH_SECONDS):
                 break
         try:

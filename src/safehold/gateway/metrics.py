@@ -3,16 +3,77 @@
 Counting is per commit where it can be, so that the cost is shared by the events in it.
 """
 
-from collections import Counter as Tally
-from collections.abc import Callable, Sequence
+import itertools
+from bisect import bisect_left
+from collections import Counter as Times
+from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from safehold.gateway.store import Conflict, Outcome, WindowsState, Written
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
 _LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BOUNDS = (*map(floatToGoString, _LATENCIES), "+Inf")
+
+
+class Traffic(msgspec.Struct, array_like=True, tag=1):
+    """What was counted in a while. `routes`: path -> (requests by bucket, seconds in all)."""
+
+    routes: dict[str, tuple[list[int], float]]
+    problems: dict[str, int]
+
+
+class Tally(Collector):
+    """Requests and refusals. A process that has another one decide sends on what it has counted; all of it is added up
+    there, so that one place has the numbers of all processes."""
+
+    def __init__(self) -> None:
+        self._routes: dict[str, tuple[list[int], float]] = {}
+        self._problems: dict[str, int] = {}
+
+    def request(self, route: str, seconds: float) -> None:
+        """Count a request and the time from its arrival to its answer."""
+        buckets, total = self._routes.get(route) or ([0] * (len(_LATENCIES) + 1), 0.0)
+        buckets[bisect_left(_LATENCIES, seconds)] += 1
+        self._routes[route] = buckets, total + seconds
+
+    def problem(self, kind: str) -> None:
+        """Count a refusal."""
+        self._problems[kind] = self._problems.get(kind, 0) + 1
+
+    def drain(self) -> Traffic:
+        """What was counted since the last time; counting begins again."""
+        traffic = Traffic(self._routes, self._problems)
+        self._routes, self._problems = {}, {}
+        return traffic
+
+    def add(self, traffic: Traffic) -> None:
+        """Add what another process has counted."""
+        for route, (buckets, seconds) in traffic.routes.items():
+            before, total = self._routes.get(route, ([0] * len(buckets), 0.0))
+            self._routes[route] = [one + other for one, other in zip(before, buckets, strict=True)], total + seconds
+        for kind, times in traffic.problems.items():
+            self._problems[kind] = self._problems.get(kind, 0) + times
+
+    def collect(self) -> Iterator[Metric]:
+        """For Prometheus."""
+        requests = HistogramMetricFamily(
+            "safehold_request_seconds", "Time from a request's arrival to its answer.", labels=["route"]
+        )
+        for route, (buckets, seconds) in list(self._routes.items()):
+            named = zip(_BOUNDS, itertools.accumulate(buckets), strict=True)
+            requests.add_metric([route], [(bound, float(count)) for bound, count in named], seconds)
+        yield requests
+        problems = CounterMetricFamily("safehold_problems", "Refusals by kind of problem.", labels=["problem"])
+        for kind, times in list(self._problems.items()):
+            problems.add_metric([kind], times)
+        yield problems
 
 
 class Metrics:
@@ -24,20 +85,14 @@ class Metrics:
         PlatformCollector(registry=registry)
         self.decisions = Counter("safehold_decisions", "Decisions by action.", ["action"], registry=registry)
         self.events = Counter("safehold_events", "Events by what became of them.", ["outcome"], registry=registry)
-        self.problems = Counter("safehold_problems", "Refusals by kind of problem.", ["problem"], registry=registry)
         self.undecided = Counter(
             "safehold_undecided_rules", "Times that a rule could not decide.", ["rule", "cause"], registry=registry
         )
         self.signal_failures = Counter(
             "safehold_signal_failures", "Times that a signal failed.", ["signal"], registry=registry
         )
-        self.requests = Histogram(
-            "safehold_request_seconds",
-            "Time from a request's arrival to its answer.",
-            ["route"],
-            registry=registry,
-            buckets=_LATENCIES,
-        )
+        self.traffic = Tally()
+        registry.register(self.traffic)
         self.commits = Histogram(
             "safehold_commit_seconds",
             "Time to decide and commit a group of events.",
@@ -103,8 +158,8 @@ class Metrics:
         """Count one commit."""
         self.commits.observe(seconds)
         self.commit_events.observe(len(outcomes))
-        actions, kinds = Tally[str](), Tally[str]()
-        undecided, failures, away = Tally[tuple[str, str]](), Tally[str](), 0
+        actions, kinds = Times[str](), Times[str]()
+        undecided, failures, away = Times[tuple[str, str]](), Times[str](), 0
         for outcome in outcomes:
             if not isinstance(outcome, Written):
                 kinds["conflict" if isinstance(outcome, Conflict) else "failed"] += 1

@@ -14,21 +14,23 @@ from safehold.gateway import cloudevents, metrics
 from safehold.gateway.answers import (
     Answer,
     BatchAnswer,
-    BatchItem,
     EventTypesAnswer,
     EventTypeView,
     Health,
     ProblemKind,
-    answer,
+    Sealed,
+    SealedBatch,
+    SealedItem,
 )
 from safehold.gateway.cloudevents import CloudEvent
+from safehold.gateway.deciding import Decider
+from safehold.gateway.inbox import Result, not_ready
 from safehold.gateway.keys import STALE_SECONDS, Keyring
 from safehold.gateway.limits import Limits
-from safehold.gateway.metrics import Metrics
+from safehold.gateway.metrics import Tally
 from safehold.gateway.problems import KINDS, Problem, Refusal, type_uri
 from safehold.gateway.requests import Reply, Request
-from safehold.gateway.store import Conflict, DecisionView, Failed, Incoming, Outcome, Store
-from safehold.gateway.writer import Writer
+from safehold.gateway.store import Conflict, DecisionView, Failed, Incoming, Store
 
 CLOUDEVENT = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -40,25 +42,26 @@ _encode = msgspec.json.Encoder().encode
 _NOT_TAKEN = "this event could not be decided; it is not in the record"
 
 
+def _unprepared(service: str, event: CloudEvent, received_at: datetime) -> Incoming:
+    """Before the event types are known."""
+    raise not_ready()
+
+
 @dataclass(slots=True, kw_only=True)
 class Parts:
     """What the handlers work with."""
 
     store: Store
     keyring: Keyring
-    writer: Writer
-    metrics: Metrics
+    decider: Decider
+    tally: Tally
     limits: Limits
     base_url: str
-    #: Check an event against its declared type and say what it is about. Raises Refusal 422.
-    prepare: Callable[[str, CloudEvent, datetime], Incoming]
-    event_types: Sequence[EventTypeView]
     readers: ThreadPoolExecutor
     openapi: bytes = b""
-    event_types_body: bytes = field(default=b"", init=False)
-
-    def __post_init__(self) -> None:
-        self.event_types_body = event_types_body(self.event_types)
+    #: Check an event against its declared type and say what it is about. Raises Refusal 422.
+    prepare: Callable[[str, CloudEvent, datetime], Incoming] = field(default=_unprepared)
+    event_types_body: bytes = b""
 
 
 def event_types_body(event_types: Sequence[EventTypeView]) -> bytes:
@@ -88,8 +91,8 @@ async def take_event(parts: Parts, request: Request) -> Reply:
         event = cloudevents.binary(request.headers, body, now)
     else:
         event = cloudevents.structured(body, now)
-    [outcome] = await parts.writer.submit([parts.prepare(key.service, event, now)])
-    return Reply(200, _encode(_answered(outcome)), headers=headers)
+    [result] = await parts.decider.submit([parts.prepare(key.service, event, now)])
+    return Reply(200, _answered(result).body, headers=headers)
 
 
 async def take_batch(parts: Parts, request: Request) -> Reply:
@@ -109,7 +112,7 @@ async def take_batch(parts: Parts, request: Request) -> Reply:
         raise Refusal("too-large", f"the batch has {len(items):,} events; {parts.limits.batch:,} is the most at once")
     headers = parts.keyring.spend(key, len(items))
     now = datetime.now(UTC)
-    results: list[BatchItem | None] = []
+    results: list[SealedItem | None] = []
     taken: list[Incoming] = []
     for index, item in enumerate(items):
         try:
@@ -119,11 +122,12 @@ async def take_batch(parts: Parts, request: Request) -> Reply:
             results.append(_refused(parts, index, refusal))
         if index % 64 == 63:
             await asyncio.sleep(0)  # others' requests go on meanwhile
-    outcomes = iter(await parts.writer.submit(taken) if taken else ())
+    decided = await parts.decider.submit(taken) if taken else []
+    outcomes = iter(decided)
     whole = [item or _result(parts, index, next(outcomes)) for index, item in enumerate(results)]
-    answers = [item.answer for item in whole if item.answer is not None]
+    answers = [result for result in decided if isinstance(result, Sealed)]
     refused = len(whole) - len(answers)
-    body_out = BatchAnswer(
+    body_out = SealedBatch(
         taken=len(answers),
         duplicates=sum(one.duplicate for one in answers),
         refused=refused,
@@ -172,17 +176,17 @@ async def health(parts: Parts, request: Request) -> Reply:
 
 async def readiness(parts: Parts, request: Request) -> Reply:
     """Whether events can be decided now: the engine knows the record, the keys are fresh, there is room to wait."""
-    full = parts.writer.waiting >= parts.limits.waiting
+    full = parts.decider.waiting >= parts.limits.waiting
     checks = {
         "engine": "ok"
-        if parts.writer.ready
-        else f"not ready: {parts.writer.reading or 'reading the record, or stopping'}",
+        if parts.decider.ready
+        else f"not ready: {parts.decider.reading or 'reading the record, or stopping'}",
         "keys": "ok" if parts.keyring.age <= STALE_SECONDS else "not readable from the database",
         "queue": "full" if full else "ok",
     }
     good = all(state == "ok" for state in checks.values())
     # Not a reason to send events elsewhere: they are decided, and policies say how.
-    if (windows := parts.writer.windows()) is not None and windows.store != "memory":
+    if (windows := parts.decider.windows()) is not None and windows.store != "memory":
         checks["windows"] = windows.state
     body = _encode(Health(status="ok" if good else "unavailable", checks=checks))
     return Reply(200 if good else 503, body, headers=() if good else ((b"retry-after", b"1"),))
@@ -192,7 +196,7 @@ async def expose_metrics(parts: Parts, request: Request) -> Reply:
     """Counters for Prometheus. Without a key only from this machine and not through a proxy, else with decisions:read."""
     if not request.from_this_machine:
         parts.keyring.check(request.headers.get(b"authorization"), READ_DECISIONS)
-    return Reply(200, parts.metrics.exposition(), media_type=metrics.CONTENT_TYPE)
+    return Reply(200, await parts.decider.exposition(), media_type=metrics.CONTENT_TYPE)
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,26 +258,26 @@ def _unsupported(media_type: str, wanted: str) -> Refusal:
     return Refusal("unsupported-media-type", f"{said}; send {wanted}", headers=accept)
 
 
-def _answered(outcome: Outcome) -> Answer:
-    if isinstance(outcome, Conflict):
+def _answered(result: Result) -> Sealed:
+    if isinstance(result, Conflict):
         raise Refusal(
             "event-conflict",
             "an event with this source and id came before, with another content",
-            decision=outcome.decision,
+            decision=result.decision,
         )
-    if isinstance(outcome, Failed):
+    if isinstance(result, Failed):
         raise Refusal("internal", _NOT_TAKEN)
-    return answer(outcome)
+    return result
 
 
-def _result(parts: Parts, index: int, outcome: Outcome) -> BatchItem:
+def _result(parts: Parts, index: int, result: Result) -> SealedItem:
     try:
-        return BatchItem(index=index, status=200, answer=_answered(outcome))
+        return SealedItem(index=index, status=200, answer=msgspec.Raw(_answered(result).body))
     except Refusal as refusal:
         return _refused(parts, index, refusal)
 
 
-def _refused(parts: Parts, index: int, refusal: Refusal) -> BatchItem:
-    parts.metrics.problems.labels(refusal.kind).inc()
+def _refused(parts: Parts, index: int, refusal: Refusal) -> SealedItem:
+    parts.tally.problem(refusal.kind)
     problem: Problem = refusal.problem(parts.base_url)
-    return BatchItem(index=index, status=problem.status, problem=problem)
+    return SealedItem(index=index, status=problem.status, problem=problem)

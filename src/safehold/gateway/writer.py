@@ -1,22 +1,22 @@
-"""The one thread of a process that decides and writes. Requests hand it tickets of events; it takes what waits, has the
-store decide and write it all in one transaction, and only after the commit are the tickets answered (group commit).
+"""The one thread that decides and writes. Its inbox has tickets of events; it takes what waits, has the store decide and
+write it all in one transaction, and only after the commit are the tickets answered (group commit).
 
 The order of things is the guarantee: decided, written, on disk, answered. A process that dies at any moment has
-answered nothing that is not in the record. Who calls: `application.Gateway`.
+answered nothing that is not in the record. Who calls: `deciding`, in a process with the requests or in one of its own.
 """
 
-import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import structlog
 
+from safehold.gateway.answers import sealed
 from safehold.gateway.faults import described
+from safehold.gateway.inbox import Change, Inbox, Ticket
 from safehold.gateway.limits import Limits
 from safehold.gateway.metrics import Metrics
-from safehold.gateway.problems import Refusal
 from safehold.gateway.store import Failed, Incoming, Minds, Outcome, Store, Unavailable, WindowsState
 
 log = structlog.get_logger("safehold.gateway")
@@ -25,64 +25,32 @@ log = structlog.get_logger("safehold.gateway")
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 #: How often the log says how far a long reading of the record is.
 PROGRESS_SECONDS = 2.0
-_SOON = ((b"retry-after", b"1"),)
-
-
-class _Ticket:
-    """The events of one request and the future of their outcomes. A ticket is never split over two commits."""
-
-    __slots__ = ("events", "future", "outcomes")
-
-    def __init__(self, events: Sequence[Incoming], future: "asyncio.Future[list[Outcome]]") -> None:
-        self.events = events
-        self.future = future
-        self.outcomes: list[Outcome] | None = None
-
-
-class Change:
-    """Other rules, to be taken up between two commits: how to make minds with them, how to give them to minds that
-    remember, and minds that have been filled for them already, if they need others."""
-
-    __slots__ = ("done", "minds", "new_minds", "take_over")
-
-    def __init__(self, new_minds: Callable[[], Minds], take_over: Callable[[Minds], None], minds: Minds | None) -> None:
-        self.new_minds, self.take_over, self.minds = new_minds, take_over, minds
-        self.done = threading.Event()
 
 
 class Writer:
     """Group commit. `new_minds` makes engines that know nothing yet; the record then tells them."""
 
-    def __init__(self, store: Store, new_minds: Callable[[], Minds], limits: Limits, metrics: Metrics) -> None:
-        self._store, self._new_minds, self._limits, self._metrics = store, new_minds, limits, metrics
-        self._queue: queue.SimpleQueue[_Ticket | Change | None] = queue.SimpleQueue()
-        self._waiting = 0  # events handed in and not answered; touched by the event loop only
-        self._loop: asyncio.AbstractEventLoop | None = None
+    def __init__(
+        self, store: Store, inbox: Inbox, new_minds: Callable[[], Minds], limits: Limits, metrics: Metrics
+    ) -> None:
+        self._store, self._inbox, self._new_minds = store, inbox, new_minds
+        self._limits, self._metrics = limits, metrics
         self._minds: Minds | None = None
         self._reading = ""
         self._open = False  # whether events are let in: not before the record was read, nor while it can't be
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="gateway-writer", daemon=True)
-        metrics.watch_queue(lambda: self._waiting)
+        self._ended = threading.Event()
         metrics.watch_windows(self.windows)
 
-    def start(self) -> None:
-        """Begin, from within the running event loop. Ready when the record has been read."""
-        self._loop = asyncio.get_running_loop()
-        self._thread.start()
-
-    async def stop(self) -> None:
-        """Take nothing more, write and answer what waits, end the thread."""
+    def stop(self) -> None:
+        """Take nothing more; `run` returns when what waits is written and answered. From any thread, or a signal."""
         self._stopping.set()
-        self._queue.put(None)
-        while self._thread.is_alive():  # not a join: the loop has to answer the last tickets meanwhile
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0)
+        self._inbox.put(None)
 
     @property
     def ready(self) -> bool:
-        """Whether the record has been read, can still be as far as is known, and the thread lives."""
-        return self._open and self._thread.is_alive() and not self._stopping.is_set()
+        """Whether the record has been read, can still be as far as is known, and nothing has ended."""
+        return self._open and not self._stopping.is_set()
 
     @property
     def reading(self) -> str:
@@ -94,34 +62,14 @@ class Writer:
         minds = self._minds
         return minds.windows() if minds is not None else None
 
-    @property
-    def waiting(self) -> int:
-        """Events handed in and not answered yet."""
-        return self._waiting
-
-    def submit(self, events: Sequence[Incoming]) -> "asyncio.Future[list[Outcome]]":
-        """Hand in a request's events, all or none; the future gives one outcome an event, once they are on disk.
-
-        Raises Refusal 503 when starting, stopping or full; the future raises it when the record can't be written.
-        """
-        if not self.ready:
-            raise Refusal("not-ready", "the engine is not ready to decide; try again", headers=_SOON)
-        if self._waiting and self._waiting + len(events) > self._limits.waiting:
-            raise Refusal("busy", f"{self._waiting} events are waiting already", headers=_SOON)
-        assert self._loop is not None  # noqa: S101  ready says so
-        self._waiting += len(events)
-        ticket = _Ticket(events, self._loop.create_future())
-        self._queue.put(ticket)
-        return ticket.future
-
     def change(self, change: Change) -> bool:
         """Decide with other rules from the next commit on. Returns once that is so; False if the writer ends before.
 
         Blocks, so never from the event loop.
         """
-        self._queue.put(change)
+        self._inbox.put(change)
         while not change.done.wait(0.1):
-            if not self._thread.is_alive():
+            if self._ended.is_set():
                 return False
         return True
 
@@ -134,7 +82,8 @@ class Writer:
             change.take_over(self._minds)
         change.done.set()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Until `stop`, on this thread."""
         try:
             while True:
                 self._read_record()  # here, not at the next event, which need not wait for it then
@@ -147,9 +96,10 @@ class Writer:
         finally:
             self._open = False
             self._refuse_waiting()
+            self._ended.set()
             self._store.close()
 
-    def _take(self) -> list[_Ticket] | None:
+    def _take(self) -> list[Ticket] | None:
         """The tickets that wait, oldest first, up to a commit's worth; None when it is time to end. Other rules that
         wait among them are taken up before any of these tickets is decided."""
         ticket = self._next()
@@ -162,11 +112,11 @@ class Writer:
         events = len(ticket.events)
         while events < self._limits.commit:
             try:
-                ticket = self._queue.get_nowait()
+                ticket = self._inbox.get(0)
             except queue.Empty:
                 break
             if ticket is None:
-                self._queue.put(None)  # end after this commit
+                self._inbox.put(None)  # end after this commit
                 break
             if isinstance(ticket, Change):
                 self._turn(ticket)
@@ -175,17 +125,17 @@ class Writer:
             events += len(ticket.events)
         return tickets
 
-    def _next(self) -> "_Ticket | Change | None":
+    def _next(self) -> "Ticket | Change | None":
         """What comes next. Meanwhile the engines rest, and are told of the record if they are behind it."""
         try:
-            return self._queue.get_nowait()
+            return self._inbox.get(0)
         except queue.Empty:
             pass
         while True:
             minds = self._minds
             soon = minds.rest() if minds is not None else None
             try:
-                return self._queue.get(timeout=soon)
+                return self._inbox.get(soon)
             except queue.Empty:
                 if minds is not None:
                     self._tell(minds)
@@ -204,21 +154,23 @@ class Writer:
         def progress(told: int, last: int) -> None:
             nonlocal said
             self._reading = f"reading the record, {told} of {last}" if told < last else ""
+            self._inbox.breathe()
             if (now := time.monotonic()) - said >= PROGRESS_SECONDS:
                 said = now
                 log.info(what, position=told, of=last, seconds=round(now - started, 1))
 
         return progress
 
-    def _write(self, tickets: list[_Ticket]) -> None:
+    def _write(self, tickets: list[Ticket]) -> None:
         started = time.perf_counter()
         outcomes = self._commit([event for ticket in tickets for event in ticket.events])
         if outcomes is not None:
             first = 0
             for ticket in tickets:
-                ticket.outcomes = outcomes[first : first + len(ticket.events)]
-                first += len(ticket.events)
-        self._answer(tickets)
+                last = first + len(ticket.events)
+                ticket.results = [sealed(outcome) for outcome in outcomes[first:last]]
+                first = last
+        self._inbox.answer(tickets)
         if outcomes is not None:
             self._metrics.count(outcomes, time.perf_counter() - started)
 
@@ -252,23 +204,6 @@ class Writer:
             outcomes += alone
         return outcomes
 
-    def _answer(self, tickets: list[_Ticket]) -> None:
-        assert self._loop is not None  # noqa: S101
-        self._loop.call_soon_threadsafe(self._resolve, tickets)
-
-    def _resolve(self, tickets: list[_Ticket]) -> None:
-        """On the loop: wake the requests. A ticket without outcomes was not written."""
-        for ticket in tickets:
-            self._waiting -= len(ticket.events)
-            if ticket.future.done():  # the client went away; its events are in the record all the same
-                continue
-            if ticket.outcomes is None:
-                ticket.future.set_exception(
-                    Refusal("not-written", "the events could not be written; send them again", headers=_SOON)
-                )
-            else:
-                ticket.future.set_result(ticket.outcomes)
-
     def _read_record(self) -> Minds | None:
         """The engines, told all that the record says; rebuilt if there are none. Tries until it works or the end comes."""
         if self._minds is not None:
@@ -296,18 +231,18 @@ class Writer:
 
     def _refuse_waiting(self) -> None:
         """Answer what waits that it was not written."""
-        tickets = []
+        tickets: list[Ticket] = []
         while True:
             try:
-                ticket = self._queue.get_nowait()
+                ticket = self._inbox.get(0)
             except queue.Empty:
                 break
             if ticket is None:
-                self._queue.put(None)
+                self._inbox.put(None)
                 break
             if isinstance(ticket, Change):
                 self._turn(ticket)
                 continue
             tickets.append(ticket)
-        if tickets and self._loop is not None and not self._loop.is_closed():
-            self._answer(tickets)
+        if tickets:
+            self._inbox.answer(tickets)

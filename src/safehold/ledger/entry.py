@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from safehold.ledger.canonical import NotCanonical, canonical, canonical_object
 VERSION = 1
 MAX_BYTES = 65_535  # C2SP tlog-tiles: an entry's length is a uint16 in a bundle
 _SMALL = 10**15
+_encode = msgspec.json.Encoder().encode
 _EASY = frozenset({str, int, bool, type(None), msgspec.Raw})
 _OWN = frozenset({"v", "kind", "id", "at", "commitment"})
 
@@ -90,6 +92,38 @@ def entry_body(recorded: Recorded, row: Mapping[str, Any], salt: str) -> bytes:
             f"the entry of {recorded.kind} {row[recorded.id]} has {len(body)} bytes; {MAX_BYTES} is the most"
         )
     return body
+
+
+class EntryMaker:
+    """`entry_body` for rows that are made by the thousand. It takes their values in the order of `names`, each a text, an
+    integer below 10**15, a boolean, None or `msgspec.Raw` that is canonical, and times as `timestamp` writes them: what
+    `canonical_object` sorts at each call is in its order here from the beginning.
+    """
+
+    def __init__(self, recorded: Recorded) -> None:
+        self.names = tuple(sorted(recorded.fields))
+        self._kind = recorded.kind
+        said = {name: self.names.index(name) for name in recorded.public} | {
+            "id": self.names.index(recorded.id),
+            "at": self.names.index(recorded.at),
+        }
+        own = {name: len(self.names) + place for place, name in enumerate(("v", "kind", "commitment"))}
+        places = dict(sorted((said | own).items()))
+        self._row = msgspec.defstruct("Row", [(name, Any) for name in self.names], gc=False)
+        self._body = msgspec.defstruct("Body", [(name, Any) for name in places], gc=False)
+        self._of_body = itemgetter(*places.values())
+
+    def __call__(self, salt: bytes, *values: Any) -> bytes:
+        """The entry's body. Raises ValueError if it is too long, NotCanonical for a text with a lone surrogate."""
+        try:
+            text = _encode(self._row(*values))
+        except UnicodeEncodeError:
+            raise NotCanonical(self._kind, "a text has a lone surrogate, which is no Unicode text") from None
+        digest = hashlib.sha256(salt + text).hexdigest()
+        body = _encode(self._body(*self._of_body((*values, VERSION, self._kind, digest))))
+        if len(body) > MAX_BYTES:
+            raise ValueError(f"the entry of a {self._kind} has {len(body)} bytes; {MAX_BYTES} is the most")
+        return body
 
 
 def timestamp(moment: datetime) -> str:

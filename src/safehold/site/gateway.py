@@ -1,4 +1,11 @@
-"""Makes the gateway: the policies of this installation, its store, its limits. Called by `asgi` when the server starts."""
+"""Makes the gateway: the policies of this installation, its store, its limits. Called by `asgi` and
+`decider` when they start.
+"""
+
+import os
+from collections.abc import Callable
+from socket import socket
+from typing import TypedDict
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -14,43 +21,100 @@ from safehold.desk.rules.breaker import counts, throttle
 from safehold.desk.rules.folder import open_policies, write_back
 from safehold.desk.rules.in_force import files_of, load_texts, newest, texts_of
 from safehold.engine import Bundle, Engine
+from safehold.engine.policies.bundle import event_types_of
+from safehold.engine.policies.problems import Report
 from safehold.engine.windows.link import Link
 from safehold.engine.windows.valkey import ValkeyWindows
 from safehold.gateway.application import Gateway
 from safehold.gateway.breaker import Breaker
+from safehold.gateway.deciding import Decider, Deciding, InProcess
 from safehold.gateway.declared import Declared
-from safehold.gateway.editions import Edition
+from safehold.gateway.editions import Admitted, Edition
 from safehold.gateway.engines import Engines, window_ids
+from safehold.gateway.frames import State
 from safehold.gateway.limits import Limits
 from safehold.gateway.lists import Keeper
+from safehold.gateway.metrics import Metrics, Tally
+from safehold.gateway.remote import Remote
 from safehold.gateway.shared import SharedEngines, place_of
+from safehold.gateway.socket_inbox import SocketInbox
 from safehold.gateway.store import Minds
 
 
 def make_gateway() -> Gateway:
-    """The gateway for the policies that are in force, which it follows from now on.
+    """The gateway of a process that answers requests. It decides in the same process by the policies that are in force,
+    which it follows from now on, or has the process behind the socket `SAFEHOLD_DECIDER` decide.
 
-    Raises PolicyProblems, which says file, line and column, if they can't be loaded; and what is wrong with
+    Raises PolicyProblems, which says file, line and column, if the policies can't be loaded; and what is wrong with
     `SAFEHOLD_WINDOWS`, if that is no store. One that is away is none of its business.
     """
+    intake, limits = Intake(newest, throttle), _limits()
+    decider: Decider
+    if path := os.environ.get("SAFEHOLD_DECIDER"):
+        tally = Tally()
+        decider = Remote(path, _admitted, limits, tally)
+    else:
+        metrics = Metrics()
+        tally = metrics.traffic
+        decider = InProcess(intake, **_rules(intake), limits=limits, metrics=metrics)
+    return Gateway(
+        intake, decider, tally=tally, limits=limits, base_url=settings.PUBLIC_URL, version=__version__
+    )  # fmt: skip
+
+
+def make_deciding(listener: socket) -> tuple[Deciding, SocketInbox]:
+    """What decides for the processes that connect to this socket. Raises what `make_gateway` raises."""
+    intake, metrics = Intake(newest, throttle), Metrics()
+    rules = _rules(intake)
+    edition = rules["edition"].number
+
+    def turned(other: Edition) -> None:
+        nonlocal edition
+        edition = other.number
+
+    def state() -> State:
+        writer = deciding.writer
+        return State(writer.ready, writer.reading, edition, writer.windows())
+
+    inbox = SocketInbox(listener, state, metrics)
+    metrics.watch_queue(lambda: inbox.waiting)
+    deciding = Deciding(intake, inbox, **rules, limits=_limits(), metrics=metrics, turned=turned)
+    return deciding, inbox
+
+
+class _Rules(TypedDict):
+    """What `InProcess` and `Deciding` need to decide by the policies in force."""
+
+    edition: Edition
+    load: Callable[[int], Edition]
+    breaker: Breaker
+    lists: Keeper
+
+
+def _rules(intake: Intake) -> _Rules:
     if settings.SAFEHOLD_WINDOWS != "memory":
         try:
             Link(settings.SAFEHOLD_WINDOWS)
         except ValueError as error:
             raise ImproperlyConfigured(f"SAFEHOLD_WINDOWS: {error}") from None
-    intake = Intake(newest, throttle)
     breaker = Breaker(settings.SAFEHOLD_QUOTAS, on=settings.SAFEHOLD_BREAKER)
     keeper = Keeper(Feed(settings.SAFEHOLD_LISTS))
-    return Gateway(
-        intake,
-        edition=_load(intake, keeper, breaker, open_policies().number),
-        load=lambda number: _follow(intake, keeper, breaker, number),
-        breaker=breaker,
-        lists=keeper,
-        limits=Limits(rate=settings.SAFEHOLD_RATE, burst=settings.SAFEHOLD_BURST, waiting=settings.SAFEHOLD_WAITING),
-        base_url=settings.PUBLIC_URL,
-        version=__version__,
-    )
+    return {
+        "edition": _load(intake, keeper, breaker, open_policies().number),
+        "load": lambda number: _follow(intake, keeper, breaker, number),
+        "breaker": breaker,
+        "lists": keeper,
+    }
+
+
+def _limits() -> Limits:
+    return Limits(rate=settings.SAFEHOLD_RATE, burst=settings.SAFEHOLD_BURST, waiting=settings.SAFEHOLD_WAITING)
+
+
+def _admitted() -> Admitted:
+    """What events are checked against; the decider has seen that it can be read."""
+    declared = Declared(event_types_of(settings.SAFEHOLD_POLICIES, Report()))
+    return Admitted(prepare=declared.prepare, event_types=declared.views())
 
 
 def _follow(intake: Intake, keeper: Keeper, breaker: Breaker, number: int) -> Edition:

@@ -1,8 +1,8 @@
 """Many rows in few statements, on the driver's own cursor: what makes a group commit cheap. Called by `intake` only.
 
-A statement a row would give up and take back Python's lock for each (the event loop runs beside it), so rows go in by
-the 64. What is left goes in at once on SQLite, whose driver keeps all 64 texts prepared (`cached_statements`, in the settings),
-and by the 32, 16 and so on down to 1 on PostgreSQL, which prepares fewer.
+A statement a row would give up and take back Python's lock for each (the event loop may run beside it). On SQLite rows go in
+by the 64, and what is left at once: its driver keeps all 64 texts prepared (`cached_statements`, in the settings). On
+PostgreSQL they go in by COPY, which has no parameters to be parsed and bound.
 """
 
 from collections.abc import Sequence
@@ -33,13 +33,19 @@ class BulkCursor:
         return self._cursor.fetchall()  # type: ignore[no-any-return]
 
     def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """The same as an INSERT a row; `sql` ends with its one row of placeholders."""
-        first = 0
-        while left := len(rows) - first:
-            size = min(left, _MOST) if self._question_marks else min(1 << (left.bit_length() - 1), _MOST)
-            part = rows[first : first + size]
-            self._cursor.execute(self._text(sql, size), [value for row in part for value in row])
-            first += size
+        """The same as an INSERT a row; `sql` is `INSERT INTO table (columns) VALUES` and one row of placeholders."""
+        if not self._question_marks:
+            self._copy(sql, rows)
+            return
+        for first in range(0, len(rows), _MOST):
+            part = rows[first : first + _MOST]
+            self._cursor.execute(self._text(sql, len(part)), [value for row in part for value in row])
+
+    def _copy(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        table = sql.removeprefix("INSERT INTO ")[: sql.index(" VALUES ") - len("INSERT INTO ")]
+        with self._cursor.copy(f"COPY {table} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows of `columns` into `table`."""

@@ -7,6 +7,7 @@ columns here against them.
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -18,12 +19,12 @@ from safehold.engine.verdict import Hit, Verdict
 from safehold.gateway.store import Decided, Incoming, Written
 from safehold.ids import new_id
 from safehold.ledger.canonical import NotCanonical, canonical
-from safehold.ledger.entry import entry_body, timestamp
+from safehold.ledger.entry import EntryMaker, timestamp
 from safehold.record.append import Entry, append_entries
 from safehold.record.registry import RECORDED
 
-_EVENT = RECORDED["event"].spec
-_DECISION = RECORDED["decision"].spec
+_event_entry = EntryMaker(RECORDED["event"].spec)
+_decision_entry = EntryMaker(RECORDED["decision"].spec)
 EVENT_COLUMNS = (
     "id", "service_id", "source", "source_id", "type", "occurred_at", "received_at", "subject_kind", "subject_id",
     "account_id", "thread_id", "body", "salt",
@@ -41,8 +42,8 @@ _COUNT_HITS = (
     "INSERT INTO decisions_rulehits (service_id, name, mode, hour, hits) VALUES (%s, %s, %s, %s, %s) "
     "ON CONFLICT (service_id, name, mode, hour) DO UPDATE SET hits = decisions_rulehits.hits + excluded.hits"
 )
-#: Random bytes that an event needs: two identifiers and two salts.
-_RANDOM = 10 + 10 + 32 + 32
+#: Random bytes that an event needs: an identifier and two salts.
+_RANDOM = 10 + 32 + 32
 _EVENT_TABLE, _DECISION_TABLE = Event._meta.db_table, Decision._meta.db_table
 
 
@@ -61,8 +62,8 @@ class HotRows:
     """The rows of at most `count` events, of one transaction. `texts`: the driver stores times as text (SQLite), not as
     they are (PostgreSQL).
 
-    Each row is made twice, as the driver's tuple and as the ledger's mapping, side by side: this is the hottest code
-    there is outside the engine. `safehold ledger verify` reads the tuple's row and must find the mapping's commitment.
+    Each row is made twice, as the driver's tuple and for the ledger in the order of its names, side by side: this is the
+    hottest code there is outside the engine. `safehold ledger verify` reads the first and must find the second's commitment.
     """
 
     def __init__(self, policies: Mapping[str, PolicyInForce], now: datetime, count: int, *, texts: bool) -> None:
@@ -85,11 +86,13 @@ class HotRows:
         verdict, verdict_text = storable(decided.verdict)
         start = len(self._events) * _RANDOM
         random = self._random[start : start + _RANDOM]
-        salts = random[20:].hex()
+        salts = random[10:].hex()
         event_id = new_id("evt", random[:10])
-        event, event_entry = self._event(incoming, event_id, salts[:64])
-        decision_id = new_id("dec", random[10:20])
-        decision, decision_entry = self._decision(incoming, decision_id, event_id, verdict, verdict_text, salts[64:])
+        decision_id = f"dec{event_id[3:]}"  # what rules decide first on an event has its name
+        event, event_entry = self._event(incoming, event_id, random[10:42], salts[:64])
+        decision, decision_entry = self._decision(
+            incoming, decision_id, event_id, verdict, verdict_text, random[42:], salts[64:]
+        )
         labels = [
             (incoming.service, label.kind, label.external_id, label.name, self._times(label.expires_at)[0], False,
              decision_id)
@@ -123,7 +126,7 @@ class HotRows:
         if self._entries:
             append_entries(cursor, self._entries, vendor=vendor)
 
-    def _event(self, incoming: Incoming, event_id: str, salt: str) -> tuple[tuple[Any, ...], bytes]:
+    def _event(self, incoming: Incoming, event_id: str, raw_salt: bytes, salt: str) -> tuple[tuple[Any, ...], bytes]:
         """The row in the order of EVENT_COLUMNS, and its ledger entry."""
         event, service, body = incoming.event, incoming.service, incoming.body
         source, source_id, event_type = event.source, event.id, event.type
@@ -133,59 +136,41 @@ class HotRows:
             event_id, service, source, source_id, event_type, occurred, received,
             incoming.subject_kind, incoming.subject_id, incoming.account_id, incoming.thread_id, body, salt,
         )  # fmt: skip
-        covered = {
-            "id": event_id, "service_id": service, "source": source, "source_id": source_id, "type": event_type,
-            "occurred_at": occurred_text, "received_at": received_text, "body": body,
-        }  # fmt: skip
-        return row, entry_body(_EVENT, covered, salt)
+        entry = _event_entry(
+            raw_salt, body, event_id, occurred_text, received_text, service, source, source_id, event_type
+        )  # fmt: skip
+        return row, entry
 
     def _decision(
-        self, incoming: Incoming, decision_id: str, event_id: str, verdict: Verdict, verdict_text: bytes, salt: str
-    ) -> tuple[tuple[Any, ...], bytes]:
+        self, incoming: Incoming, decision_id: str, event_id: str, verdict: Verdict, verdict_text: bytes,
+        raw_salt: bytes, salt: str,
+    ) -> tuple[tuple[Any, ...], bytes]:  # fmt: skip
         """The row in the order of DECISION_COLUMNS, and its ledger entry."""
-        live = [hit for hit in verdict.hits if hit.mode != "shadow"]
-        winner = _winner(verdict, live)
-        in_force = self._policies[winner.policy] if winner else None
-        weight = winner.strike if winner else 0
-        ends = self._now + in_force.strikes_last if weight and in_force and in_force.strikes_last else None
+        policy_id: str | None = None
+        rule = reason = ""
+        policies, params, weight, ends = b"[]", b"{}", 0, None
+        if verdict.hits and (live := [hit for hit in verdict.hits if hit.mode != "shadow"]):
+            params = canonical(_params(winner := _winner(verdict, live), live))
+            if winner is not None:
+                in_force = self._policies[winner.policy]
+                policy_id, rule, reason, weight = in_force.id, verdict.winner or "", winner.reason, winner.strike
+                policies = canonical(_broken(winner, live))
+                if weight and in_force.strikes_last:
+                    ends = self._now + in_force.strikes_last
         ends_stored, ends_text = self._times(ends)
-        policies = canonical(_broken(winner, live)) if winner else b"[]"
-        params = canonical(_params(winner, live)) if live else b"{}"
-        covered = {
-            "id": decision_id,
-            "service_id": incoming.service,
-            "event_id": event_id,
-            "subject_kind": incoming.about_kind,
-            "subject_id": incoming.about_id,
-            "account_id": incoming.about_account,
-            "action": verdict.action,
-            "policy_id": in_force.id if in_force else None,
-            "rule": verdict.winner or "",
-            "policies": msgspec.Raw(policies),
-            "reason": winner.reason if winner else "",
-            "note": verdict.why,
-            "queue": verdict.queue or "",
-            "bundle": verdict.bundle,
-            "person_id": None,
-            "verdict": msgspec.Raw(verdict_text),
-            "detection_automated": not incoming.detected_by_person,
-            "automation": "fully",
-            "root": decision_id,
-            "override_of_id": None,
-            "on_appeal": False,
-            "strike_weight": weight,
-            "strike_expires_at": ends_text,
-            "params": msgspec.Raw(params),
-            "decided_at": self._now_text,
-        }
-        stored = covered | {
-            "policies": policies.decode(),
-            "verdict": verdict_text.decode(),
-            "strike_expires_at": ends_stored,
-            "params": params.decode(),
-            "decided_at": self._now_stored,
-        }
-        return (*stored.values(), salt), entry_body(_DECISION, covered, salt)
+        service, account, queue = incoming.service, incoming.about_account, verdict.queue or ""
+        kind, subject, by_rules = incoming.about_kind, incoming.about_id, not incoming.detected_by_person
+        row = (
+            decision_id, service, event_id, kind, subject, account, verdict.action, policy_id, rule, policies.decode(),
+            reason, verdict.why, queue, verdict.bundle, None, verdict_text.decode(), by_rules, "fully", decision_id,
+            None, False, weight, ends_stored, params.decode(), self._now_stored, salt,
+        )  # fmt: skip
+        entry = _decision_entry(
+            raw_salt, account, verdict.action, "fully", verdict.bundle, self._now_text, by_rules, event_id, decision_id,
+            verdict.why, False, None, msgspec.Raw(params), None, msgspec.Raw(policies), policy_id, queue, reason,
+            decision_id, rule, service, ends_text, weight, subject, kind, msgspec.Raw(verdict_text),
+        )  # fmt: skip
+        return row, entry
 
 
 def _as_texts(moment: datetime | None) -> tuple[str | None, str | None]:
@@ -205,6 +190,8 @@ def _as_they_are(moment: datetime | None) -> tuple[datetime | None, str | None]:
 def storable(verdict: Verdict) -> tuple[Verdict, bytes]:
     """The verdict and its canonical JSON. A signal may have computed text that a database can't keep: U+0000 and halves
     of surrogate pairs become U+FFFD, in the answer as in the record."""
+    if not (verdict.hits or verdict.signals or verdict.undecided or verdict.lists or verdict.failures):
+        return verdict, _nothing_found(verdict.action, verdict.why, verdict.bundle)
     try:
         numbers = bool(verdict.hits or verdict.signals)  # the only parts of a verdict that have any
         text = canonical(verdict, finite=True, numbers=numbers)  # the engine reports NaN and infinities as text
@@ -214,6 +201,16 @@ def storable(verdict: Verdict) -> tuple[Verdict, bytes]:
         pass
     kept = msgspec.convert(_kept(msgspec.to_builtins(verdict)), Verdict)
     return kept, canonical(kept)
+
+
+@lru_cache(maxsize=8)
+def _nothing_found(action: str, why: str, bundle: str) -> bytes:
+    """The canonical JSON of most verdicts: no rule matched, or had anything to say."""
+    return canonical(
+        Verdict(
+            action=action, winner=None, why=why, queue=None, hits=[], undecided=[], signals=[], bundle=bundle
+        )
+    )  # fmt: skip
 
 
 def _kept(value: Any) -> Any:
