@@ -6,6 +6,7 @@ import ipaddress
 import re
 import tempfile
 import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -14,8 +15,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safehold.engine.lists import BadEntry, Contents, Entry, Layer, Table, keys, load, make_table, normal, save
+from safehold.engine.lists import (
+    BadEntry,
+    Contents,
+    Entry,
+    Layer,
+    Table,
+    keys,
+    load,
+    make_table,
+    normal,
+    patterns,
+    save,
+)
 from safehold.engine.lists import table as tables
+from safehold.engine.lists.patterns import Patterns
 from safehold.engine.lists.values import folded
 
 EPOCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -207,3 +221,39 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
     assert isinstance(make_table("exact", []), Table)
     with pytest.raises(ValueError, match="not a kind"):
         make_table("fuzzy", [])
+
+
+def test_a_large_table_in_a_file_is_asked_where_it_lies(tmp_path: Path) -> None:
+    """More entries than a dict is kept for, domains of several depths among them, and an IPv4 address."""
+    known = {f"h{number}.{'deep.' * (number % 3)}example" for number in range(6_000)} | {"10.0.0.1"}
+    assert save("domain_suffix", map(entry_from("us"), sorted(known)), tmp_path / "it") > tables.SMALL_LOADED
+    loaded = load(tmp_path / "it")
+    assert {entry.source for entry in loaded} == {"us"}
+    for number in range(0, 12_000, 7):
+        for host in (f"h{number}.{'deep.' * (number % 3)}example", f"h{number}.deep.example", f"h{number}.example"):
+            wanted = any(".".join(host.split(".")[start:]) in known for start in range(4))
+            assert loaded.has(host) is loaded.has(f"www.{host.upper()}.") is wanted is bool(loaded.all(host))
+    assert loaded.has("10.0.0.1") and not loaded.has("1.10.0.0.1") and not loaded.has("example")
+
+
+def entry_from(source: str) -> Callable[[str], Entry]:
+    return lambda value: Entry(value=value, source=source)
+
+
+def test_patterns_that_are_too_much_for_one_set_are_found_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Halved when they can't be compiled in the memory there is; searched one by one when a text can't be decided in it."""
+    listed = [f"w{number}[a-z]{{1,20}}z" for number in range(40)]
+    whole = Patterns(listed)
+    monkeypatch.setattr(patterns, "_MEMORY", 60_000)
+    halved = Patterns(listed)
+    assert len(whole._sets) == 1 < len(halved._sets)
+
+    class Undecided:
+        def Match(self, data: bytes) -> None:
+            return None
+
+    undecided = Patterns(listed)
+    undecided._sets = [(0, len(listed), Undecided())]
+    for text in ("a w7bcdz and w39xz", "w7z", "", "w3az" * 30, "\ud800 w12qqz"):
+        assert halved.all(text) == whole.all(text) == undecided.all(text)
+        assert halved.has(text) is whole.has(text) is undecided.has(text) is bool(whole.all(text))

@@ -16,15 +16,16 @@ from weakref import WeakSet
 
 import structlog
 
-from safehold.engine.lists import BadEntry, Entry, Layer, PolicyList, Table, load, make_table, normal
+from safehold.engine.lists import BadEntry, Contents, Entry, Layer, PolicyList, Table, load, make_table, normal
 from safehold.gateway.faults import described
 from safehold.gateway.metrics import Metrics
 
 log = structlog.get_logger("safehold.gateway")
 
 LOOK_SECONDS = 0.5
-#: So many changed entries make a table beside the large one; more are packed anew.
-LAYERED = 10_000
+#: So many changed entries make a table beside the large one; more are packed anew. Patterns take a tenth of a millisecond
+#: each until they are compiled, in which nothing is decided.
+LAYERED, LAYERED_PATTERNS = 2_000, 100
 
 
 class ListSource(Protocol):
@@ -65,6 +66,7 @@ class Keeper:
         self._kept: dict[Key, _Kept] = {}
         self._lists: dict[Key, WeakSet[PolicyList]] = {}
         self._ready: dict[Key, tuple[tuple[Layer, ...], str]] = {}  # what the writer's thread puts in next
+        self._replaced: list[Contents] = []  # let go by the thread that decides nothing: a large table takes its time
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gateway-lists", daemon=True)
@@ -100,6 +102,7 @@ class Keeper:
         while self._ready:
             key, (layers, version) = self._ready.popitem()
             for held in list(self._lists.get(key, ())):
+                self._replaced.append(held.contents)
                 held.put(layers, version)
 
     def _run(self) -> None:
@@ -120,6 +123,7 @@ class Keeper:
         self._source.close()
 
     def _look(self) -> None:
+        self._replaced.clear()
         versions = self._source.versions()
         for key in [key for key, lists in self._lists.items() if len(lists)]:
             number, version = versions.get(key[0], (0, "0"))
@@ -138,8 +142,9 @@ class Keeper:
         kept = self._kept.setdefault(key, _Kept())
         if kept.version == version:
             return kept
-        changes = self._source.changed(name, kept.number, number, LAYERED)
-        if changes is None or len(kept.since) + len(changes) > LAYERED:
+        most = LAYERED_PATTERNS if kind == "regex_set" else LAYERED
+        changes = self._source.changed(name, kept.number, number, most)
+        if changes is None or len(kept.since) + len(changes) > most:
             base = load(self._source.packed(name, kind, fold, number, version))
             # What was known goes on being true until all of the new is there.
             kept.base, kept.since = base, {}

@@ -299,7 +299,10 @@ class Emitter:
             held = self.lists[container.parts[1]]
             if held.plain is not None:
                 return compare(self.certain(item, local), ast.In(), self.bind("list", held.name, held.plain))
-            return call(self.bind("list", held.name, held.holds), self.certain(item, local), name("reading"))
+            holds = ast.Attribute(
+                self.bind("list", held.name, held), "holds", ast.Load()
+            )  # another one with each version
+            return call(holds, self.certain(item, local), name("reading"))
         if container.type.name != "list" or item.type != container.type.parameters[0]:
             return None
         if item.type.name not in ("string", "int", "bytes"):

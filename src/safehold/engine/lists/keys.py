@@ -1,15 +1,17 @@
 """An exact index over millions of keys in little more room than the keys: what texts, domains and digests are asked by.
 
-Keys lie one after the other, a line each, in buckets by their CRC-32; a lookup is one search for the line within its
+Keys lie one after the other, a line each, in buckets by their line's CRC-32; a lookup is one search for the line within its
 bucket of one or two. Positions count the lines. CRC-32 is no secret, so somebody could make many keys for one bucket: those
 beyond a few dozen lie behind the last bucket, and a dict finds them.
+
+`Marks` say without looking at the keys that a text is not among them, nor the ending of one, most times that this is so.
 """
 
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol, overload
 from zlib import crc32
 
 #: Lines a bucket has, between half of it and all of it on average, and at most; and buckets whose lines are counted together.
@@ -29,7 +31,10 @@ class Blob(Protocol):
     """Bytes, or a file mapped into memory."""
 
     def find(self, part: bytes, start: int, end: int, /) -> int: ...
+    @overload
     def __getitem__(self, part: slice, /) -> bytes: ...
+    @overload
+    def __getitem__(self, index: int, /) -> int: ...
 
 
 class Texts:
@@ -54,8 +59,8 @@ def pack_texts(texts: Sequence[bytes]) -> Columns:
 
 
 def line(key: bytes) -> bytes:
-    """How a key stands in the blob. No key has a line break in it."""
-    return b"\n%b\n" % key
+    """How a key stands in the blob, behind a line break. No key has one in it."""
+    return key + b"\n"
 
 
 def _bits(count: int) -> int:
@@ -118,28 +123,56 @@ class Keys:
 
         def has(wanted: bytes) -> bool:
             bucket = crc32(wanted) >> shift
-            if search(wanted, base + starts[bucket], base + starts[bucket + 1] + 1) < 0:
+            if search(b"\n" + wanted, base + starts[bucket], base + starts[bucket + 1] + 1) < 0:
                 return wanted in spilled
-            return wanted.count(b"\n") == 2  # or it is the lines of two keys
+            return wanted.count(b"\n") == 1  # or it is the lines of two keys
 
         return has
 
     def find(self, wanted: bytes) -> int | None:
         bucket = crc32(wanted) >> self._shift
         base, starts = self._base, self._starts
-        found = self._blob.find(wanted, base + starts[bucket], base + starts[bucket + 1] + 1)
+        found = self._blob.find(b"\n" + wanted, base + starts[bucket], base + starts[bucket + 1] + 1)
         if found < 0:
             return self._spilled.get(wanted)
-        if wanted.count(b"\n") != 2:
+        if wanted.count(b"\n") != 1:
             return None
         group = bucket // _GROUP
         return self._firsts[group] + self._blob[base + starts[group * _GROUP] : found].count(b"\n")
 
     def __getitem__(self, position: int) -> bytes:
         if position >= self._kept:
-            return next(key for key, at in self._spilled.items() if at == position)[1:-1]
+            return next(key for key, at in self._spilled.items() if at == position)[:-1]
         firsts, starts = self._firsts, self._starts
         group = bisect_right(firsts, position, 0, len(firsts) - 1) - 1
         end = starts[min((group + 1) * _GROUP, len(starts) - 1)]
         lines = self._blob[self._base + starts[group * _GROUP] + 1 : self._base + end].split(b"\n")
         return lines[position - firsts[group]]
+
+
+class Marks(NamedTuple):
+    """Four pairs of marks a byte, found by a line's CRC-32: `flags = blob[base + (crc >> shift)] >> (crc & 3)`.
+
+    `flags & PASSED`: the line may be one of those that were marked. `flags & MARKED`: it may be the last of its row.
+    """
+
+    blob: Blob
+    base: int
+    shift: int
+
+
+PASSED, MARKED = 1, 16
+
+
+def pack_marks(rows: Iterable[Iterable[bytes]], count: int) -> bytes:
+    """The marks of rows of lines, about `count` of them in all: two to four bytes for each."""
+    bits = count.bit_length() + 1
+    marks, shift = bytearray(1 << bits), 32 - bits
+    for row in rows:
+        crc = None
+        for each in row:
+            crc = crc32(each)
+            marks[crc >> shift] |= PASSED << (crc & 3)
+        if crc is not None:
+            marks[crc >> shift] |= MARKED << (crc & 3)
+    return bytes(marks)

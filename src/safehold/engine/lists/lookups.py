@@ -3,13 +3,17 @@
 """
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from zlib import crc32
 
-from safehold.engine.lists.values import ascii_domain, digest_of, folded
+from safehold.engine.lists.keys import MARKED, PASSED, Marks, line
+from safehold.engine.lists.values import ALGORITHMS, address_of, ascii_domain, digest_of, folded
 
-Has = Callable[[str], bool]
+#: Takes an item, and whatever else a lookup has at hand: what holds at all times needs no clock, and is called as if it did.
+Has = Callable[..., bool]
 All = Callable[[str], list[int]]
-_DIGITS = frozenset(b"0123456789")
+#: What a domain ends with that needs a second look: digits (an IPv4 address?), a dot, a hyphen. All stand before this.
+_LETTERS = ord("9") + 1
 
 
 def key_of(kind: str, value: str) -> bytes:
@@ -22,67 +26,106 @@ def digest_text(key: bytes) -> str:
     return a2b_base64(key).hex()
 
 
-def lookups(
-    kind: str,
-    fold: bool,
-    depths: Collection[int],
-    find: Callable[[bytes], int | None],
-    has: Callable[[bytes], bool],
-) -> tuple[Has, All]:
-    """(whether an item matches any entry, the positions of all it matches) for a kind that is found by keys.
-
-    `depths` are the numbers of labels that the entries of a list of domains have.
-    """
-    if kind == "domain_suffix":
-        return _suffixes(find, has, depths)
-    if kind == "hash":
-        return _digests(find, has)
-    return _texts(find, has, fold)
+def depths_of(values: Collection[str]) -> list[int]:
+    """The numbers of labels that the domains of a list have. An IPv4 address among them has none."""
+    return sorted({value.count(".") + 1 for value in values if not _is_address(value)})
 
 
-def _texts(find: Callable[[bytes], int | None], has: Callable[[bytes], bool], fold: bool) -> tuple[Has, All]:
-    def has_text(item: str) -> bool:
-        return has(f"\n{folded(item) if fold else item}\n".encode("utf-8", "surrogatepass"))
+def endings(value: str, least: int) -> Iterator[bytes]:
+    """The lines of a domain's endings that have `least` labels or more, the shortest first; of an IPv4 address none."""
+    if not _is_address(value):
+        labels = value.encode().split(b".")
+        for start in range(len(labels) - least, -1, -1):
+            yield line(b".".join(labels[start:]))
+
+
+def _is_address(value: str) -> bool:
+    return value[-1].isdecimal() and address_of(value) is not None
+
+
+def _bytes(text: str) -> bytes:
+    """Of any text: an item may have half of a surrogate pair, no entry does."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def texts(find: Callable[[bytes], int | None], has: Callable[[bytes], bool], fold: bool) -> tuple[Has, All]:
+    """(whether an item matches any entry, the positions of all it matches) of a list of kind `exact`."""
+
+    def has_text(item: str, _: object = None) -> bool:
+        if type(item) is not str:
+            return False
+        try:
+            return has(f"{item}\n".encode())  # with the name of an error handler it takes twice as long
+        except UnicodeEncodeError:
+            return has(_bytes(f"{item}\n"))
+
+    def has_folded(item: str, _: object = None) -> bool:
+        return type(item) is str and has(_bytes(f"{folded(item)}\n"))
 
     def all_texts(item: str) -> list[int]:
-        at = find(f"\n{folded(item) if fold else item}\n".encode("utf-8", "surrogatepass"))
+        at = find(_bytes(f"{folded(item) if fold else item}\n"))
         return [] if at is None else [at]
 
-    return has_text, all_texts
+    return has_folded if fold else has_text, all_texts
 
 
-def _digests(find: Callable[[bytes], int | None], has: Callable[[bytes], bool]) -> tuple[Has, All]:
-    def has_digest(item: str) -> bool:
-        digest = digest_of(item)
-        return digest is not None and has(b"\n" + b2a_base64(digest))
+def digests(find: Callable[[bytes], int | None], has: Callable[[bytes], bool]) -> tuple[Has, All]:
+    """The same for a list of digests."""
+    fromhex = bytes.fromhex
+
+    def has_digest(item: str, _: object = None) -> bool:
+        if type(item) is not str or len(item) not in ALGORITHMS:
+            return False
+        try:
+            digest = fromhex(item)
+        except ValueError:
+            return False
+        # fromhex passes over spaces; the line break of the line is b2a_base64's own.
+        return len(digest) * 2 == len(item) and has(b2a_base64(digest))
 
     def all_digests(item: str) -> list[int]:
         digest = digest_of(item)
-        at = find(b"\n" + b2a_base64(digest)) if digest is not None else None
+        at = find(b2a_base64(digest)) if digest is not None else None
         return [] if at is None else [at]
 
     return has_digest, all_digests
 
 
-def _suffixes(
-    find: Callable[[bytes], int | None], has: Callable[[bytes], bool], depths: Collection[int]
+def suffixes(
+    find: Callable[[bytes], int | None], has: Callable[[bytes], bool], depths: Collection[int], marks: Marks
 ) -> tuple[Has, All]:
-    """No other ending of a domain is asked for than one with a number of labels that an entry has. A host that is an IPv4
-    address is only ever the whole of an entry: its parts are no domains."""
-    asked = tuple(depth in depths for depth in range(max(depths, default=0) + 1))[1:]
+    """The same for a list of domains. `depths` are the numbers of labels that entries have, `marks` those of `endings`.
 
-    def has_ending(item: str) -> bool:
-        domain = ascii_domain(item)
-        if not domain:
+    An item's endings are asked for from the shortest one that an entry can be, and no further once no entry ends so. A host
+    that is an IPv4 address is only ever the whole of an entry: its parts are no domains.
+    """
+    asked = tuple(depth in depths for depth in range(max(depths, default=0) + 1))[1:]
+    blob, base, shift = marks
+
+    def has_ending(item: str, _: object = None) -> bool:
+        if type(item) is not str:
             return False
-        whole = domain.encode("utf-8", "surrogatepass") + b"\n"
-        if whole[-2] in _DIGITS and whole[whole.rfind(b".") + 1 : -1].isdigit():
-            return has(b"\n" + whole)
+        whole = item.lower().encode() if item.isascii() else _bytes(ascii_domain(item) or "")
+        if not whole:
+            return False
+        if whole[-1] < _LETTERS:
+            whole = whole.rstrip(b".")
+            if whole[whole.rfind(b".") + 1 :].isdigit():
+                return has(whole + b"\n")
+            if not whole:
+                return False
         dot = len(whole)
+        whole += b"\n"
         for wanted in asked:
             dot = whole.rfind(b".", 0, dot)
-            if wanted and has(b"\n" + whole[dot + 1 :]):
-                return True
+            if wanted:
+                ending = whole[dot + 1 :]
+                crc = crc32(ending)
+                flags = blob[base + (crc >> shift)] >> (crc & 3)
+                if not flags & PASSED:
+                    return False
+                if flags & MARKED and has(ending):
+                    return True
             if dot < 0:
                 return False
         return False
@@ -91,9 +134,10 @@ def _suffixes(
         domain = ascii_domain(item)
         if not domain:
             return []
-        labels = domain.encode("utf-8", "surrogatepass").split(b".")
-        starts = [0] if labels[-1].isdigit() else range(len(labels))
-        lines = (b"\n%b\n" % b".".join(labels[start:]) for start in starts)
-        return [at for line in lines if (at := find(line)) is not None]
+        labels = _bytes(domain).split(b".")
+        count = len(labels)
+        starts = [0] if labels[-1].isdigit() else [start for start in range(count) if count - start in depths]
+        lines = (line(b".".join(labels[start:])) for start in starts)
+        return [at for each in lines if (at := find(each)) is not None]
 
     return has_ending, all_endings

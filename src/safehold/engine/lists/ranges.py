@@ -5,7 +5,7 @@ lengths of the prefixes are. CIDR blocks lie inside one another or apart, so eac
 import socket
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from safehold.engine.lists.keys import Columns, Numbers
 from safehold.engine.lists.values import address_of
@@ -82,38 +82,60 @@ def _borders(spans: Sequence[Span], positions: range, parents: "array[int]", las
 
 
 class Ranges:
-    """`narrowest(item)` is the position of the narrowest block that holds the address, -1 if none or no address."""
-
-    __slots__ = ("_four", "_leading", "_owners_four", "_owners_six", "_parents", "_six_high", "_six_low")
+    """`has(item)` says whether a block holds the address; an item that is no address is in none."""
 
     def __init__(self, columns: dict[str, Numbers]) -> None:
         self._parents = columns["parents"]
-        self._four, self._leading, self._owners_four = columns["four"], columns["leading"], columns["owners_four"]
-        self._six_high, self._six_low, self._owners_six = columns["six_high"], columns["six_low"], columns["owners_six"]
+        self._narrowest = _finder(columns)
+        self.has = self._test(columns)
 
-    def narrowest(self, item: str) -> int:
-        found = address_of(item)
-        if found is None:
-            return -1
-        six, number = found
-        if not six:
-            leading = number >> (32 - _LEADING)
-            at = bisect_right(self._four, number, self._leading[leading], self._leading[leading + 1]) - 1
-            return self._owners_four[at] if at >= 0 else -1
-        high = number >> 64
-        start = bisect_left(self._six_high, high)
-        end = bisect_right(self._six_high, high, start)
-        at = bisect_right(self._six_low, number & (1 << 64) - 1, start, end) - 1
-        return self._owners_six[at] if at >= 0 else -1
+    def _test(self, columns: dict[str, Numbers]) -> Callable[..., bool]:
+        """As a function that has all it needs at hand: it runs for every lookup."""
+        four, owners, leading, narrowest = columns["four"], columns["owners_four"], columns["leading"], self._narrowest
+        shift = 32 - _LEADING
+        packed, number_of, family = socket.inet_pton, int.from_bytes, socket.AF_INET
 
-    def has(self, item: str) -> bool:
-        return self.narrowest(item) >= 0
+        def has(item: str, _: object = None) -> bool:
+            if type(item) is not str or ":" in item:
+                return narrowest(item) >= 0
+            try:
+                number = number_of(packed(family, item), "big")
+            except (OSError, ValueError):
+                return False
+            start = number >> shift
+            at = bisect_right(four, number, leading[start], leading[start + 1])
+            return at > 0 and owners[at - 1] >= 0
+
+        return has
 
     def all(self, item: str) -> list[int]:
         """Every block that holds the address, the narrowest first."""
         found = []
-        position = self.narrowest(item)
+        position = self._narrowest(item)
         while position >= 0:
             found.append(position)
             position = self._parents[position]
         return found
+
+
+def _finder(columns: dict[str, Numbers]) -> Callable[[str], int]:
+    """The position of the narrowest block that holds an address, -1 if none does or it is no address."""
+    four, leading, owners_four = columns["four"], columns["leading"], columns["owners_four"]
+    six_high, six_low, owners_six = columns["six_high"], columns["six_low"], columns["owners_six"]
+
+    def narrowest(item: str) -> int:
+        found = address_of(item) if type(item) is str else None
+        if found is None:
+            return -1
+        six, number = found
+        if not six:
+            start = number >> (32 - _LEADING)
+            at = bisect_right(four, number, leading[start], leading[start + 1]) - 1
+            return owners_four[at] if at >= 0 else -1
+        high = number >> 64
+        start = bisect_left(six_high, high)
+        end = bisect_right(six_high, high, start)
+        at = bisect_right(six_low, number & (1 << 64) - 1, start, end) - 1
+        return owners_six[at] if at >= 0 else -1
+
+    return narrowest

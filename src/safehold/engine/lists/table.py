@@ -11,42 +11,50 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from safehold.engine.lists import keys, ranges
 from safehold.engine.lists.entry import KINDS, Entry, Origin
-from safehold.engine.lists.lookups import digest_text, key_of, lookups
+from safehold.engine.lists.lookups import All, Has, depths_of, digest_text, digests, endings, key_of, suffixes, texts
 from safehold.engine.lists.patterns import Patterns
 from safehold.engine.lists.ranges import Ranges
 
-_MAGIC = b"safehold list 1\n"
-#: Up to so many entries a dict is kept beside the arrays: it answers in a third of the time and costs little.
-SMALL = 1 << 16
+_MAGIC = b"safehold list 2\n"
+#: Up to so many entries a dict is kept beside the arrays: it answers sooner and costs little. A table that is loaded is
+#: replaced while events are decided, and a large dict takes its time to go.
+SMALL, SMALL_LOADED = 1 << 16, 1 << 12
+#: Bytes that are copied at once: other threads wait meanwhile.
+_AT_ONCE = 1 << 20
+_origin = msgspec.json.Decoder(Origin)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Head(msgspec.Struct):
-    """What a table's file says at its start. `columns`: name -> (type code, offset behind the head, bytes)."""
+    """What a table's file says at its start. `columns`: name -> (type code, offset behind the head, bytes); `depths` are the
+    numbers of labels that the domains in it have."""
 
     kind: str
     fold: bool
     count: int
     depths: list[int]
-    origins: list[tuple[str, datetime | None]]
     columns: dict[str, tuple[str, int, int]]
 
 
 class _Columns:
-    """The arrays of a table: columns of numbers by name, and the bytes that the column `blob` is a part of."""
+    """The arrays of a table: columns of numbers by name, and the bytes that a column is: where, from which place on, how many."""
 
-    def __init__(self, head: _Head, blob: keys.Blob, base: int, numbers: dict[str, keys.Numbers]) -> None:
-        self.head, self.blob, self.base, self.numbers = head, blob, base, numbers
+    def __init__(
+        self, head: _Head, numbers: dict[str, keys.Numbers], mapped: keys.Blob | None = None, base: int = 0
+    ) -> None:
+        self.head, self.numbers, self._mapped, self._base = head, numbers, mapped, base
 
-    @property
-    def length(self) -> int:
-        return self.head.columns["blob"][2]
+    def bytes_of(self, name: str) -> tuple[keys.Blob, int, int]:
+        _, offset, length = self.head.columns[name]
+        if self._mapped is None:
+            return cast(keys.Blob, self.numbers[name]), 0, length
+        return self._mapped, self._base + offset, length
 
 
 class Table:
@@ -55,32 +63,39 @@ class Table:
     `plain` is true when no entry expires and none is an exception: then `has(item)` is the whole answer.
     """
 
-    def __init__(self, columns: _Columns) -> None:
+    def __init__(self, columns: _Columns, small: int) -> None:
         head, numbers = columns.head, columns.numbers
         self.kind, self.fold = head.kind, head.fold
-        self.origins = [Origin(*origin) for origin in head.origins]
         self._head = head
         self._expires, self._allows = numbers["expires"], numbers["allows"]
         self._origin_of = numbers["origin_of"]
+        self._origin_starts = numbers["origin_starts"]
+        self._origins = keys.Texts(*columns.bytes_of("origins")[:2], self._origin_starts)
         self.plain = not len(self._expires) and not len(self._allows)
         self._numbers: dict[bytes, int] | None = None  # of patterns, when somebody asks
         self._texts: keys.Texts | keys.Keys
         self._find: Callable[[bytes], int | None]
-        self.has: Callable[[str], bool]
-        self.all: Callable[[str], list[int]]
+        self.has: Has
+        self.all: All
+        blob, base, length = columns.bytes_of("blob")
         if head.kind in ("cidr", "regex_set"):
-            self._texts = keys.Texts(columns.blob, columns.base, numbers["starts"])
+            self._texts = keys.Texts(blob, base, numbers["starts"])
             found: Ranges | Patterns = Ranges(numbers) if head.kind == "cidr" else Patterns(self._patterns())
             self._find, self.has, self.all = self._search, found.has, found.all
+            return
+        index = keys.Keys(blob, base, length, numbers["starts"], numbers["firsts"], head.count)
+        self._texts, self._find, has = index, index.find, index.has
+        if head.count <= small:
+            known = {keys.line(index[at]): at for at in range(head.count)}
+            self._find, has = known.get, known.__contains__
+        if head.kind == "domain_suffix":
+            marks, first, size = columns.bytes_of("marks")
+            at = keys.Marks(marks, first, 33 - size.bit_length())
+            self.has, self.all = suffixes(self._find, has, head.depths, at)
+        elif head.kind == "hash":
+            self.has, self.all = digests(self._find, has)
         else:
-            index = keys.Keys(
-                columns.blob, columns.base, columns.length, numbers["starts"], numbers["firsts"], head.count
-            )
-            self._texts, self._find, has = index, index.find, index.has
-            if head.count <= SMALL:
-                known = {keys.line(index[at]): at for at in range(head.count)}
-                self._find, has = known.get, known.__contains__
-            self.has, self.all = lookups(head.kind, head.fold, head.depths, self._find, has)
+            self.has, self.all = texts(self._find, has, head.fold)
 
     def _patterns(self) -> list[str]:
         return [self._texts[at].decode() for at in range(len(self))]
@@ -99,7 +114,7 @@ class Table:
         return digest_text(stored) if self.kind == "hash" else stored.decode()
 
     def entry(self, position: int) -> Entry:
-        origin = self.origins[self._origin_of[position]]
+        origin = self._origin(self._origin_of[position])
         return Entry(
             value=self.value(position),
             allow=self.allows(position),
@@ -107,6 +122,14 @@ class Table:
             source=origin.source,
             added_at=origin.added_at,
         )
+
+    def _origin(self, number: int) -> Origin:
+        return _origin.decode(self._origins[number])
+
+    @property
+    def origins(self) -> Iterator[Origin]:
+        """Where the entries come from, each once."""
+        return map(self._origin, range(len(self._origin_starts) - 1))
 
     def __iter__(self) -> Iterator[Entry]:
         return map(self.entry, range(len(self)))
@@ -130,8 +153,8 @@ class Table:
     def _search(self, wanted: bytes) -> int | None:
         """Of kinds whose positions follow another order than their keys'."""
         if self.kind == "cidr":
-            address = wanted[1:-1].partition(b"/")[0].decode()
-            return next((at for at in self.all(address) if self._texts[at] == wanted[1:-1]), None)
+            address = wanted[:-1].partition(b"/")[0].decode()
+            return next((at for at in self.all(address) if self._texts[at] == wanted[:-1]), None)
         if self._numbers is None:
             self._numbers = {keys.line(self._texts[at]): at for at in range(len(self))}
         return self._numbers.get(wanted)
@@ -141,7 +164,7 @@ def make_table(kind: str, entries: Iterable[Entry], *, fold: bool = False) -> Ta
     """Pack entries whose values are in normal form. Of several with one value an exception stays, else the one that holds
     longest. Raises ValueError for a kind that there isn't."""
     head, columns = _packed(kind, entries, fold)
-    return Table(_Columns(head, columns["blob"], 0, columns))
+    return Table(_Columns(head, columns), SMALL)
 
 
 def save(kind: str, entries: Iterable[Entry], path: Path, *, fold: bool = False) -> int:
@@ -175,8 +198,15 @@ def load(path: Path) -> Table:
     for name, (code, offset, length) in head.columns.items():
         part = view[first + offset : first + offset + length]
         # What every lookup reads is taken out of the file: an array is read twice as fast as a view, and these are short.
-        numbers[name] = array(code, part.tobytes()) if name in _HOT else part.cast(code)  # type: ignore[call-overload]
-    return Table(_Columns(head, mapped, first + head.columns["blob"][1], numbers))
+        numbers[name] = _copied(code, part) if name in _HOT else part.cast(code)  # type: ignore[call-overload]
+    return Table(_Columns(head, numbers, cast(keys.Blob, mapped), first), SMALL_LOADED)
+
+
+def _copied(code: str, part: memoryview) -> "array[int]":
+    numbers: array[int] = array(code)
+    for start in range(0, len(part), _AT_ONCE):
+        numbers.frombytes(part[start : start + _AT_ONCE])
+    return numbers
 
 
 _HOT = frozenset({"starts", "firsts", "leading"})
@@ -190,19 +220,22 @@ def _packed(kind: str, entries: Iterable[Entry], fold: bool) -> tuple[_Head, dic
     origins: dict[Origin, int] = {}
     numbers = [origins.setdefault(Origin(row.source, row.added_at), len(origins)) for row in rows]
     columns["origin_of"] = array("B" if len(origins) < 1 << 8 else "I", numbers)
+    packed = keys.pack_texts([msgspec.json.encode(origin) for origin in origins])
+    columns["origins"], columns["origin_starts"] = packed["blob"], packed["starts"]
     ends = [_nanoseconds(row.expires_at) for row in rows]
     columns["expires"] = array("q", ends if any(ends) else [])
     columns["allows"] = bytes(row.allow for row in rows) if any(row.allow for row in rows) else b""
-    depths = sorted({row.value.count(".") + 1 for row in rows}) if kind == "domain_suffix" else []
+    depths: list[int] = []
+    if kind == "domain_suffix":
+        depths = depths_of([row.value for row in rows])
+        columns["marks"] = keys.pack_marks((endings(row.value, depths[0]) for row in rows if depths), len(rows))
     described: dict[str, tuple[str, int, int]] = {}
     offset = 0
     for name, values in columns.items():
         length = len(values) * (values.itemsize if isinstance(values, array) else 1)
         described[name] = (values.typecode if isinstance(values, array) else "B", offset, length)
         offset += length + -length % 8
-    return _Head(
-        kind, fold, len(rows), depths, [(origin.source, origin.added_at) for origin in origins], described
-    ), columns
+    return _Head(kind, fold, len(rows), depths, described), columns
 
 
 def _indexed(kind: str, rows: list[Entry]) -> tuple[list[Entry], dict[str, Any]]:

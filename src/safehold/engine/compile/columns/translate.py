@@ -380,7 +380,7 @@ def _constant(node: Node) -> bool:
 
 def exact_entries(held: Any) -> frozenset[str] | None:
     """The entries of a list that is asked by equality alone, at any time; None for any other."""
-    if getattr(held, "kind", None) != "exact" or held.fold or held.contents.test is None:
+    if getattr(held, "kind", None) != "exact" or held.fold or not held.contents.timeless:
         return None
     entries: frozenset[str] = held.entries
     return entries
