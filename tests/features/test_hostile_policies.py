@@ -88,9 +88,9 @@ def problems(folder: Path, policy: str | bytes = POLICY, field: str = "{type: st
 @pytest.mark.parametrize(
     ("policy", "said"),
     [
-        ("[" * 3000 + "]" * 3000, "p.yaml:1:1: the file is nested too deeply"),
-        ("{a: " * 3000 + "1" + "}" * 3000, "p.yaml:1:1: the file is nested too deeply"),
-        ("\n".join(" " * depth + "a:" for depth in range(900)), "p.yaml:1:1: the file is nested too deeply"),
+        ("[" * 3000 + "]" * 3000, "p.yaml:1:101: the file is nested too deeply"),
+        ("{a: " * 3000 + "1" + "}" * 3000, "p.yaml:1:401: the file is nested too deeply"),
+        ("\n".join(" " * depth + "a:" for depth in range(900)), "p.yaml:101:101: the file is nested too deeply"),
         ("a: &a [x, x, x]\nb: [*a, *a, *a]", "p.yaml:1:4: anchors and aliases are not used"),
         ('policy: "\\ud800"', "p.yaml:1:9: half of a surrogate pair is not Unicode"),
         (b"policy: \xff\xfe", "p.yaml:1:1: the file is not UTF-8"),

@@ -24,7 +24,7 @@ from safehold.engine.policies.events import EventTypes, read_event_type
 from safehold.engine.policies.lists import read_list
 from safehold.engine.policies.located import Located, YamlProblem, parse_yaml, read_yaml
 from safehold.engine.policies.problems import PolicyProblem, Report
-from safehold.engine.policies.read import PolicyReader
+from safehold.engine.policies.reread import context_of, read_policy
 from safehold.engine.policies.scope import Scope
 from safehold.engine.signal import Signal
 
@@ -36,6 +36,7 @@ class Surroundings:
         self.event_types, self.lists = event_types, lists
         self.signals = list(signals)
         self.scopes = {name: Scope(kind, self.signals, lists) for name, kind in event_types.types.items()}
+        self.context = context_of(event_types, self.signals, lists)
 
     def variables(self, name: str) -> Mapping[str, Type]:
         return self.scopes[name].variables
@@ -94,7 +95,7 @@ class Workspace:
 
     def _policy(self, node: Located, file: str, report: Report) -> None:
         around = self.surroundings
-        policy = PolicyReader(node, around.event_types, around.scopes, report).read()
+        policy = read_policy(node, around.event_types, around.scopes, around.context, report)
         if policy is None:
             return
         if not report.problems:

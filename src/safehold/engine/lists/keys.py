@@ -10,7 +10,7 @@ beyond a few dozen lie behind the last bucket, and a dict finds them.
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, overload
 from zlib import crc32
 
@@ -47,6 +47,9 @@ class Texts:
 
     def __getitem__(self, position: int) -> bytes:
         return self._blob[self._base + self._starts[position] : self._base + self._starts[position + 1]]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self[position] for position in range(len(self._starts) - 1))
 
 
 def pack_texts(texts: Sequence[bytes]) -> Columns:
@@ -109,6 +112,7 @@ class Keys:
 
     def __init__(self, blob: Blob, base: int, length: int, starts: Numbers, firsts: Numbers, count: int) -> None:
         self._blob, self._base, self._starts, self._firsts = blob, base, starts, firsts
+        self._length = length
         self._shift = 33 - (len(starts) - 1).bit_length()
         self._kept = firsts[len(firsts) - 1]
         self._spilled: dict[bytes, int] = {}
@@ -128,6 +132,10 @@ class Keys:
             return wanted.count(b"\n") == 1  # or it is the lines of two keys
 
         return has
+
+    def __iter__(self) -> Iterator[bytes]:
+        """All keys by position, in a fraction of the time that asking for each takes."""
+        return iter(self._blob[self._base : self._base + self._length].split(b"\n")[1:-1])
 
     def find(self, wanted: bytes) -> int | None:
         bucket = crc32(wanted) >> self._shift

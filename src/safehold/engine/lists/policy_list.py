@@ -114,7 +114,7 @@ class PolicyList:
         #: The entries as a set, where looking into it is all there is to a lookup: what generated code asks directly.
         self.plain: frozenset[str] | None = None
         if self.kind == "exact" and not self.fold and not managed and seeds.plain and len(seeds) <= SMALL:
-            self.plain = frozenset(entry.value for entry in seeds)
+            self.plain = frozenset(seeds.values())
         self._bare = self.plain is not None and all(origin == Origin() for origin in seeds.origins)
 
     @property
@@ -177,7 +177,7 @@ class PolicyList:
 
     def digest(self) -> str:
         """SHA-256 of what the files say: the kind and the sorted entries. It is part of the bundle's hash."""
-        lines = sorted(map(_line, self.seeds))
+        lines = sorted(self.seeds.values() if self.seeds.plain else map(_line, self.seeds))
         head = [self.kind, *(["fold"] if self.fold else []), *(["managed"] if self.managed else [])]
         return hashlib.sha256("\n".join((*head, *lines)).encode()).hexdigest()
 

@@ -86,7 +86,7 @@ class Table:
         index = keys.Keys(blob, base, length, numbers["starts"], numbers["firsts"], head.count)
         self._texts, self._find, has = index, index.find, index.has
         if head.count <= small:
-            known = {keys.line(index[at]): at for at in range(head.count)}
+            known = {keys.line(key): at for at, key in enumerate(index)}
             self._find, has = known.get, known.__contains__
         if head.kind == "domain_suffix":
             marks, first, size = columns.bytes_of("marks")
@@ -98,7 +98,7 @@ class Table:
             self.has, self.all = texts(self._find, has, head.fold)
 
     def _patterns(self) -> list[str]:
-        return [self._texts[at].decode() for at in range(len(self))]
+        return [text.decode() for text in self._texts]
 
     def __len__(self) -> int:
         return self._head.count
@@ -112,6 +112,11 @@ class Table:
         """The entry's value in normal form."""
         stored = self._texts[position]
         return digest_text(stored) if self.kind == "hash" else stored.decode()
+
+    def values(self) -> list[str]:
+        """The values of all entries, by position."""
+        decode = digest_text if self.kind == "hash" else bytes.decode
+        return list(map(decode, self._texts))
 
     def entry(self, position: int) -> Entry:
         origin = self._origin(self._origin_of[position])

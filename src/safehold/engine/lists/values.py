@@ -25,6 +25,9 @@ def normal(kind: str, text: str, fold: bool = False) -> str:
 
     `fold` is for lists of kind `exact` whose lookups take no account of case and width (NFKC and case folding).
     """
+    # Most of a long list of domains is in normal form already, and says so in one look; a digit may end an address.
+    if kind == "domain_suffix" and len(text) <= 253 and _LABELS.fullmatch(text) and not text[-1].isdecimal():
+        return text
     text = text.strip()
     if not text:
         raise BadEntry("an entry must not be empty")

@@ -7,7 +7,7 @@
 Nothing is half loaded: either the Bundle is whole, or PolicyProblems says everything that is wrong.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path, PurePosixPath
 
@@ -18,7 +18,8 @@ from safehold.engine.policies.lists import read_list
 from safehold.engine.policies.located import MAX_BYTES, Located, YamlProblem, parse_yaml, read_yaml
 from safehold.engine.policies.model import Bundle, Policy
 from safehold.engine.policies.problems import PolicyProblems, Report
-from safehold.engine.policies.read import PolicyReader, digest
+from safehold.engine.policies.read import digest
+from safehold.engine.policies.reread import context_of, read_policy
 from safehold.engine.policies.scope import Scope
 from safehold.engine.signal import Signal
 
@@ -54,9 +55,8 @@ def load_bundle(
     signals = list(installed_signals() if signals is None else signals)
     event_types = event_types_of(folder, report)
     lists = _lists(folder, report)
-    scopes = {name: Scope(kind, signals, lists) for name, kind in event_types.types.items()}
     nodes = _policy_nodes(folder, report) if policies is None else _parsed(policies, folder, report)
-    found = _policies(nodes, event_types, scopes, report)
+    found = _policies(nodes, event_types, signals, lists, report)
     if not event_types.types and not report.problems:
         report.add_file(str(folder / "events"), "there are no event types", "put at least one into events/")
     if report.problems:
@@ -75,9 +75,8 @@ def check_policy(
     report = Report()
     folder = Path(folder)
     signals = list(installed_signals() if signals is None else signals)
-    scopes = {name: Scope(kind, signals, bundle.lists) for name, kind in bundle.event_types.types.items()}
     nodes = _parsed({path: text}, folder, report)
-    found = _policies(nodes, bundle.event_types, scopes, report)
+    found = _policies(nodes, bundle.event_types, signals, bundle.lists, report)
     name = file_name(folder, path)
     others = {policy.file: policy for policy in bundle.policies if policy.file != name}
     for policy in found:
@@ -123,10 +122,7 @@ def make_bundle(
     identity = {
         "language": LANGUAGE,
         "policies": [_policy_identity(policy) for policy in policies],
-        "events": {
-            name: {"schema": kind.schema, "subject": [kind.subject.kind, kind.subject.id, kind.subject.text or ""]}
-            for name, kind in event_types.types.items()
-        },
+        "events": {name: kind.identity for name, kind in event_types.types.items()},
         "lists": {name: entries.digest() for name, entries in lists.items()},
         "signals": versions,
     }
@@ -205,11 +201,14 @@ def event_types_of(folder: Path, report: Report) -> EventTypes:
 
 
 def _policies(
-    nodes: Iterable[Located], event_types: EventTypes, scopes: dict[str, Scope], report: Report
+    nodes: Iterable[Located], event_types: EventTypes, signals: Sequence[Signal], lists: Iterable[str], report: Report
 ) -> tuple[Policy, ...]:
     found: dict[str, Policy] = {}
+    lists = sorted(lists)
+    scopes = {name: Scope(kind, signals, lists) for name, kind in event_types.types.items()}
+    context = context_of(event_types, signals, lists)
     for node in nodes:
-        policy = PolicyReader(node, event_types, scopes, report).read()
+        policy = read_policy(node, event_types, scopes, context, report)
         if policy is None:
             continue
         if policy.key in found:

@@ -56,6 +56,11 @@ class EventType:
     subject: SubjectSpec
     schema: Mapping[str, Any]
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What of the type can change a verdict: a part of the bundle's hash."""
+        return {"schema": self.schema, "subject": [self.subject.kind, self.subject.id, self.subject.text or ""]}
+
     @cached_property
     def variables(self) -> dict[str, Type]:
         """The types of `event`, `actor`, `target`, `context` and `data`, as expressions see them."""

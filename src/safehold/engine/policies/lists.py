@@ -9,6 +9,7 @@ managed: true              # people change it in the console and at the shell; t
 file: phishing.txt         # text, CSV, JSON, hosts, STIX, MISP or ThreatExchange; or `entries: [...]` here
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,9 +19,10 @@ from safehold.engine.lists.entry import KINDS, BadEntry, Entry
 from safehold.engine.lists.formats import FormatError, Row, format_of, read
 from safehold.engine.lists.formats.rows import fitted
 from safehold.engine.lists.policy_list import PolicyList
-from safehold.engine.lists.table import make_table
+from safehold.engine.lists.table import Table, make_table
 from safehold.engine.lists.values import normal
 from safehold.engine.policies.fields import Fields
+from safehold.engine.policies.kept import Kept
 from safehold.engine.policies.located import Located
 from safehold.engine.policies.problems import Report
 
@@ -62,15 +64,36 @@ def read_list(node: Located, folder: Path, report: Report) -> PolicyList | None:
     if fold and kind != "exact":
         report.add(fields.values["fold"], "`fold` is for lists of kind `exact`", "write (?i) into a pattern")
     declared = _Declared(kind, fold and kind == "exact", report)
-    entries = _entries_here(fields, declared)
-    if file := fields.get("file"):
-        entries += _entries_of_file(file, folder, declared)
-    elif "entries" not in fields.values and not managed:
+    if "file" not in fields.values and "entries" not in fields.values and not managed:
         report.add(node, "a list needs `entries` or `file`", "or `managed: true`, to keep its entries in the database")
     return PolicyList(
-        name, make_table(kind, entries, fold=declared.fold), managed=managed, title=fields.text("title"),
+        name, _table(fields, folder, declared), managed=managed, title=fields.text("title"),
         source=fields.text("source"), licence=fields.text("licence"), description=fields.text("description"),
     )  # fmt: skip
+
+
+#: Tables of whole files, by what is in them: a start and the console read the same ones time and again.
+_TABLES: Kept[tuple[str, ...], Table] = Kept(8)
+
+
+def _table(fields: Fields, folder: Path, declared: _Declared) -> Table:
+    """The entries that are declared here and in the file, packed."""
+    entries = _entries_here(fields, declared)
+    file = fields.get("file")
+    path = _path(file, folder, declared.report) if file is not None else None
+    if file is None or path is None:
+        return make_table(declared.kind, entries, fold=declared.fold)
+    with path.open("rb") as opened:
+        known = (path.name, declared.kind, str(declared.fold), hashlib.file_digest(opened, "sha256").hexdigest())
+    table = _TABLES.get(known) if not entries else None
+    if table is None:
+        name = f"lists/{file.value}"
+        before = len(declared.report.problems)
+        whole = make_table(declared.kind, entries + _entries_of_file(path, name, declared), fold=declared.fold)
+        if not entries and len(declared.report.problems) == before:
+            _TABLES.keep(known, whole)
+        return whole
+    return table
 
 
 def _flag(fields: Fields, name: str) -> bool:
@@ -138,17 +161,22 @@ def _moment(fields: Fields, name: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _entries_of_file(file: Located, folder: Path, declared: _Declared) -> list[Entry]:
+def _path(file: Located, folder: Path, report: Report) -> Path | None:
+    """Where the file of a list is; None after a problem was reported."""
     path = folder / str(file.value)
-    report = declared.report
     if not path.resolve().is_relative_to(folder.resolve()):
         report.add(file, "the file must be beside the list's declaration")
-        return []
+        return None
     if not path.is_file():
         report.add(file, f"there is no file {file.value}")
-        return []
+        return None
+    return path
+
+
+def _entries_of_file(path: Path, name: str, declared: _Declared) -> list[Entry]:
+    """The entries of a file; problems call it `name`."""
+    report = declared.report
     entries, wrong = [], 0
-    name = f"lists/{file.value}"
     try:
         with path.open("rb") as opened:
             start = opened.read(4096)

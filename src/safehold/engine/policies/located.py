@@ -1,11 +1,12 @@
 """YAML that remembers where everything stands, so that every complaint about a policy has a line and a column.
 
-PyYAML composes the file into nodes with marks; here they become plain values that keep their place. Anything YAML
+PyYAML parses the file into events with marks; here they become plain values that keep their place. Anything YAML
 would guess about (dates, octal numbers, `no` for false) stays a string unless it is a plain number, true, false or null.
+libyaml reads ten times as fast as PyYAML's own parser, which is asked again where libyaml objects: its words are better.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,14 @@ import yaml
 
 #: A policy file may have this many bytes.
 MAX_BYTES = 1 << 20
+#: Lists and mappings within each other; libyaml takes time by the square of it.
+MAX_DEPTH = 100
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?[0-9]+\.[0-9]+([eE][-+]?[0-9]+)?")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+#: libyaml takes tabs and comments where YAML allows none, and counts no column for a byte order mark.
+_ODD = re.compile("[\t\ufeff]|[|>][-+0-9]*#")
+_QUICK = getattr(yaml, "CSafeLoader", None)  # PyYAML can be built without libyaml
 
 
 class Source:
@@ -92,12 +99,15 @@ def read_yaml(path: Path, name: str) -> Located:
 
 def parse_yaml(text: str, name: str) -> Located:
     """The same of a text that is not on disk (yet): an editor's. Raises YamlProblem."""
+    text = text.removeprefix("\ufeff")
     source = Source(name, text)
+    if _QUICK is not None and not _ODD.search(text):
+        try:
+            return _document(yaml.parse(text, Loader=_QUICK), source)
+        except (yaml.YAMLError, UnicodeEncodeError):
+            pass  # said below, or taken after all
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        return _convert(node, source, set()) if node is not None else Located(None, 1, 1, source)
-    except RecursionError:
-        raise YamlProblem(1, 1, "the file is nested too deeply", "flatten it") from None
+        return _document(yaml.parse(text, Loader=yaml.SafeLoader), source)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -106,34 +116,68 @@ def parse_yaml(text: str, name: str) -> Located:
         raise YamlProblem(1, 1, f"not YAML: {error}") from None
 
 
-def _convert(node: yaml.Node, source: Source, seen: set[int]) -> Located:
-    line, column = node.start_mark.line + 1, node.start_mark.column + 1
-    if id(node) in seen:
+def _document(events: Iterable[Any], source: Source) -> Located:
+    """The one document of a stream of events; nothing is null. Raises YamlProblem and yaml.YAMLError."""
+    found = Located(None, 1, 1, source)
+    documents = 0
+    events = iter(events)
+    for event in events:
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                place = _place(event)
+                raise YamlProblem(*place, "not YAML: a second document begins here", "put it into a file of its own")
+        elif isinstance(event, yaml.NodeEvent):
+            found = _value(event, events, source, 0)
+    return found
+
+
+def _value(event: Any, events: Iterator[Any], source: Source, depth: int, flow: bool = False) -> Located:
+    """The value that begins with `event`; the events up to its end are taken."""
+    line, column = _place(event)
+    if event.anchor is not None:
         raise YamlProblem(line, column, "anchors and aliases are not used in policies", "write it out")
-    seen.add(id(node))
-    if isinstance(node, yaml.SequenceNode):
-        return Located([_convert(part, source, seen) for part in node.value], line, column, source)
-    if isinstance(node, yaml.MappingNode):
-        keys: list[Located] = []
-        result: dict[str, Located] = {}
-        for key_node, value_node in node.value:
-            key = _convert(key_node, source, seen)
-            name = str(key.value) if not isinstance(key.value, (dict, list)) else ""
-            if not name or name in result:
-                message = f"`{name}` is there twice" if name else "a key must be a word"
-                raise YamlProblem(key.line, key.column, message)
-            keys.append(key)
-            result[name] = _convert(value_node, source, seen)
-        return Located(result, line, column, source, keys=tuple(keys))
-    assert isinstance(node, yaml.ScalarNode)  # noqa: S101 - YAML has three kinds of nodes
-    if any("\ud800" <= letter <= "\udfff" for letter in node.value):
-        raise YamlProblem(line, column, "half of a surrogate pair is not Unicode", "write the letter itself")
-    return Located(_scalar(node), line, column, source, (node.start_mark.index, node.end_mark.index, node.style))
+    if isinstance(event, yaml.ScalarEvent):
+        if _SURROGATE.search(event.value):
+            raise YamlProblem(line, column, "half of a surrogate pair is not Unicode", "write the letter itself")
+        style = event.style or None  # libyaml says "" of a plain one
+        if flow and style is None and "?" in event.value:
+            raise yaml.YAMLError  # libyaml takes it; PyYAML's own parser, which `fmt` uses, says what is wrong
+        return Located(_scalar(event.value, style), line, column, source, _span(event, style))
+    if depth == MAX_DEPTH:
+        raise YamlProblem(line, column, "the file is nested too deeply", "flatten it")
+    if isinstance(event, yaml.SequenceStartEvent):
+        parts = []
+        while not isinstance(part := next(events), yaml.SequenceEndEvent):
+            parts.append(_value(part, events, source, depth + 1, bool(event.flow_style)))
+        return Located(parts, line, column, source)
+    return _mapping(event, events, source, depth + 1)
 
 
-def _scalar(node: yaml.ScalarNode) -> Any:
-    text = node.value
-    if node.style is not None:
+def _mapping(start: Any, events: Iterator[Any], source: Source, depth: int) -> Located:
+    keys: list[Located] = []
+    result: dict[str, Located] = {}
+    while not isinstance(event := next(events), yaml.MappingEndEvent):
+        key = _value(event, events, source, depth, bool(start.flow_style))
+        name = str(key.value) if not isinstance(key.value, (dict, list)) else ""
+        if not name or name in result:
+            raise YamlProblem(key.line, key.column, f"`{name}` is there twice" if name else "a key must be a word")
+        keys.append(key)
+        result[name] = _value(next(events), events, source, depth, bool(start.flow_style))
+    return Located(result, *_place(start), source, keys=tuple(keys))
+
+
+def _place(event: Any) -> tuple[int, int]:
+    mark = event.start_mark
+    return mark.line + 1, mark.column + 1
+
+
+def _span(event: Any, style: str | None) -> tuple[int, int, str | None]:
+    return event.start_mark.index, event.end_mark.index, style
+
+
+def _scalar(text: str, style: str | None) -> Any:
+    if style is not None:
         return text
     if text in ("", "null", "~"):
         return None

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import ClassVar
 
 from safehold.engine.event import Event
@@ -33,10 +34,9 @@ class Lexicon:
     }
 
     def __init__(self, lists: Sequence[WordList] | None = None, name: str = "lexicon") -> None:
-        lists = shipped() if lists is None else lists
+        lists, self._matcher = _shipped() if lists is None else (lists, Matcher(lists))
         self.name = name
         self.version = f"1.0.0+{hashlib.sha256(repr(lists).encode()).hexdigest()[:12]}"
-        self._matcher = Matcher(lists)
         self._ordinary = {(each.name, *pair) for each in lists for pair in each.ordinary}
 
     def run(self, event: Event) -> Mapping[str, object]:
@@ -58,6 +58,13 @@ class Lexicon:
         if entry.language not in ("*", "en", said):
             return False
         return said is None or (entry.word_list, said, entry.term.text) not in self._ordinary
+
+
+@cache
+def _shipped() -> tuple[Sequence[WordList], Matcher]:
+    """The lists that come with Safehold, made ready once: every bundle that is loaded makes its own Lexicon."""
+    lists = shipped()
+    return lists, Matcher(lists)
 
 
 def language_of(event: Event) -> str | None:

@@ -80,9 +80,10 @@ def fitted(row: Row | Problem, kind: str, fold: bool) -> Row | Problem:
         message = f"a list of kind `{kind}` takes no {row.what}"
         return Problem(line=row.line, message=message, skipped=True)
     try:
-        return msgspec.structs.replace(row, value=normal(kind, row.value, fold))
+        value = normal(kind, row.value, fold)
     except BadEntry as error:
         return Problem(line=row.line, column="value", message=f"`{row.value[:80]}`: {error}")
+    return row if value == row.value else msgspec.structs.replace(row, value=value)
 
 
 def text_lines(file: Readable) -> Iterator[tuple[int, str]]:
