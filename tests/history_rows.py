@@ -52,7 +52,7 @@ def write(folder: Path | Bundle, events: Sequence[dict[str, Any]], *, batch: int
     service("plaza")
     bundle = folder if isinstance(folder, Bundle) else load_bundle(folder)
     declared, minds = Declared(bundle.event_types), Engines(Engine(bundle), 1)
-    store = intake.Intake(lambda: 1, lambda rule, why: None)
+    store = intake.Intake(lambda: 1, lambda rule, why: None, lambda found: None)
     with recording() as record:
         versions = enact(record, bundle.policies)
     store.know(1, {key: PolicyInForce(version.pk, terms_of(version).strikes_last) for key, version in versions.items()})

@@ -2,26 +2,35 @@
 releases it; the day's share of an action stops a runaway.
 """
 
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from django.conf import settings
 from django.utils import timezone
 
 from safehold.accounts.keys import create_key
 from safehold.accounts.roles import Role, Scope
+from safehold.desk.decisions.elsewhere import Elsewhere
 from safehold.desk.decisions.endpoints import add_endpoint
+from safehold.desk.decisions.hot_rows import PolicyInForce
+from safehold.desk.decisions.intake import Intake
 from safehold.desk.decisions.models import Decision, Delivery, RuleHits
+from safehold.desk.decisions.policies import enact
 from safehold.desk.rules.breaker import counts, throttle
 from safehold.desk.rules.changes import approve
 from safehold.desk.rules.folder import open_policies
 from safehold.desk.rules.in_force import bundle_of, newest
-from safehold.desk.rules.models import Rule
+from safehold.desk.rules.models import Rule, RuleCost
 from safehold.desk.rules.promoting import set_mode
 from safehold.engine import Engine, PolicyProblems
 from safehold.gateway.breaker import Breaker, Counts, History, limit_of
+from safehold.gateway.cloudevents import CloudEvent
+from safehold.gateway.declared import Declared
+from safehold.gateway.engines import Engines
 from safehold.record.models import AuditEvent
 from safehold.record.moves import check_moves
 from safehold.record.recording import recording
@@ -118,6 +127,55 @@ def test_a_restart_knows_what_was_counted(fresh_database):
     assert (seen.today, seen.throttled) == ({"remove": 0}, frozenset())
 
 
+class Process:
+    """A gateway's engines, breaker and store, as one process has them."""
+
+    def __init__(self, policy: str, where: Path, quotas: dict[str, int]) -> None:
+        bundle = folders.bundle(where, policy)
+        engine, breaker = Engine(bundle, []), Breaker(quotas)
+        engine.held_back = breaker.held_back
+        breaker.renew(bundle, counts(quotas), timezone.now())
+        self.breaker, self.minds = breaker, Engines(engine, 1, breaker=breaker)
+        self.declared = Declared(bundle.event_types)
+        self.store = Intake(lambda: 1, lambda rule, why: None, lambda found: None, Elsewhere(quotas))
+        with recording() as record:
+            versions = enact(record, bundle.policies)
+        self.store.know(1, {key: PolicyInForce(version.pk, None) for key, version in versions.items()})
+
+    def decide(self, *numbers: int) -> list[str]:
+        events = [folders.cloudevent("x") | {"id": f"e{number}"} for number in numbers]
+        now = timezone.now()
+        batch = [
+            self.declared.prepare(
+                "plaza", msgspec.convert({"subject": None, "body": json.dumps(event)} | event, CloudEvent), now
+            )
+            for event in events
+        ]
+        return [written.verdict.action for written in self.store.write_batch(batch, self.minds)]
+
+
+def test_what_other_processes_saw_counts_too(fresh_database, tmp_path):
+    service()
+    policy = folders.policy_of(*RULES).replace(
+        "  - id: loud\n", "  - id: loud\n    breaker: {factor: 2, at_least: 3}\n"
+    )
+    one, two = (Process(policy, tmp_path / name, {}) for name in ("one", "two"))
+    actions = [
+        process.decide(number)[0] for number, process in enumerate([one, two, two, one, two, one, two, one, two])
+    ]
+    assert actions == ["warn"] * 6 + ["label"] * 3  # six in all, though neither process saw more than three
+    assert one.breaker.tripped() is not None and two.breaker.tripped() is not None  # whoever is first tells the others
+    three = Process(policy, tmp_path / "three", {})
+    assert three.decide(10) == ["label"]
+
+
+def test_an_actions_share_of_the_day_is_that_of_all_processes(fresh_database, tmp_path):
+    service()
+    one, two = (Process(folders.policy_of(*RULES), tmp_path / name, {"warn": 5}) for name in ("one", "two"))
+    assert one.decide(0) + two.decide(1) + one.decide(2, 3) + two.decide(4, 5) == ["warn"] * 5 + ["label"]
+    assert one.decide(6) == two.decide(7) == ["label"]
+
+
 @pytest.fixture
 def place(fresh_sqlite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     bundle_of.cache_clear()
@@ -150,18 +208,25 @@ def test_a_rule_that_acts_is_throttled_once_and_everybody_hears_of_it(place):
     assert list(check_moves()) == []
 
 
-def test_in_a_running_gateway(place, fresh_sqlite, tmp_path):
+def test_in_two_running_gateways(place, fresh_sqlite, tmp_path):
     _, secret = create_key(None, "tests", list(Scope), service="plaza")
     (tmp_path / "server").mkdir()
-    with serving(fresh_sqlite.url, place, tmp_path / "server", rate=0) as server:
+    (tmp_path / "other").mkdir()
+    with (
+        serving(fresh_sqlite.url, place, tmp_path / "server", rate=0) as server,
+        serving(fresh_sqlite.url, place, tmp_path / "other", rate=0) as other_server,
+    ):
         client = server.client(secret)
+        clients = [client, other_server.client(secret)]
         actions = [
-            client.post("/v1/events", json=message(n, "buy pills", actor=f"seller{n}")).json()["action"]
+            clients[n % 2].post("/v1/events", json=message(n, "buy pills", actor=f"seller{n}")).json()["action"]
             for n in range(7)
         ]
         assert actions == ["remove"] * 4 + ["allow"] * 3
         until = time.monotonic() + 15
-        while Rule.objects.get(name=NAME).state != "throttled" or server.metric("safehold_policy_edition") < newest():
+        while Rule.objects.get(name=NAME).state != "throttled" or any(
+            each.metric("safehold_policy_edition") < newest() for each in (server, other_server)
+        ):
             assert time.monotonic() < until
             time.sleep(0.05)
         last = Decision.objects.filter(action="allow").latest("decided_at")
@@ -178,3 +243,4 @@ def test_in_a_running_gateway(place, fresh_sqlite, tmp_path):
             assert time.monotonic() < until
             number += 1
             time.sleep(0.05)
+    assert RuleCost.objects.filter(name=NAME).exists()  # what rules cost was measured meanwhile, and kept at the end

@@ -86,6 +86,11 @@ def _lines(answer: "Explanation") -> Iterator[str]:
     if not answer.reads:
         yield "  nothing"
     yield ""
+    if answer.takes is not None:
+        yield "[bold]Takes[/bold]"
+        on = "on this event" if answer.outcome else "on the policy's examples, the median"
+        yield f"  {_micros(answer.takes)} alone {on}, signals included"
+        yield ""
     yield "[bold]Examples[/bold]"
     for example in answer.examples or ("none",):
         yield f"  {escape(example)}"

@@ -21,9 +21,10 @@ from safehold.console.counting import counts, days, remembered
 from safehold.console.highlight import cel_html
 from safehold.desk.decisions.models import Decision, PolicyVersion
 from safehold.desk.decisions.policies import terms_of
+from safehold.desk.rules.costs import Share, shares
 from safehold.desk.rules.in_force import file_of
 from safehold.desk.rules.models import PolicyChange, PolicyFile, Rule
-from safehold.desk.rules.states import OPEN_CHANGES
+from safehold.desk.rules.states import ACTING, OPEN_CHANGES
 
 WEEK = 7
 #: Versions shown in a policy's history; each older one is still at its own address.
@@ -51,10 +52,16 @@ class RuleLine:
     hits: list[int] = field(default_factory=list)
     heard: int = 0
     overturned: int = 0
+    state: str = ""  # its mode, or `throttled`
+    cost: Share | None = None
 
     @property
     def week(self) -> int:
         return sum(self.hits)
+
+    @property
+    def cost_text(self) -> str:
+        return f"{micros_text(self.cost.cost.median)}, {percent(self.cost.share)} of all rules" if self.cost else ""
 
     @property
     def share_text(self) -> str:
@@ -131,14 +138,44 @@ def known_rules() -> list[str]:
     return remembered("known-rules", 60, read)
 
 
-def fill(rules: Iterable[RuleLine]) -> None:
-    """Put a week's hits and the outcomes of appeals on each rule: at most three queries."""
+def measured() -> dict[str, Share]:
+    """What the rules in force cost, by name, as far as they were measured."""
+
+    def read() -> dict[str, Share]:
+        return shares(
+            (f"{key}/{rule['id']}", rule.get("hash", ""))
+            for key, spec in in_force().values_list("key", "spec")
+            for rule in spec.get("rules", [])
+        )
+
+    return remembered("rule-costs", 60, read)
+
+
+def micros_text(micros: float) -> str:
+    """A time as people read it: two digits say what a measurement can."""
+    for size, unit in ((1_000_000, "s"), (1_000, "ms")):
+        if micros >= size:
+            return f"{micros / size:.2g} {unit}"
+    return f"{micros:.0f} µs" if micros >= 10 else f"{micros:.2g} µs"
+
+
+def percent(share: float) -> str:
+    return "under 0.1 %" if share < 0.001 else f"{100 * share:.1f} %"
+
+
+def fill(rules: Iterable[RuleLine], *, costs: bool = False) -> None:
+    """Put a week's hits and the outcomes of appeals on each rule, and what it costs: at most five queries."""
     rules = list(rules)
     hits = counts("rule", [rule.name for rule in rules], days(WEEK))
     heard, overturned = remembered("appeals-by-rule", 60, _appeals)
     for rule in rules:
         rule.hits = hits[rule.name]
         rule.heard, rule.overturned = heard.get(rule.name, 0), overturned.get(rule.name, 0)
+    if costs:
+        throttled = set(Rule.objects.filter(state="throttled").values_list("name", flat=True))
+        for rule in rules:
+            rule.cost = measured().get(rule.name)
+            rule.state = "throttled" if rule.name in throttled and rule.mode in ACTING else rule.mode
 
 
 def _appeals() -> tuple[dict[str, int], dict[str, int]]:
@@ -190,7 +227,7 @@ def policy(request: SignedInRequest, key: str) -> HttpResponse:
     for newer, older in pairwise(versions):
         newer.older = older.pk  # type: ignore[attr-defined]
     rules = rules_of(version)
-    fill(rules)
+    fill(rules, costs=version.effective_to is None)
     spec = version.spec
     context = {
         "version": version,

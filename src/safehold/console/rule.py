@@ -20,10 +20,11 @@ from django.views.decorators.http import require_GET, require_POST
 from safehold.accounts.access import SignedInRequest, require
 from safehold.accounts.models import User
 from safehold.accounts.roles import Permission
-from safehold.console.policies import RuleLine, rules_of
+from safehold.console.policies import RuleLine, measured, micros_text, percent, rules_of
 from safehold.desk.decisions.models import Decision, PolicyVersion, RuleHits
 from safehold.desk.moves import MovedMeanwhile
 from safehold.desk.rules.changes import ChangeRefused
+from safehold.desk.rules.costs import Share
 from safehold.desk.rules.models import PolicyChange, Rule
 from safehold.desk.rules.promoting import return_to, set_mode
 from safehold.desk.rules.states import NEXT_DOWN, NEXT_UP, OPEN_CHANGES
@@ -79,17 +80,19 @@ def rule(request: SignedInRequest, key: str, rule_id: str) -> HttpResponse:
     people = {each.pk: each for each in User.objects.filter(pk__in={step.by for step in steps if step.by})}
     state = row.state if row else line.mode
     heard, overturned = _appeals(name)
-    cost = _cost(version, rule_id, sample)
+    cost = measured().get(name) if version.effective_to is None else None
     context = {
         "name": name, "key": key, "version": version, "line": line, "row": row, "state": state,
         "chart": _chart(name), "precision": _precision(name), "overturned": overturned, "appeals_note": f"of {heard:,} heard",
-        "cost": cost, "cost_text": f"{cost['micros']:,} µs" if sample else "–",
+        "cost": _cost_lines(cost), "cost_text": micros_text(cost.cost.median) if cost else "–",
+        "cost_note": f"{percent(cost.share)} of all rules" if cost else "not measured yet",
+        "reads": _reads(version, rule_id, sample),
         "values": _values(name, sample), "latest": sample[:LATEST],
         "steps": [(step, people.get(step.by)) for step in steps],
         "open_changes": PolicyChange.objects.filter(policy=key, state__in=OPEN_CHANGES).exclude(state="draft"),
         "may_write": request.user.may(Permission.WRITE_POLICIES), "may_revert": request.user.may(Permission.REVERT_DECISIONS),
         "up": line.mode if state == "throttled" else NEXT_UP.get(state), "down": NEXT_DOWN.get(state),
-        "in_force": version.effective_to is None, "cost_note": "estimated from the signals it reads",
+        "in_force": version.effective_to is None,
     }  # fmt: skip
     return render(request, "console/rule.html", context)
 
@@ -165,17 +168,30 @@ def _appeals(name: str) -> tuple[int, int]:
     return heard.count(), heard.exclude(action=F("override_of__action")).count()
 
 
-def _cost(version: PolicyVersion, rule_id: str, sample: list[Decision]) -> dict[str, Any]:
-    """What it has the engine compute: the signals it reads with their median time in the newest decisions, its windows."""
+def _cost_lines(share: Share | None) -> list[tuple[str, str]]:
+    """What gateways measured, in words; nothing where they have not measured it yet."""
+    if share is None:
+        return []
+    cost = share.cost
+    return [
+        ("Half of all events", f"at most {micros_text(cost.median)}"),
+        ("95 of 100 events", f"at most {micros_text(cost.p95)}"),
+        ("Of all rules", percent(share.share)),
+        ("Measured", f"{cost.timed:,} time{'s' if cost.timed != 1 else ''}"),
+    ]
+
+
+def _reads(version: PolicyVersion, rule_id: str, sample: list[Decision]) -> dict[str, Any]:
+    """What it has the engine compute: its windows, and the signals it reads with their median time in the newest decisions."""
     written: dict[str, Any] = next((each for each in version.spec.get("rules", []) if each["id"] == rule_id), {})
     text = written.get("when", "")
     runs: dict[str, list[int]] = {}
     for decision in sample:
         for run in (decision.verdict or {}).get("signals", []):
             runs.setdefault(run["signal"], []).append(run["micros"])
-    signals = [(name, int(median(times))) for name, times in sorted(runs.items()) if f"signals.{name}." in text]
+    signals = [(name, micros_text(median(times))) for name, times in sorted(runs.items()) if f"signals.{name}." in text]
     windows = [each["name"] for each in version.spec.get("windows", []) if f"windows.{each['name']}" in text]
-    return {"signals": signals, "windows": windows, "micros": sum(micros for _, micros in signals), "length": len(text)}
+    return {"signals": signals, "windows": windows}
 
 
 def _values(name: str, sample: list[Decision]) -> list[tuple[str, str]]:

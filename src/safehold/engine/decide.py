@@ -16,6 +16,7 @@ import msgspec
 from safehold.engine.compile.exact import evaluate
 from safehold.engine.compile.faults import Fault, StoreAway, Unknown
 from safehold.engine.compile.ruleset import RuleSet
+from safehold.engine.costs import Costs
 from safehold.engine.event import Event
 from safehold.engine.explain import Explanation, words
 from safehold.engine.labels import Labels
@@ -56,6 +57,7 @@ class Engine:
         self.labels = labels if labels is not None else Labels()
         #: What is held back: a rule's name (`policy/rule`) or an action -> why. Whoever counts what rules do fills it.
         self.held_back: Mapping[str, str] = {}
+        self._costs: Costs | None = None
         signals = list(installed_signals() if signals is None else signals)
         versions = {signal.name: signal.version for signal in signals}
         if versions != bundle.signal_versions:
@@ -68,6 +70,11 @@ class Engine:
             name: [Explanation(policy, rule, rules.scope) for policy, rule in rules.rules]
             for name, rules in self.rule_sets.items()
         }
+
+    def measure(self, costs: Costs) -> None:
+        """Have `costs` measure these rules from now on."""
+        costs.follow(self.rule_sets.values())
+        self._costs = costs
 
     def decide(self, event: Event, assumed: Mapping[Parts, Any] | None = None) -> Verdict:
         """Apply every rule of the event's type. `assumed` replaces what paths would read: a Reading says how.
@@ -149,6 +156,10 @@ class Engine:
             queue = winner.queue if winner.settles or queued is None else queued.queue
         if undecided:
             why = f"{why} {len(undecided)} could not be decided."
+        if (costs := self._costs) is not None:
+            costs.left -= 1
+            if costs.left <= 0:
+                costs.sample(reading)
         return Verdict(
             action=action, winner=name, why=why, queue=queue, hits=hits, undecided=undecided, signals=reading.runs,
             bundle=self._hash, lists={held.name: held.version for held in reading.rules.managed},
@@ -168,7 +179,7 @@ class Engine:
     def fresh(self) -> "Engine":
         """An engine with the same bundle that has seen nothing: no windows, no labels."""
         other = copy(self)
-        other.windows, other.labels = self.windows.fresh(), Labels()
+        other.windows, other.labels, other._costs = self.windows.fresh(), Labels(), None
         return other
 
     def _set_labels(self, hits: list[Hit], reading: Reading) -> None:

@@ -1,6 +1,7 @@
 """The breaker: a rule that suddenly matches far more than its history says is throttled, and an action whose share of the day
-is used up is done no more that day. Decided here, at once, from this process's own counts; the store is told (`Follower`),
-throttles the rule for every process, and tells people.
+is used up is done no more that day. Decided here, at once, from this process's own counts and, where other processes have
+written too, from the record's, which has everything that was decided before; the store is told (`Follower`), throttles the
+rule for every process, and tells people.
 
 A rule's limit for an hour is `factor` times the busiest hour of its last seven days, but at least `at_least` and
 mean + 6 * sqrt(mean) of its hours, which a Poisson process at that mean exceeds less than once in a billion hours. A rule
@@ -102,16 +103,32 @@ class Breaker:
         self._turn(now)
         for hit in verdict.hits:
             name = f"{hit.policy}/{hit.rule}"
-            hits = self._hits[name] = self._hits.get(name, 0) + 1
-            limit = self._limits.get(name)
-            if limit is not None and hits >= limit and hit.mode != "shadow":
-                self.held_back[name] = "breaker"
-                why = f"It matched {hits:,} times within an hour; {limit:,} is the most that its history explains."
-                self._tripped.append(Tripped(rule=name, why=why))
+            self._hits[name] = self._hits.get(name, 0) + 1
+            self._look_at(name)
         if verdict.action in self._quotas:
             self._done[verdict.action] = self._done.get(verdict.action, 0) + 1
             if self._used_up(verdict.action):
                 self.held_back[verdict.action] = "quota"
+
+    def recount(self, hits: Mapping[str, int], done: Mapping[str, int], now: datetime) -> None:
+        """What all processes together counted in the hour and on the day of `now`: a rule or an action whose share others have
+        used up is held back here before it acts once more."""
+        self._turn(now)
+        for name, number in hits.items():
+            self._hits[name] = max(self._hits.get(name, 0), number - self._forgiven.get(name, 0))
+            self._look_at(name)
+        for action, number in done.items():
+            self._done[action] = max(self._done.get(action, 0), number)
+            if self._used_up(action):
+                self.held_back[action] = "quota"
+
+    def _look_at(self, name: str) -> None:
+        hits, limit = self._hits[name], self._limits.get(name)
+        if limit is None or hits < limit or name in self.held_back:
+            return
+        self.held_back[name] = "breaker"
+        why = f"It matched {hits:,} times within an hour; {limit:,} is the most that its history explains."
+        self._tripped.append(Tripped(rule=name, why=why))
 
     def tripped(self) -> Tripped | None:
         """The oldest that nobody has been told of, or None. It stays until `told`."""

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from safehold.engine.costs import Costs
 from safehold.gateway.breaker import Breaker
 from safehold.gateway.editions import Admitted, Edition, Follower
 from safehold.gateway.inbox import Inbox, LoopInbox, Result, busy, not_ready
@@ -63,13 +64,14 @@ class Deciding:
         edition: Edition,
         load: Callable[[int], Edition],
         breaker: Breaker,
+        costs: Costs | None,
         lists: Keeper,
         limits: Limits,
         metrics: Metrics,
         turned: Callable[[Edition], None],
     ) -> None:
         self.writer = Writer(store, inbox, edition.new_minds, limits, metrics)
-        self._follower = Follower(store, self.writer, load, edition, turned, metrics, breaker)
+        self._follower = Follower(store, self.writer, load, edition, turned, metrics, breaker, costs)
         self._lists, self._metrics = lists, metrics
 
     def run(self) -> None:
@@ -95,14 +97,16 @@ class InProcess:
         edition: Edition,
         load: Callable[[int], Edition],
         breaker: Breaker,
+        costs: Costs | None,
         lists: Keeper,
         limits: Limits,
         metrics: Metrics,
     ) -> None:
         self._edition, self._limits, self._metrics = edition, limits, metrics
         self._make = functools.partial(
-            Deciding, store, edition=edition, load=load, breaker=breaker, lists=lists, limits=limits, metrics=metrics
-        )
+            Deciding, store, edition=edition, load=load, breaker=breaker, costs=costs, lists=lists, limits=limits,
+            metrics=metrics,
+        )  # fmt: skip
         self._inbox: LoopInbox | None = None
         self._deciding: Deciding | None = None
         self._thread: threading.Thread | None = None

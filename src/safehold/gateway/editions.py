@@ -12,6 +12,7 @@ from datetime import datetime
 
 import structlog
 
+from safehold.engine.costs import Costs
 from safehold.gateway.answers import EventTypeView
 from safehold.gateway.breaker import Breaker
 from safehold.gateway.cloudevents import CloudEvent
@@ -24,6 +25,8 @@ from safehold.gateway.writer import Writer
 log = structlog.get_logger("safehold.gateway")
 
 LOOK_SECONDS = 0.5
+#: How often what rules cost is taken to the store.
+COSTS_SECONDS = 10.0
 #: An edition that could not be loaded is tried again after so many seconds: the database may have been away.
 RETRY_SECONDS = 10.0
 #: How long a thread may run before others get their turn while an edition is compiled (Python's own is 5 ms).
@@ -65,8 +68,9 @@ class Follower:
         turned: Callable[[Edition], None],
         metrics: Metrics,
         breaker: Breaker,
+        costs: Costs | None = None,
     ) -> None:
-        self._breaker = breaker
+        self._breaker, self._costs, self._kept = breaker, costs, time.monotonic()
         self._store, self._writer, self._load, self._turned, self._metrics = store, writer, load, turned, metrics
         self._edition = first
         self._tried: tuple[int, float] | None = None  # the edition that could not be loaded, and when
@@ -87,6 +91,7 @@ class Follower:
         while not self._stop.wait(LOOK_SECONDS):
             try:
                 self._tell_of_tripped()
+                self._measure()
                 wanted = self._store.edition()
                 failing = False
                 if wanted != self._edition.number and not self._tried_lately(wanted):
@@ -97,6 +102,10 @@ class Follower:
                     log.error("edition_unreadable", **described(error))
                 failing = True
                 self._store.close()  # the next look gets a connection of its own
+        try:
+            self._keep_costs()
+        except Exception as error:  # what was measured last is lost, and nothing else
+            log.warning("costs_not_kept", **described(error))
         self._store.close()
 
     def _tell_of_tripped(self) -> None:
@@ -106,6 +115,19 @@ class Follower:
             self._breaker.told()
             self._metrics.throttled.labels(tripped.rule).inc()
             log.warning("rule_throttled", rule=tripped.rule, why=tripped.why)
+
+    def _measure(self) -> None:
+        """Make ready what measures the rules, a few at a time; now and then what was measured goes to the store."""
+        if self._costs is None:
+            return
+        self._costs.prepare()
+        if time.monotonic() - self._kept >= COSTS_SECONDS:
+            self._keep_costs()
+
+    def _keep_costs(self) -> None:
+        self._kept = time.monotonic()
+        if self._costs is not None and (found := self._costs.take()):
+            self._store.add_costs(found)
 
     def _tried_lately(self, number: int) -> bool:
         return (

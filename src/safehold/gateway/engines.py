@@ -6,7 +6,7 @@ Who calls: the store, on the writer's thread, within its transaction.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -101,6 +101,10 @@ class Engines:
         if self._breaker is not None and verdict.hits:
             self._breaker.count(verdict, incoming.received_at)
         return Decided(verdict=verdict, labels=self._labels(verdict, incoming.event))
+
+    def recount(self, hits: Mapping[str, int], done: Mapping[str, int], now: datetime) -> None:
+        if self._breaker is not None:
+            self._breaker.recount(hits, done, now)
 
     def written(self, last: int) -> None:
         self._seen = last

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from safehold.engine.costs import Buckets
 from safehold.engine.event import Event
 from safehold.engine.verdict import Verdict
 from safehold.gateway.breaker import Tripped
@@ -183,6 +184,10 @@ class Minds(Protocol):
         """The verdicts on the next events of the record, in order; an exception for one that could not be decided. Applies
         each verdict's own labels."""
 
+    def recount(self, hits: Mapping[str, int], done: Mapping[str, int], now: datetime) -> None:
+        """Other processes have written too: how often each rule matched in the hour of `now`, and rules did each action on
+        that day, in all of the installation."""
+
     def written(self, last: int) -> None:
         """What they decided is written, as far as the position `last`, and is about to be committed."""
 
@@ -207,6 +212,9 @@ class Store(Protocol):
 
     def throttle(self, tripped: Tripped) -> None:
         """Throttle a rule for every process, record it and tell people; one that is throttled already stays so."""
+
+    def add_costs(self, found: Buckets) -> None:
+        """Add what rules cost, as this process measured it, to what is known of it."""
 
     def catch_up(self, minds: Minds, progress: Callable[[int, int], None] | None = None) -> int:
         """Tell `minds` what the record has that they have not seen, and return how many events that was.

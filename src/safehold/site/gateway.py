@@ -13,14 +13,17 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from safehold import __version__
+from safehold.desk.decisions.elsewhere import Elsewhere
 from safehold.desk.decisions.hot_rows import PolicyInForce
 from safehold.desk.decisions.intake import Intake
 from safehold.desk.decisions.policies import terms_of
 from safehold.desk.lists.feed import Feed
 from safehold.desk.rules.breaker import counts, throttle
+from safehold.desk.rules.costs import add_costs
 from safehold.desk.rules.folder import open_policies, write_back
 from safehold.desk.rules.in_force import files_of, load_texts, newest, texts_of
 from safehold.engine import Bundle, Engine
+from safehold.engine.costs import Costs
 from safehold.engine.policies.bundle import event_types_of
 from safehold.engine.policies.problems import Report
 from safehold.engine.windows.link import Link
@@ -48,7 +51,7 @@ def make_gateway() -> Gateway:
     Raises PolicyProblems, which says file, line and column, if the policies can't be loaded; and what is wrong with
     `SAFEHOLD_WINDOWS`, if that is no store. One that is away is none of its business.
     """
-    intake, limits = Intake(newest, throttle), _limits()
+    intake, limits = _intake(), _limits()
     decider: Decider
     if path := os.environ.get("SAFEHOLD_DECIDER"):
         tally = Tally()
@@ -64,7 +67,7 @@ def make_gateway() -> Gateway:
 
 def make_deciding(listener: socket) -> tuple[Deciding, SocketInbox]:
     """What decides for the processes that connect to this socket. Raises what `make_gateway` raises."""
-    intake, metrics = Intake(newest, throttle), Metrics()
+    intake, metrics = _intake(), Metrics()
     rules = _rules(intake)
     edition = rules["edition"].number
 
@@ -88,7 +91,13 @@ class _Rules(TypedDict):
     edition: Edition
     load: Callable[[int], Edition]
     breaker: Breaker
+    costs: Costs | None
     lists: Keeper
+
+
+def _intake() -> Intake:
+    limited = settings.SAFEHOLD_BREAKER or settings.SAFEHOLD_QUOTAS
+    return Intake(newest, throttle, add_costs, Elsewhere(settings.SAFEHOLD_QUOTAS) if limited else None)
 
 
 def _rules(intake: Intake) -> _Rules:
@@ -98,11 +107,13 @@ def _rules(intake: Intake) -> _Rules:
         except ValueError as error:
             raise ImproperlyConfigured(f"SAFEHOLD_WINDOWS: {error}") from None
     breaker = Breaker(settings.SAFEHOLD_QUOTAS, on=settings.SAFEHOLD_BREAKER)
+    costs = Costs(settings.SAFEHOLD_COSTS_EVERY) if settings.SAFEHOLD_COSTS_EVERY else None
     keeper = Keeper(Feed(settings.SAFEHOLD_LISTS))
     return {
-        "edition": _load(intake, keeper, breaker, open_policies().number),
-        "load": lambda number: _follow(intake, keeper, breaker, number),
+        "edition": _load(intake, keeper, breaker, costs, open_policies().number),
+        "load": lambda number: _follow(intake, keeper, breaker, costs, number),
         "breaker": breaker,
+        "costs": costs,
         "lists": keeper,
     }
 
@@ -117,20 +128,22 @@ def _admitted() -> Admitted:
     return Admitted(prepare=declared.prepare, event_types=declared.views())
 
 
-def _follow(intake: Intake, keeper: Keeper, breaker: Breaker, number: int) -> Edition:
+def _follow(intake: Intake, keeper: Keeper, breaker: Breaker, costs: Costs | None, number: int) -> Edition:
     """Another edition, for a process that runs; this machine's folder follows too."""
     close_old_connections()
-    edition = _load(intake, keeper, breaker, number)
+    edition = _load(intake, keeper, breaker, costs, number)
     write_back(texts_of(number))
     return edition
 
 
-def _load(intake: Intake, keeper: Keeper, breaker: Breaker, number: int) -> Edition:
+def _load(intake: Intake, keeper: Keeper, breaker: Breaker, costs: Costs | None, number: int) -> Edition:
     bundle = load_texts(texts_of(number))
     keeper.attach(bundle.lists.values())
     engine = Engine(bundle)
     breaker.renew(bundle, counts(settings.SAFEHOLD_QUOTAS), timezone.now())
     engine.held_back = breaker.held_back
+    if costs is not None:
+        engine.measure(costs)
     declared = Declared(bundle.event_types)
     intake.know(number, _versions(number))
     return Edition(

@@ -25,9 +25,11 @@ from django.db import (
 
 from safehold.accounts.models import ApiKey
 from safehold.desk.decisions.bulk import BulkCursor
+from safehold.desk.decisions.elsewhere import Elsewhere
 from safehold.desk.decisions.hot_rows import HotRows, PolicyInForce
 from safehold.desk.decisions.lookup import decision_view
 from safehold.desk.entities.models import Service
+from safehold.engine.costs import Buckets
 from safehold.engine.verdict import Verdict
 from safehold.gateway.breaker import Tripped
 from safehold.gateway.faults import described
@@ -66,11 +68,19 @@ JOIN decisions_decision d ON d.event_id = e.id AND d.automation = 'fully' AND d.
 
 
 class Intake:
-    """The `Store` of the gateway. `newest` says which edition of the policies is in force now, `throttle` disarms a rule:
-    they are a room's above this one."""
+    """The `Store` of the gateway. `newest` says which edition of the policies is in force now, `throttle` disarms a rule,
+    `add_costs` keeps what rules cost: they are a room's above this one. `elsewhere` counts for the breaker, if there is one.
+    """
 
-    def __init__(self, newest: Callable[[], int], throttle: Callable[[str, str], None]) -> None:
-        self._newest, self._throttle = newest, throttle
+    def __init__(
+        self,
+        newest: Callable[[], int],
+        throttle: Callable[[str, str], None],
+        add_costs: Callable[[Buckets], None],
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
+        self._newest, self._throttle, self._add_costs, self._elsewhere = newest, throttle, add_costs, elsewhere
+        self._wrote_until = -1  # where the record ended when this process last wrote
         self._policies: dict[int, Mapping[str, PolicyInForce]] = {}
         self._unknown_services: set[str] = set()
 
@@ -83,6 +93,10 @@ class Intake:
     def throttle(self, tripped: Tripped) -> None:
         """Throttle a rule for every process, record it and tell people; one that is throttled already stays so."""
         self._throttle(tripped.rule, tripped.why)
+
+    def add_costs(self, found: Buckets) -> None:
+        """Add what rules cost to what is known of it."""
+        self._add_costs(found)
 
     def know(self, edition: int, policies: Mapping[str, PolicyInForce]) -> None:
         """Before any engine decides with an edition: the versions of its policies, by key, which decisions name."""
@@ -130,7 +144,7 @@ class Intake:
     def catch_up(self, minds: Minds, progress: Callable[[int, int], None] | None = None) -> int:
         """Tell `minds` what the record has that they have not seen; how many events that was."""
         with _reported():
-            return self._catch_up(BulkCursor(connection), minds, progress=progress)
+            return self._catch_up(BulkCursor(connection), minds, progress=progress)[0]
 
     def _catch_up(
         self,
@@ -138,8 +152,9 @@ class Intake:
         minds: Minds,
         patience: float | None = None,
         progress: Callable[[int, int], None] | None = None,
-    ) -> int:
-        """`patience` is for how many seconds events are told at most; labels always are, all of them."""
+    ) -> tuple[int, int]:
+        """(how many events were told, where the record ends). `patience` is for how many seconds events are told at most;
+        labels always are, all of them."""
         started = time.monotonic()
         last = _last_position(cursor)
         seen = minds.meet(last, lambda position, count: _names_after(cursor, position, count))
@@ -163,7 +178,7 @@ class Intake:
             if progress is not None:
                 progress(seen, last)
         self._follow_labels(cursor, minds)
-        return events
+        return events, last
 
     def _follow_labels(self, cursor: BulkCursor, minds: Minds) -> None:
         """Labels since the last time. On PostgreSQL positions are given before commits, so gaps are asked for again."""
@@ -188,7 +203,10 @@ class Intake:
             cursor = BulkCursor(connection)
             if connection.vendor == "postgresql":
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", (PEN,))
-            self._catch_up(cursor, minds, minds.patience)
+            _, last = self._catch_up(cursor, minds, minds.patience)
+            if self._elsewhere is not None and last != self._wrote_until:
+                now = batch[0].received_at
+                minds.recount(self._elsewhere.hits(cursor, now), self._elsewhere.done(cursor, last, now), now)
             taken = _find(cursor, batch)
             rows = HotRows(
                 self._policies[minds.edition], datetime.now(UTC), len(batch), texts=connection.vendor == "sqlite"
@@ -196,7 +214,8 @@ class Intake:
             verdicts = minds.decide(list(_new(batch, taken).values()))
             outcomes = [self._outcome(incoming, taken, verdicts, minds, rows) for incoming in batch]
             rows.insert(cursor, connection.vendor)
-            minds.written(_last_position(cursor))
+            self._wrote_until = _last_position(cursor)
+            minds.written(self._wrote_until)
         return outcomes
 
     def _outcome(

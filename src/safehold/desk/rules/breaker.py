@@ -23,11 +23,12 @@ DAYS = 7
 
 
 def counts(quotas: Mapping[str, int], now: datetime | None = None) -> Counts:
-    """What the record says now: each rule's hours, rules' actions of the day where there is a quota, what is throttled."""
+    """What the record says now, over all services: each rule's hours, rules' actions of the day where there is a quota, what
+    is throttled."""
     now = (now or timezone.now()).astimezone(UTC)
     hour = now.replace(minute=0, second=0, microsecond=0)
     since, day = hour - timedelta(days=DAYS), hour.replace(hour=0)
-    ours = RuleHits.objects.filter(service_id=settings.SAFEHOLD_SERVICE, hour__gte=since)
+    ours = RuleHits.objects.filter(hour__gte=since)
     by_hour = ours.order_by().values_list("name", "hour").annotate(Sum("hits"))
     past: dict[str, list[int]] = {}
     present: dict[str, int] = {}
@@ -37,7 +38,7 @@ def counts(quotas: Mapping[str, int], now: datetime | None = None) -> Counts:
         else:
             past.setdefault(name, []).append(hits)
     first = dict(ours.order_by().values_list("name").annotate(Min("hour")))
-    rules = Decision.objects.filter(service_id=settings.SAFEHOLD_SERVICE, person=None, decided_at__gte=day)
+    rules = Decision.objects.filter(person=None, decided_at__gte=day)
     return Counts(
         history={
             name: History(

@@ -175,6 +175,53 @@ class GitMark(models.Model):
         return f"{self.branch} at {self.commit[:10]}"
 
 
+class RuleCost(models.Model):
+    """How often a rule, evaluated alone, took so long on a day: `bucket` is `safehold.engine.costs.bucket_of`. What all
+    gateways measured adds up; a rule that was rewritten has another hash, and begins anew."""
+
+    name = models.CharField(max_length=200)  # policy/rule
+    hash = models.CharField(max_length=64)
+    day = models.DateField()  # UTC
+    bucket = models.SmallIntegerField()
+    timed = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["name", "hash", "day", "bucket"], name="cost_of_a_day"),)
+        indexes = (models.Index(fields=["day"], name="costs_by_day"),)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.timed}"
+
+
+class GitSync(models.Model):
+    """A look at the Git repository that did something, failed, or that somebody asked for: the console shows the newest."""
+
+    asked_at = models.DateTimeField(null=True)  # null: the daemon's own round
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    commit = models.CharField(max_length=64, blank=True)  # the newest there when it ended
+    change = models.ForeignKey(PolicyChange, models.PROTECT, null=True, related_name="+")  # what came
+    in_force = models.BooleanField(default=False)
+    pushed = models.PositiveIntegerField(default=0)  # commits that went
+    conflicts = models.JSONField(default=list)  # paths that both had changed
+    error = models.TextField(blank=True)  # what was wrong, for people
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(finished_at=None) | Q(started_at__isnull=False), name="what_ended_had_begun"
+            ),
+            models.UniqueConstraint(
+                fields=["asked_by"], condition=Q(asked_by__isnull=False, finished_at=None), name="asked_once_at_a_time"
+            ),
+        )
+        indexes = (models.Index(fields=["-id"], name="git_sync_newest"),)
+
+    def __str__(self) -> str:
+        return f"sync {self.pk}"
+
+
 class BatchKind(models.TextChoices):
     REVERT = "revert", "Revert"
     RETRO = "retro", "Retro-action"

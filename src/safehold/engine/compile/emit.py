@@ -9,12 +9,23 @@ else calls the function of `compile.functions`, which looks at the values.
 """
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from safehold.engine.compile import arithmetic
 from safehold.engine.compile.bounds import gathered, is_held, joined, spend, steps
+from safehold.engine.compile.called import (
+    certainly,
+    elements,
+    entries,
+    get_key,
+    has_key,
+    mapped,
+    no_function,
+    optionally,
+    truth,
+)
 from safehold.engine.compile.faults import EvalError
 from safehold.engine.compile.functions import FUNCTIONS
 from safehold.engine.compile.missing import MISSING, PENDING, fail
@@ -33,7 +44,7 @@ from safehold.engine.language.tree import (
     Select,
     walk,
 )
-from safehold.engine.language.values import NONE, Optional
+from safehold.engine.language.values import NONE
 
 #: Types whose values Python compares with their like as CEL does.
 _PLAIN = {"int", "uint", "double", "string", "bytes", "bool", "timestamp", "duration"}
@@ -69,43 +80,6 @@ def constant(value: Any) -> ast.expr:
 
 def compare(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> ast.expr:
     return ast.Compare(left, [operator], [right])
-
-
-def truth(value: Any) -> bool:
-    """A dynamic value as a condition; whatever is not a boolean raises."""
-    if value is True or value is False:
-        return bool(value)
-    raise EvalError("a condition must be a boolean")
-
-
-def elements(value: Any) -> list[Any]:
-    """What a macro goes over: a list's items or a map's keys."""
-    if type(value) is list:
-        return value
-    if type(value) is dict:
-        return [arithmetic.from_map_key(key) for key in value]
-    raise EvalError("a macro needs a list or a map")
-
-
-def entries(value: Any) -> list[tuple[Any, Any]]:
-    """What a macro over two variables goes over: a list's items with their index, a map's with their key."""
-    if type(value) is list:
-        return list(enumerate(value))
-    if type(value) is dict:
-        return [(arithmetic.from_map_key(key), item) for key, item in value.items()]
-    raise EvalError("a macro needs a list or a map")
-
-
-def get_key(value: Any, key: str) -> Any:
-    if type(value) is dict:
-        return value[key]
-    raise EvalError("only maps have fields")
-
-
-def has_key(value: Any, key: str) -> bool:
-    if type(value) is dict:
-        return key in value
-    raise EvalError("only maps have fields")
 
 
 class Emitter:
@@ -244,7 +218,7 @@ class Emitter:
         if function in _PASSING_ON:
             bound = self.bind("function", function, FUNCTIONS[function])
             return call(bound, *(self.certain(part, local) for part in arguments))
-        bound = self.bind("function", function, FUNCTIONS.get(function) or _no_function(function))
+        bound = self.bind("function", function, FUNCTIONS.get(function) or no_function(function))
         return call(bound, *(self.emit(part, local) for part in arguments))
 
     def _otherwise(self, node: Call, local: Mapping[str, str]) -> ast.expr:
@@ -357,36 +331,6 @@ class Emitter:
         """What one round adds: the item itself, the body's value, or for `map_values` the pair of key and value."""
         value = name(variable) if node.body is None else self.certain(node.body, inner)
         return ast.Tuple([name(variable), value], ast.Load()) if node.kind == "map_values" else value
-
-
-def mapped(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
-    """A map of these pairs, refused once its values hold too much together."""
-    keys: list[Any] = []
-    values = gathered(_noted(pairs, keys))
-    return {arithmetic.map_key(key): value for key, value in zip(keys, values, strict=True)}
-
-
-def _noted(pairs: Iterable[tuple[Any, Any]], keys: list[Any]) -> Iterator[Any]:
-    for key, value in pairs:
-        keys.append(key)
-        yield value
-
-
-def optionally(value: Any) -> Any:
-    if type(value) is Optional:
-        return value
-    raise EvalError("only an optional value may have another one in its place")
-
-
-def certainly(value: Any) -> Any:
-    return fail() if value is MISSING else value
-
-
-def _no_function(function: str) -> Callable[..., Any]:
-    def missing(*_: Any) -> Any:
-        raise EvalError(f"there is no function `{function}`")
-
-    return missing
 
 
 def _flat(node: Node, function: str) -> list[Node]:
