@@ -190,6 +190,44 @@ def test_a_rule_is_applied_to_the_past_and_that_is_taken_back_whole(rules):
     assert Delivery.objects.count() == 0
 
 
+def test_labels_go_where_the_gateway_would_put_them_and_come_off_with_the_batch(rules):
+    text = (rules / "spam.yaml").read_text()
+    victim = """  - id: lure
+    mode: live
+    when: data.text.contains("your parcel")
+    then: {action: allow, label: {name: targeted, on: target, for: 30d}}
+"""
+    (rules / "spam.yaml").write_text(text.replace("rules:\n", f"rules:\n{victim}"))
+    open_policies()
+    data = {"message_id": "r1", "recipient_id": "v1", "text": "pay for your parcel", "target": {"id": "v1"}}
+    for number, (words, target) in enumerate(
+        [("your parcel", {"id": "v1"}), ("your parcel", {}), ("hello", {"id": "v2"})]
+    ):
+        told = data | {"text": words, "target": target, "message_id": f"r{number}"}
+        happens("allow", by="u1", subject=Thing("message", f"r{number}", "u1"), data=told)
+    carry_on()
+    boss, now = person(Role.ADMIN), timezone.now()
+    batch = retro(boss, rule="spam.pills/lure", since=now - timedelta(days=1), until=now + timedelta(minutes=1))
+    batches.fill(batch, list(found(batch)))
+    batch.refresh_from_db()
+    assert batch.counted == 2
+    confirm(boss, batch.pk, 2)
+    batch = to_the_end(batch)
+    assert (batch.done, batch.left_alone) == (2, 0)
+    assert set(standing_of("plaza", "account", "v1").labels) == {"targeted"}
+    for other in ("u1", "v2", "u9"):
+        assert standing_of("plaza", "account", other).labels == {}
+    again = retro(boss, rule="spam.pills/lure", since=now - timedelta(days=1), until=now + timedelta(minutes=1))
+    assert list(found(again)) == []  # what is labelled is not labelled again
+    back = revert(boss, batch=batch.pk, reason="Not a lure")
+    confirm(boss, back.pk, back.counted)
+    assert to_the_end(back).done == 2
+    assert standing_of("plaza", "account", "v1").labels == {}
+    feed = LabelChange.objects.filter(service_id="plaza", external_id="v1").order_by("position")
+    assert [change.voided for change in feed] == [False, True]
+    assert list(check_moves()) == []
+
+
 def test_looking_runs_in_a_process_of_its_own(rules, monkeypatch, fresh_sqlite):
     monkeypatch.setenv("SAFEHOLD_DATABASE_URL", fresh_sqlite.url)
     monkeypatch.setenv("SAFEHOLD_POLICIES", str(rules))

@@ -2,7 +2,7 @@
 by the gateway, with the verdict.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,8 @@ from safehold.desk.decisions.actions import InvalidParams
 from safehold.desk.decisions.effects import Effect, Label
 from safehold.desk.decisions.models import Action, Decision, LabelChange
 from safehold.desk.decisions.standing import holding, labels_after, later
-from safehold.desk.entities.subjects import Thing
+from safehold.desk.entities.models import Event
+from safehold.desk.entities.subjects import Thing, named_by
 
 
 def labels_set_by(decision: Decision) -> list[Label]:
@@ -40,6 +41,19 @@ def labels_wanted(wanted: Iterable[Any], about: Thing, at: datetime) -> list[Lab
 
 
 _ON = ("content", "account", "actor")
+
+
+def labels_of_rules(wanted: Iterable[Mapping[str, Any]], event: Event, at: datetime) -> list[Label]:
+    """The labels that rules set by an event, on the same as the gateway would put them: `on` is `actor`, `target` or `content`.
+    Something that the event does not name gets none. They last from `at`."""
+    labels = []
+    for each in wanted:
+        on = named_by(event, each["on"])
+        if on is not None:
+            seconds = each.get("seconds")
+            ends = at + timedelta(seconds=seconds) if seconds is not None else None
+            labels.append(Label(on.kind, on.id, str(each["name"]), ends))
+    return labels
 
 
 def labels_in(actions: Iterable[Action]) -> list[Label]:

@@ -15,7 +15,7 @@ from safehold.desk.decisions.actions import InvalidParams
 from safehold.desk.decisions.effects import affected, effects_of
 from safehold.desk.decisions.enforce import enforce_person
 from safehold.desk.decisions.hot_rows import storable
-from safehold.desk.decisions.labels import labels_wanted
+from safehold.desk.decisions.labels import labels_of_rules
 from safehold.desk.decisions.models import Automation, Decision, PolicyVersion
 from safehold.desk.decisions.outbox import carry_on_first
 from safehold.desk.decisions.policies import terms_of
@@ -79,9 +79,8 @@ def decide_again(
     if set_ := [msgspec.to_builtins(hit.label) for hit in hits if hit.label is not None]:
         made.params["labels"] = set_
     try:
-        about = affected(made)
-        labels = labels_wanted(made.params.get("labels", ()), about, made.decided_at)
-        wanted = effects_of(made, about, labels)
+        labels = labels_of_rules(made.params.get("labels", ()), made.event, made.decided_at)
+        wanted = effects_of(made, affected(made), labels)
     except InvalidParams as error:
         raise LeftAlone(str(error)) from error
     made.params["batch"] = batch

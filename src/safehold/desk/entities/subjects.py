@@ -57,6 +57,16 @@ def subject_of(event: Event) -> Thing:
     return Thing(event.subject_kind, event.subject_id, str(owner or event.account_id))
 
 
+def named_by(event: Event, who: str) -> Thing | None:
+    """The `actor`, `target` or `content` of an event, as labels of rules mean it; None where the event does not name it."""
+    if who == "content":
+        return Thing(event.subject_kind, event.subject_id) if event.subject_id else None
+    found = lifted(event)[who]
+    if found.get("id") is None:
+        return None
+    return Thing("account" if who == "actor" else str(found.get("kind") or "account"), str(found["id"]))
+
+
 def text_of(event: Event) -> str:
     """What the person wrote, '' where the event has no text."""
     return str(at(paths_of(event.type).get("text"), lifted(event)) or "")

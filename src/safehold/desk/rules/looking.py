@@ -1,6 +1,7 @@
 """Which past events a rule would have decided otherwise: `python -m safehold.desk.rules.looking BATCH`, a process of its own
 that `batches.look` starts. It decides the record of the batch's period again, as it was then, and keeps what comes out
-stronger by this rule than what holds now; where a person has decided, nothing is proposed.
+stronger by this rule than what holds now, or with a label that it did not set; where a person has decided, nothing is
+proposed.
 """
 
 import os
@@ -14,7 +15,7 @@ LEAD = timedelta(days=31)
 
 
 def found(batch: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(the decision that holds, what the rules of the batch's edition say) for each event that comes out stronger."""
+    """(the decision that holds, what the rules of the batch's edition say) for each event that comes out stronger or labelled."""
     import msgspec
 
     from safehold.desk.decisions.models import Decision
@@ -39,8 +40,16 @@ def found(batch: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         holds = Decision.objects.filter(event_id=event.id, overridden_by=None, service_id=event.service).first()
         if holds is None or holds.person_id is not None:
             continue
-        if ACTIONS.index(verdict.action) > ACTIONS.index(holds.action):
+        more = ACTIONS.index(verdict.action) - ACTIONS.index(holds.action)
+        if more > 0 or (
+            more == 0 and _labels(verdict) - {(each["name"], each["on"]) for each in holds.params.get("labels", ())}
+        ):
             yield holds.pk, msgspec.to_builtins(verdict)
+
+
+def _labels(verdict: Any) -> set[tuple[str, str]]:
+    """(name, on) of the labels that a verdict sets."""
+    return {(hit.label.name, hit.label.on) for hit in verdict.hits if hit.label is not None and hit.mode != "shadow"}
 
 
 def main() -> None:
