@@ -214,8 +214,9 @@ class Intake:
             verdicts = minds.decide(list(_new(batch, taken).values()))
             outcomes = [self._outcome(incoming, taken, verdicts, minds, rows) for incoming in batch]
             rows.insert(cursor, connection.vendor)
-            self._wrote_until = _last_position(cursor)
-            minds.written(self._wrote_until)
+            end = _last_position(cursor)
+            minds.written(end)
+        self._wrote_until = end
         return outcomes
 
     def _outcome(
