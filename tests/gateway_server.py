@@ -104,7 +104,7 @@ class Server:
         self.clients.append(made)
         return made
 
-    def until_ready(self, seconds: float = 30) -> "Server":
+    def until_ready(self, seconds: float = 120) -> "Server":
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if self.process.poll() is not None:
