@@ -191,3 +191,17 @@ def test_two_policies_cannot_have_one_key(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["policy", "check", str(tmp_path / "nowhere")])
     assert result.exit_code == 1 and "there is no such folder" in result.stderr
+
+
+def test_a_mistake_is_told_once_and_without_what_follows_from_it(tmp_path: Path) -> None:
+    """Also where the rule is on several event types, and the mistake is in the middle of a name."""
+    text = policy_of(
+        "r | data.text == 'a' && contxt.ip.size() > 3 | warn", "q | signals.lexcon.terms.size() > 1 | warn"
+    )
+    both = text.replace("[message.sent]", "[message.sent, content.created]")
+    with pytest.raises(PolicyProblems) as found:
+        load_bundle(folder(tmp_path, both))
+    assert [(p.line, p.message, p.hint) for p in found.value.problems] == [
+        (7, "unknown name `contxt.ip`", "did you mean `context`?"),
+        (10, "`signals` has no field `lexcon`", "did you mean `signals.lexicon`?"),
+    ]

@@ -81,3 +81,13 @@ def test_the_scalar_core_is_answered_by_columns_alone(
 ) -> None:
     asked = _agree(backend, _checked(texts), [_as_read(row) for row in rows])
     assert not asked
+
+
+@pytest.mark.parametrize("backend", ["duckdb", "polars"])
+def test_what_is_made_of_bound_constants_is_there_at_every_row(backend: str) -> None:
+    texts = ['cel.bind(z, "true", z.lowerAscii())', 'cel.bind(z, "true", size(z))', "cel.bind(z, 7, z * z)"]
+    texts += ['cel.bind(z, "a", z.matches("a"))', "[2, 3].all(n, n * n > 3)", "cel.bind(z, 2.5, z / 2.0)"]
+    rows = [_as_read({"b": True, "s": "x"})] * 3
+    for text, tree in _checked(texts):
+        assert not _agree(backend, [(text, tree)], rows)
+        assert Engine(backend, table(rows)).outcomes([tree])[0] == [expected(tree, rows[0])] * 3

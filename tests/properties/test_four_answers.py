@@ -50,7 +50,7 @@ def _checked(text: str) -> Node | None:
 @settings(max_examples=3 * CASES, phases=NO_SHRINKING)
 @given(
     texts=st.lists(core_expressions(depth=4) | expressions(depth=3), min_size=8, max_size=16, unique=True),
-    rows=st.lists(activations(), min_size=8, max_size=16),
+    rows=st.lists(activations(), min_size=20, max_size=40),
 )
 def test_the_judge_python_duckdb_and_polars_give_one_answer(texts: list[str], rows: list[dict[str, Any]]) -> None:
     read = [

@@ -20,6 +20,7 @@ def explain(error: str, text: str, environment: Environment) -> list[Problem]:
     found = [
         _translate(int(line), int(column), message.strip(), text, environment)
         for line, column, message in _ERROR.findall(error)
+        if "'*error*'" not in message  # what follows from another one
     ]
     if "recursion" in error:
         return [

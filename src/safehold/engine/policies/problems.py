@@ -45,6 +45,7 @@ class Report:
 
     def __init__(self) -> None:
         self.problems: list[PolicyProblem] = []
+        self._told: set[PolicyProblem] = set()
 
     def add(self, where: Located, message: str, hint: str = "", code: str = "invalid-policy") -> None:
         self._add(where, where.line, where.column, message, hint, code)
@@ -61,7 +62,10 @@ class Report:
 
     def _add(self, where: Located, line: int, column: int, message: str, hint: str, code: str) -> None:
         source = where.source.line(line)
-        self.problems.append(PolicyProblem(where.source.name, line, column, message, source, hint, code))
+        problem = PolicyProblem(where.source.name, line, column, message, source, hint, code)
+        if problem not in self._told:  # a condition is checked for each event type, and is mostly wrong in the same way
+            self._told.add(problem)
+            self.problems.append(problem)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -184,8 +184,16 @@ class Columns:
             return asking(node.type)
         if any(cell.empty for cell in cells):
             return without_value(node.type, cells)
+        if cells and not any(cell.value.op().relations for cell in cells):
+            cells[0] = replace(cells[0], value=self._at_every_row(cells[0].value))
         found = translate(self.dialect, node, cells)
         return asking(node.type) if found is None else self._screened(node, found)
+
+    def _at_every_row(self, value: Any) -> Any:
+        """What does not depend on the row (a literal that a name is bound to), as a column all the same: functions over
+        Arrow would answer it once instead of at every row."""
+        column = self.table[self.table.columns[0]]
+        return ibis.cases((column.isnull(), value), else_=value)
 
     def _screened(self, node: Call, cell: Cell) -> Cell:
         """The search of a text, done only where the screen has found something."""
