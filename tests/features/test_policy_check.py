@@ -203,5 +203,5 @@ def test_a_mistake_is_told_once_and_without_what_follows_from_it(tmp_path: Path)
         load_bundle(folder(tmp_path, both))
     assert [(p.line, p.message, p.hint) for p in found.value.problems] == [
         (7, "unknown name `contxt.ip`", "did you mean `context`?"),
-        (10, "`signals` has no field `lexcon`", "did you mean `signals.lexicon`?"),
+        (11, "`signals` has no field `lexcon`", "did you mean `signals.lexicon`?"),
     ]
