@@ -8,6 +8,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 
 from safehold.accounts.roles import Role
 from safehold.desk.decisions.models import PolicyVersion
+from safehold.desk.rules import trial as trial_module
 from safehold.desk.rules.changes import (
     ChangeRefused,
     File,
@@ -34,7 +35,7 @@ from safehold.engine.policies.rewriting import NoSuchRule, with_mode
 from safehold.record.models import AuditEvent, Transition
 from safehold.record.moves import check_moves
 from tests.gateway_server import POLICY, policy_folder
-from tests.world import person
+from tests.world import happens, person
 
 HARDER = POLICY.replace("windows.sent_1h > 5", "windows.sent_1h > 3")
 SHADOWED = POLICY.replace("watched word", "watched phrase")
@@ -374,8 +375,39 @@ def test_what_is_asked_while_somebody_types(client, author, place):
 
 
 def test_a_text_is_tried_on_the_record_in_a_process_of_its_own(place, author):
-    answer = trial("spam.yaml", POLICY.replace("mode: shadow", "mode: live"), newest())
+    answer = trial({"spam.yaml": POLICY.replace("mode: shadow", "mode: live")}, newest())
     assert answer["needs_approval"] and [each["passed"] for each in answer["examples"]] == [True]
     assert answer["rules"] == [{"name": "spam.pills/watched", "before": "shadow", "after": "live", "rewritten": False}]
     assert answer["diff"]["events"] == 0
-    assert trial("spam.yaml", "policy: [", newest()) == {"problems": 1}
+    assert trial({"spam.yaml": "policy: ["}, newest()) == {"problems": 1}
+
+
+def test_all_files_of_a_change_are_tried_together(place, author, client):
+    happens("allow", data={"message_id": "m1", "recipient_id": "u9", "text": "buy pills"})
+    moved = {"spam.yaml": None, "pills/bulk.yaml": POLICY.replace('"buy pills"', '"sell pills"')}
+    other = POLICY.replace("spam.pills", "spam.other")
+    files = moved | {"other.yaml": other}
+    assert trial({"pills/bulk.yaml": moved["pills/bulk.yaml"]}, newest()) == {"problems": 1}  # alone it is there twice
+    told: list[tuple[int, int]] = []
+    answer = trial(files, newest(), progress=lambda done, of: told.append((done, of)))
+    assert told == [(0, 1)] and answer["diff"]["events"] == 1
+    assert answer["diff"]["rules"]["spam.pills/pills"] == {
+        "before": 1, "after": 0, "gained": 0, "lost": 1, "undecided_before": 0, "undecided_after": 0
+    }  # fmt: skip
+    assert answer["diff"]["rules"]["spam.other/pills"]["gained"] == 1 and len(answer["examples"]) == 2
+    base = sha(texts_of(newest())["spam.yaml"])
+    change = draft(
+        author, [File(path, text, base if text is None else "") for path, text in files.items()], title="Move"
+    )
+    client.force_login(author)
+    page = client.get(f"/policies/changes/{change.pk}/").content.decode()
+    assert f'data-change="{change.pk}"' in page and "Edit other.yaml" in page and "Edit spam.yaml" not in page
+    editor = client.get(f"/policies/changes/{change.pk}/edit/?file=2").content.decode()
+    assert '<a class="tab mono" href="?file=1">pills/bulk.yaml</a>' in editor and "<s>spam.yaml</s>" in editor
+    assert client.get(f"/policies/changes/{change.pk}/edit/?file=0").status_code == 302  # it goes: there is no text
+    asked = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trial_module, "start", lambda person, files, edition: asked.append(files) or "trl_1")
+        for typed in ({}, {"path": "other.yaml", "text": "policy: ["}):
+            client.post("/policies/try/", {"change": change.pk} | typed, content_type="application/json")
+    assert asked == [files, files | {"other.yaml": "policy: ["}]

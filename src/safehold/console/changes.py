@@ -60,6 +60,7 @@ def policy_change(request: SignedInRequest, change_id: str) -> HttpResponse:
     context = {
         "change": change,
         "files": [_shown(change, file) for file in change.files],
+        "first_file": next((n for n, file in enumerate(change.files) if file["text"] is not None), None),
         "split": request.GET.get("view") == "split",
         "steps": [(step, people.get(step.by)) for step in steps],
         "effect": _effect(change),

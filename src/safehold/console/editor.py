@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from safehold.accounts.access import SignedInRequest, require
 from safehold.accounts.roles import Permission
 from safehold.desk.rules import changes, trial
-from safehold.desk.rules.in_force import file_of, newest
+from safehold.desk.rules.in_force import PATH, file_of, newest
 from safehold.desk.rules.models import PolicyChange
 from safehold.engine import PolicyProblem, PolicyProblems
 from safehold.engine.authoring.workspace import Workspace
@@ -83,6 +83,8 @@ def policy_change_edit(request: SignedInRequest, change_id: str) -> HttpResponse
     if change.state != "draft" or change.author_id not in (None, request.user.pk) or number >= len(change.files):
         return redirect("policy-change", change.pk)
     file = change.files[number]
+    if file["text"] is None:  # it goes: there is nothing to write
+        return redirect("policy-change", change.pk)
     return _edit(
         request, path=file["path"], text=file["text"] or "", base=file["base"], title=change.title, note=change.note,
         change=change,
@@ -105,6 +107,8 @@ def _edit(
         "path": path, "text": text, "base": base, "title": title, "note": note, "key": key, "new": new,
         "change": change, "problems": [], "refused": "",
     }  # fmt: skip
+    if change is not None and len(change.files) > 1:
+        shown["files"] = [(number, each["path"], each["text"] is None) for number, each in enumerate(change.files)]
     if request.method != "POST":
         return render(request, "console/policy_editor.html", shown)
     shown |= {name: request.POST.get(name, shown[name]) for name in ("text", "title", "note", "base")}
@@ -148,10 +152,12 @@ def _title(text: str, new: bool) -> str:
 
 
 class Asked(msgspec.Struct):
-    """A text on somebody's screen, and where their cursor is in it."""
+    """A text on somebody's screen, and where their cursor is in it. `change`: it is one file of this change, or, with no
+    `path`, the whole change is meant."""
 
-    path: str
-    text: str
+    path: str = ""
+    text: str = ""
+    change: str = ""
     line: int = 1
     column: int = 1
 
@@ -162,9 +168,9 @@ def _asked(request: HttpRequest) -> Asked:
         asked = msgspec.json.decode(request.body, type=Asked)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Http404("Send path, text, line and column as JSON.") from None
-    if len(asked.text) > MAX_BYTES or not _PATH.fullmatch(asked.path):
-        asked.path = asked.path if _PATH.fullmatch(asked.path) else "new.yaml"
-        asked.text = asked.text[: MAX_BYTES + 1]
+    if not PATH.fullmatch(asked.path) and (asked.path or not asked.change):
+        asked.path = "new.yaml"
+    asked.text = asked.text[: MAX_BYTES + 1]
     return asked
 
 
@@ -206,9 +212,14 @@ def policy_hover(request: SignedInRequest) -> HttpResponse:
 @require(Permission.WRITE_POLICIES)
 @require_POST
 def policy_try(request: SignedInRequest) -> HttpResponse:
-    """Begin to run the examples and the newest events with the text; an older trial of this person is given up."""
+    """Begin to run the examples and the newest events with the text, and with the other files of its change; an older trial
+    of this person is given up."""
     asked = _asked(request)
-    return JsonResponse({"trial": trial.start(request.user.pk, asked.path, asked.text, newest())}, status=202)
+    change = PolicyChange.objects.filter(pk=asked.change).first() if asked.change else None
+    files: dict[str, str | None] = {file["path"]: file["text"] for file in change.files} if change else {}
+    if asked.path:
+        files[asked.path] = asked.text
+    return JsonResponse({"trial": trial.start(request.user.pk, files, newest())}, status=202)
 
 
 @require(Permission.WRITE_POLICIES)
@@ -218,7 +229,7 @@ def policy_tried(request: SignedInRequest, trial_id: str) -> HttpResponse:
     """What a trial found, as a piece of the page; 202 while it runs."""
     found = trial.answer(request.user.pk, trial_id)
     if found is None:
-        return HttpResponse(status=202)
+        return JsonResponse(trial.progress(trial_id), status=202)
     return render(request, "console/parts/trial.html", {"trial": found, "diff": found.get("diff")})
 
 

@@ -20,7 +20,7 @@ from safehold.desk.rules.needs import moved, needs_approval, only_disarms
 from safehold.desk.rules.states import CHANGE
 from safehold.engine import Bundle
 from safehold.engine.examples import Outcome, run_examples
-from safehold.engine.policies.bundle import check_policy, file_name, without_policy
+from safehold.engine.policies.bundle import check_policies, file_name
 from safehold.engine.policies.model import Policy
 from safehold.record.recording import Record, recording
 
@@ -54,7 +54,7 @@ class File:
 
 @dataclass(frozen=True)
 class Effect:
-    """What a change would make of the policies: the whole bundle, and the policies it touches before and after."""
+    """What files would make of the policies: the whole bundle, and the policies they touch before and after."""
 
     bundle: Bundle
     touched: list[tuple[Policy | None, Policy | None]]
@@ -75,6 +75,16 @@ class Effect:
     def examples(self) -> list[Outcome]:
         """How the examples of the policies it touches come out."""
         return run_examples(self.bundle, keys={after.key for _, after in self.touched if after is not None})
+
+
+def effect_on(live: Bundle, files: Mapping[str, str | None]) -> Effect:
+    """What these files (path -> text, None for one that goes) would make of a bundle, all together. Raises PolicyProblems."""
+    folder = settings.SAFEHOLD_POLICIES
+    bundle = check_policies(live, folder, files)
+    before, after = ({policy.file: policy for policy in each.policies} for each in (live, bundle))
+    names = [file_name(folder, path) for path in files]
+    pairs = [(before.get(name), after.get(name)) for name in names]
+    return Effect(bundle, [pair for pair in pairs if any(pair)])
 
 
 # Writing
@@ -127,22 +137,11 @@ def effect_of(change: PolicyChange, *, number: int | None = None) -> Effect:
     """What it would make of the policies that hold now. Raises PolicyProblems, and Stale where they are others by now
     than it was made from."""
     number = newest() if number is None else number
-    texts, folder = texts_of(number), settings.SAFEHOLD_POLICIES
+    texts = texts_of(number)
     for file in change.files:
         if sha(texts.get(file["path"])) != file["base"]:
             raise Stale(f"{file['path']} was changed meanwhile. Bring your change onto the newest version.")
-    live = bundle = bundle_of(number)
-    before = {policy.file: policy for policy in live.policies}
-    names = [file_name(folder, file["path"]) for file in change.files]
-    # What goes, goes first: a policy may move from one file to another.
-    for file, name in zip(change.files, names, strict=True):
-        if file["text"] is None and name in before:
-            bundle = without_policy(bundle, before[name].key)
-    for file in change.files:
-        if file["text"] is not None:
-            bundle = check_policy(bundle, folder, file["path"], file["text"])
-    after = {policy.file: policy for policy in bundle.policies}
-    return Effect(bundle, [(before.get(name), after.get(name)) for name in names])
+    return effect_on(bundle_of(number), {file["path"]: file["text"] for file in change.files})
 
 
 # Proposing and settling

@@ -4,6 +4,7 @@ Called by the gateway's start and loader (`site.gateway`), by `changes`, `folder
 
 import functools
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -22,6 +23,8 @@ from safehold.record.recording import Record
 #: PostgreSQL's advisory lock of whoever puts an edition in force: the first eight bytes of SHA-256("safehold rules"),
 #: signed. On SQLite BEGIN IMMEDIATE is the same lock.
 LOCK = -7248814005198695159
+#: What a policy's file may be called, below the folder: what comes from elsewhere leads nowhere else.
+PATH = re.compile(r"(?!events/|lists/)[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*\.ya?ml")
 
 
 def newest() -> int:

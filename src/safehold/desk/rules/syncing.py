@@ -4,7 +4,6 @@ changed is shown, and neither is written over. `safehold policy sync` and a daem
 """
 
 import fcntl
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,14 +18,13 @@ from django.utils import timezone
 from safehold.accounts.models import User
 from safehold.desk.rules.changes import ChangeRefused, File, draft, hand_in
 from safehold.desk.rules.git import Clone, Commit, GitFailed
-from safehold.desk.rules.in_force import newest, sha, texts_of
+from safehold.desk.rules.in_force import PATH, newest, sha, texts_of
 from safehold.desk.rules.models import Edition, GitMark, Kind, PolicyChange, PolicyFile, Source
 from safehold.engine import PolicyProblems
 
 log = structlog.get_logger("safehold.git")
 
 IDLE_SECONDS = 60.0
-_POLICY = re.compile(r"(?!events/|lists/)[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*\.ya?ml")
 
 
 @dataclass
@@ -143,7 +141,7 @@ def _words(edition: Edition) -> tuple[str, str, list[str]]:
 
 
 def _policies(files: Mapping[str, str]) -> dict[str, str]:
-    return {path: text for path, text in files.items() if _POLICY.fullmatch(path)}
+    return {path: text for path, text in files.items() if PATH.fullmatch(path)}
 
 
 def _under() -> str:

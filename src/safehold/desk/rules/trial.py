@@ -1,4 +1,4 @@
-"""Trying a text before it touches anybody: its examples, and the newest events decided with it and with what holds.
+"""Trying texts before they touch anybody: their examples, and the newest events decided with them and with what holds.
 
 It runs in a process of its own, with a low priority, so that no event waits for somebody who types, nor another page: `start`
 starts one, ends the one that the same person started before, and `answer` has what it found. `main` is that process.
@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,43 +29,43 @@ _ID = re.compile(r"trl_[0-9a-z]{26}")
 _running: dict[str, "subprocess.Popen[bytes]"] = {}
 
 
-def trial(path: str, text: str, edition: int, events: int = EVENTS) -> dict[str, Any]:
-    """What would be otherwise with this text in the file `path`: {"problems"} if it can't be loaded, else {"examples",
-    "diff", "rules", "needs_approval", "accounts"}. Reads the record; writes nothing."""
+def trial(
+    files: Mapping[str, str | None],
+    edition: int,
+    events: int = EVENTS,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """What would be otherwise with these files (path -> text, None for one that goes), all together: {"problems"} if they
+    can't be loaded, else {"examples", "diff", "rules", "needs_approval"}. Reads the record; writes nothing."""
     import msgspec
 
     from safehold.desk.history.recent import recent
+    from safehold.desk.rules.changes import effect_on
     from safehold.desk.rules.in_force import bundle_of
-    from safehold.desk.rules.needs import moved, needs_approval
     from safehold.engine import PolicyProblems
-    from safehold.engine.examples import run_examples
-    from safehold.engine.policies.bundle import check_policy, file_name
 
     live = bundle_of(edition)
     try:
-        new = check_policy(live, settings.SAFEHOLD_POLICIES, path, text)
+        effect = effect_on(live, files)
     except PolicyProblems as found:
         return {"problems": len(found.problems)}
-    name = file_name(settings.SAFEHOLD_POLICIES, path)
-    before = next((policy for policy in live.policies if policy.file == name), None)
-    after = next(policy for policy in new.policies if policy.file == name)
-    diff = recent(new, live, events)
+    diff = recent(effect.bundle, live, events, progress=progress)
     changes = [msgspec.to_builtins(each) for each in diff.changes[:SAMPLES]]
     return {
         "examples": [
             {"name": each.example.name, "passed": each.passed, "differences": list(each.differences)}
-            for each in run_examples(new, keys={after.key})
+            for each in effect.examples()
         ],
         "diff": msgspec.to_builtins(diff) | {"changes": changes},
         "rules": [
             {"name": each.name, "before": each.modes[0], "after": each.modes[1], "rewritten": each.rewritten}
-            for each in moved(before, after)
+            for each in effect.rules
         ],
-        "needs_approval": needs_approval(before, after),
+        "needs_approval": effect.needs_approval,
     }
 
 
-def start(person: str, path: str, text: str, edition: int) -> str:
+def start(person: str, files: Mapping[str, str | None], edition: int) -> str:
     """Begin a trial for somebody (their id), and give up the one they had. Returns at once, with the trial's id."""
     before = _running.pop(person, None)
     if before is not None and before.poll() is None:
@@ -73,7 +74,7 @@ def start(person: str, path: str, text: str, edition: int) -> str:
     trial_id = new_id("trl")
     where = _folder()
     asked = where / f"{trial_id}.asked"
-    asked.write_text(json.dumps({"path": path, "text": text, "edition": edition}), errors="surrogateescape")
+    asked.write_text(json.dumps({"files": dict(files), "edition": edition}), errors="surrogateescape")
     with asked.open("rb") as stdin:
         _running[person] = subprocess.Popen(  # noqa: S603  our own module
             [sys.executable, "-m", "safehold.desk.rules.trial", str(where / f"{trial_id}.json")],
@@ -100,6 +101,17 @@ def answer(person: str, trial_id: str) -> dict[str, Any] | None:
     return None
 
 
+def progress(trial_id: str) -> dict[str, int]:
+    """{"done", "of"}: how many events a trial that runs has decided; nothing before it is so far."""
+    if not _ID.fullmatch(trial_id):
+        return {}
+    try:
+        found: dict[str, int] = json.loads((_folder() / f"{trial_id}.progress").read_text())
+    except (FileNotFoundError, ValueError):  # it has not begun, or writes just now
+        return {}
+    return found
+
+
 def _folder() -> Path:
     """Where trials are asked and answered, old ones swept: several processes may serve one person."""
     where: Path = settings.VAR / "trials"
@@ -118,10 +130,15 @@ def main() -> None:
 
     django.setup()
     asked = json.load(sys.stdin)
-    found = trial(asked["path"], asked["text"], asked["edition"])
     whole, part = Path(sys.argv[1]), Path(sys.argv[1] + ".part")
+    so_far = whole.with_suffix(".progress")
+    found = trial(asked["files"], asked["edition"], progress=lambda done, of: _write(so_far, {"done": done, "of": of}))
     part.write_text(json.dumps(found))
     part.replace(whole)
+
+
+def _write(where: Path, value: Any) -> None:
+    where.write_text(json.dumps(value))
 
 
 if __name__ == "__main__":

@@ -91,6 +91,19 @@ def check_policy(
     return make_bundle(policies, bundle.event_types, dict(bundle.lists), signals)
 
 
+def check_policies(bundle: Bundle, folder: str | Path, texts: Mapping[str, str | None]) -> Bundle:
+    """The bundle with all of these files changed together, path -> text, None for one that goes. Raises PolicyProblems."""
+    files = {policy.file: policy.key for policy in bundle.policies}
+    # What goes, goes first: a policy may move from one file to another.
+    for path, text in texts.items():
+        if text is None and (key := files.get(file_name(folder, path))):
+            bundle = without_policy(bundle, key)
+    for path, text in texts.items():
+        if text is not None:
+            bundle = check_policy(bundle, folder, path, text)
+    return bundle
+
+
 def without_policy(bundle: Bundle, key: str, signals: Iterable[Signal] | None = None) -> Bundle:
     """The bundle without one of its policies."""
     policies = tuple(policy for policy in bundle.policies if policy.key != key)

@@ -8,6 +8,7 @@ const EXPRESSIONS = new Set(["when", "where", "by", "sum", "distinct", "min", "m
 
 const field = document.querySelector("[data-policy-editor]");
 const path = () => document.querySelector("#editor-path")?.value.trim() || field.dataset.path;
+const change = document.querySelector("[name=change]");
 const trial = document.querySelector("[data-trial]");
 const list = document.querySelector("[data-problems]");
 trial.dataset.try = field.dataset.try;
@@ -58,7 +59,7 @@ async function check(text) {
 let waiting = 0;
 function typed(text) {
   clearTimeout(waiting);
-  waiting = setTimeout(() => tryOut(trial, path(), text), TRY_MS);
+  waiting = setTimeout(() => tryOut(trial, { path: path(), text, change: change.value }), TRY_MS);
 }
 
 function plainField() {
@@ -243,6 +244,14 @@ async function withCodeMirror() {
   };
   field.form.dataset.editor = "ready";
 }
+
+// What was typed is not lost by a wrong click; sending the form is no such click.
+const opened = field.value;
+let sending = false;
+field.form.addEventListener("submit", () => (sending = true));
+addEventListener("beforeunload", (event) => {
+  if (!sending && field.value.trim() !== opened.trim()) event.preventDefault();
+});
 
 typed(field.value);
 if (document.querySelector("script[type=importmap]")) {

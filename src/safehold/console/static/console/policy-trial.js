@@ -19,22 +19,42 @@ export async function ask(url, body, signal) {
 }
 
 // It runs in a process of its own: asked for now and then, until it is there.
-async function found(url, signal) {
+async function found(url, signal, tell) {
   for (;;) {
     await new Promise((wake) => setTimeout(wake, POLL_MS));
     const response = await fetch(url, { signal });
     if (response.status === 200) return response.text();
     if (response.status !== 202) throw new Error(`the server answered ${response.status}`);
+    tell(await response.json());
   }
 }
 
-export async function tryOut(box, path, text) {
+// A line above what the last trial found, which stays readable until this one is there.
+function waitingLine(box) {
+  const line = box.querySelector(".trial-waiting") ?? box.insertBefore(document.createElement("div"), box.firstChild);
+  line.className = "trial-waiting small muted";
+  const bar = document.createElement("progress");
+  const words = document.createElement("span");
+  bar.setAttribute("aria-label", "Events decided again");
+  words.textContent = "Reading the policies …";
+  line.replaceChildren(bar, words);
+  return ({ done, of }) => {
+    if (!of) return;
+    bar.max = of;
+    bar.value = done;
+    words.textContent = `${done.toLocaleString("en")} of ${of.toLocaleString("en")} events decided again`;
+  };
+}
+
+// `what`: {path, text} of a file, {change} for all files of a change, or both.
+export async function tryOut(box, what) {
   asking?.abort();
   const mine = (asking = new AbortController());
   box.setAttribute("aria-busy", "true");
+  const tell = waitingLine(box);
   try {
-    const { trial } = await (await ask(box.dataset.try, { path, text }, mine.signal)).json();
-    const html = await found(box.dataset.try.replace("/try/", `/tried/${trial}/`), mine.signal);
+    const { trial } = await (await ask(box.dataset.try, what, mine.signal)).json();
+    const html = await found(box.dataset.try.replace("/try/", `/tried/${trial}/`), mine.signal, tell);
     box.replaceChildren(document.createRange().createContextualFragment(html));
   } catch (error) {
     if (mine.signal.aborted) return;
@@ -47,5 +67,5 @@ export async function tryOut(box, path, text) {
 }
 
 for (const box of document.querySelectorAll("[data-trial-now]")) {
-  tryOut(box, box.dataset.path, document.querySelector("[data-trial-text]").value);
+  tryOut(box, { change: box.dataset.change });
 }
