@@ -12,13 +12,15 @@ from typer.testing import CliRunner
 
 from safehold.accounts.roles import Role
 from safehold.cli.policy import app
+from safehold.desk.rules import rounds
 from safehold.desk.rules.changes import File, OwnChange, approve, draft, propose
 from safehold.desk.rules.folder import open_policies
 from safehold.desk.rules.git import Clone, GitFailed
 from safehold.desk.rules.in_force import bundle_of, newest, sha, texts_of
-from safehold.desk.rules.models import Edition, PolicyChange
+from safehold.desk.rules.models import Edition, GitSync, PolicyChange
 from safehold.desk.rules.syncing import sync
 from safehold.engine import load_bundle
+from safehold.record.models import AuditEvent
 from tests.gateway_server import POLICY, policy_folder
 from tests.world import person
 
@@ -156,3 +158,56 @@ def test_policies_are_written_to_a_folder_and_taken_from_one(place, tmp_path):
     assert run.invoke(app, ["export", str(where), "--replace"]).exit_code == 0
     assert "nothing to do" in run.invoke(app, ["import", str(where), "--by", author.email]).output
     assert "nothing to do" in run.invoke(app, ["sync"]).output
+
+
+def test_somebody_asks_for_a_round_and_sees_what_came_of_it(place, client):
+    author = person(Role.POLICY_AUTHOR, name="Ada")
+    client.force_login(author)
+    assert rounds.take() is None
+    place.commit(HARDER, "Flood earlier")
+    assert client.post("/policies/git/sync/").status_code == 302
+    client.post("/policies/git/sync/")  # pressed twice: one round
+    asked = rounds.take()
+    assert asked is not None and asked.asked_by == author and rounds.take() is None
+    assert "Syncing" in client.get("/policies/git/").content.decode()
+    rounds.round_now(asked)
+    kept = GitSync.objects.get()
+    assert (kept.change.title, kept.pushed, kept.error) == ("Flood earlier", 0, "")
+    assert kept.commit == git(place.clone, "rev-parse", "HEAD").strip()
+    approve(person(Role.POLICY_AUTHOR), kept.change_id)
+    page = client.get("/policies/git/").content.decode()
+    assert "Flood earlier" in page and kept.commit[:10] in page and "1 edition" in page and "Syncing" not in page
+    for _ in range(3):  # nothing is new: what nobody asked for leaves no line
+        rounds.round_now()
+    assert GitSync.objects.count() == 1 and AuditEvent.objects.filter(verb="policies.sync_asked").count() == 1
+    assert "Waits to go there</dt><dd>nothing" in client.get("/policies/git/").content.decode()
+
+
+def test_only_those_who_write_policies_ask(place, client):
+    client.force_login(person(Role.MODERATOR))
+    assert client.post("/policies/git/sync/").status_code == 403
+    assert "Sync now" not in client.get("/policies/git/").content.decode()
+    assert not GitSync.objects.exists()
+
+
+def test_without_git_on_the_machine_it_says_what_to_do(place, client, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for _ in range(3):
+        rounds.round_now()  # the same failure each minute is one line
+    kept = GitSync.objects.get()
+    assert "install it" in kept.error and kept.started_at < kept.finished_at
+    client.force_login(person(Role.POLICY_AUTHOR))
+    for page in ("/policies/", "/policies/git/"):
+        assert "there is no `git` on this machine" in client.get(page).content.decode().replace("There", "there")
+    result = CliRunner().invoke(app, ["sync"])
+    assert result.exit_code == 1 and "apt install git" in result.output
+    monkeypatch.undo()
+
+
+def test_a_round_whose_process_ended_is_not_waited_for(place):
+    rounds.ask(person(Role.POLICY_AUTHOR))
+    asked = rounds.take()
+    GitSync.objects.filter(pk=asked.pk).update(started_at=asked.started_at - rounds.LONGEST * 2)
+    assert rounds.take() is None
+    asked.refresh_from_db()
+    assert asked.finished_at is not None and "interrupted" in asked.error

@@ -91,14 +91,12 @@ def sync() -> None:
     Example: SAFEHOLD_GIT_REMOTE=git@code.example:policies.git safehold policy sync
     """
     _django()
-    from safehold.desk.rules.git import GitFailed
-    from safehold.desk.rules.syncing import sync as both
+    from safehold.desk.rules.rounds import round_now
 
-    try:
-        done = both()
-    except GitFailed as failed:
-        typer.echo(str(failed), err=True)
-        raise typer.Exit(1) from None
+    done, wrong = round_now()
+    if done is None:
+        typer.echo(wrong, err=True)
+        raise typer.Exit(1)
     if done.change:
         typer.echo(
             f"came: {done.change} {'is in force' if done.in_force else 'waits: /policies/changes/' + done.change + '/'}"

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import yaml
+from django.conf import settings
 from django.db.models import Count, F, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_GET
 from safehold.accounts.access import SignedInRequest, require
 from safehold.accounts.roles import Permission
 from safehold.console.counting import counts, days, remembered
+from safehold.console.git import failing
 from safehold.console.highlight import cel_html
 from safehold.desk.decisions.models import Decision, PolicyVersion
 from safehold.desk.decisions.policies import terms_of
@@ -206,6 +208,8 @@ def policy_list(request: SignedInRequest) -> HttpResponse:
             "any": bool(lines),
             "grouped": len(packs) < len(lines),
             "may_write": request.user.may(Permission.WRITE_POLICIES),
+            "git": bool(settings.SAFEHOLD_GIT_REMOTE),
+            "git_fails": failing(),
             "throttled": Rule.objects.filter(state="throttled").order_by("-since"),
         },
     )

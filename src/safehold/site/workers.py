@@ -17,7 +17,7 @@ WORKERS = {
     "deliveries": "safehold.desk.decisions.sending:run",
     "expiry": "safehold.desk.decisions.expiry:run",
     "batches": "safehold.desk.rules.batches:run",
-    "git": "safehold.desk.rules.syncing:run",
+    "git": "safehold.desk.rules.rounds:run",
     "leases": "safehold.desk.review.leases:run",
     "letters": "safehold.desk.appeals.letters:run",
     "answers": "safehold.desk.portal.letters:run",

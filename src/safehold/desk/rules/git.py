@@ -124,7 +124,9 @@ class Clone:
                 timeout=SECONDS,
             )
         except FileNotFoundError:
-            raise GitFailed("there is no `git` on this machine; install it") from None
+            raise GitFailed(
+                "there is no `git` on this machine: install it (Debian, Ubuntu: `apt install git`) and sync again"
+            ) from None
         except subprocess.TimeoutExpired:
             raise GitFailed(f"git {arguments[0]} took longer than {SECONDS} seconds") from None
         if done.returncode:

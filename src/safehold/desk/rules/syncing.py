@@ -1,18 +1,15 @@
 """Policies and a branch of a Git repository kept the same. What was committed there comes here as a change, approved here or,
 by setting, there; what was put in force here goes there as commits that say who wrote and who approved it. What both
-changed is shown, and neither is written over. `safehold policy sync` and a daemon call it.
+changed is shown, and neither is written over. `rounds` calls it.
 """
 
 import fcntl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-import structlog
 from django.conf import settings
-from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from safehold.accounts.models import User
@@ -21,10 +18,6 @@ from safehold.desk.rules.git import Clone, Commit, GitFailed
 from safehold.desk.rules.in_force import PATH, newest, sha, texts_of
 from safehold.desk.rules.models import Edition, GitMark, Kind, PolicyChange, PolicyFile, Source
 from safehold.engine import PolicyProblems
-
-log = structlog.get_logger("safehold.git")
-
-IDLE_SECONDS = 60.0
 
 
 @dataclass
@@ -46,7 +39,7 @@ def sync() -> Synced:
     with _alone():
         clone = Clone(settings.VAR / "git" / "policies", remote, branch)
         head = clone.fetch()
-        mark = GitMark.objects.filter(remote=_shown(remote), branch=branch).first()
+        mark = GitMark.objects.filter(remote=shown(remote), branch=branch).first()
         known = mark.commit if mark else ""
         base, theirs = _policies(clone.files(known, _under())), _policies(clone.files(head, _under()))
         done = Synced()
@@ -60,7 +53,7 @@ def sync() -> Synced:
 
 def _remember(commit: str, edition: int) -> None:
     GitMark.objects.update_or_create(
-        remote=_shown(settings.SAFEHOLD_GIT_REMOTE),
+        remote=shown(settings.SAFEHOLD_GIT_REMOTE),
         branch=settings.SAFEHOLD_GIT_BRANCH,
         defaults={"commit": commit, "edition": edition, "at": timezone.now()},
     )
@@ -89,7 +82,7 @@ def _pull(
         None, [File(path, theirs.get(path), sha(ours.get(path))) for path in changed], kind=Kind.IMPORT, source=Source.GIT,
         title=newest_commit.subject or f"Commit {head[:10]}", note=said,
         author_name=f"{newest_commit.author} <{newest_commit.email}>",
-        provenance={"commit": head, "remote": _shown(settings.SAFEHOLD_GIT_REMOTE), "branch": settings.SAFEHOLD_GIT_BRANCH},
+        provenance={"commit": head, "remote": shown(settings.SAFEHOLD_GIT_REMOTE), "branch": settings.SAFEHOLD_GIT_BRANCH},
     )  # fmt: skip
     if author is not None:  # so that they can't approve here what they wrote there
         PolicyChange.objects.filter(pk=change.pk).update(author=author)
@@ -148,7 +141,7 @@ def _under() -> str:
     return str(settings.SAFEHOLD_GIT_FOLDER)
 
 
-def _shown(remote: str) -> str:
+def shown(remote: str) -> str:
     """The address without what may be a password."""
     parts = urlsplit(remote)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if parts.scheme else remote
@@ -162,18 +155,3 @@ def _alone() -> Iterator[None]:
     with (where / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
-
-
-def run(stop: threading.Event) -> None:
-    """Sync each minute until `stop` is set, if a repository is named."""
-    while settings.SAFEHOLD_GIT_REMOTE and not stop.is_set():
-        try:
-            done = sync()
-            if done.change or done.pushed or done.conflicts:
-                log.info("policies_synced", change=done.change, pushed=done.pushed, conflicts=len(done.conflicts))
-        except Exception as error:
-            log.error("policies_not_synced", error=str(error))
-            close_old_connections()
-        stop.wait(IDLE_SECONDS)
-    stop.wait()
-    connection.close()
