@@ -13,7 +13,8 @@ from safehold.engine.compile.missing import MISSING
 from safehold.engine.language import types
 from safehold.engine.policies.model import Window
 from safehold.engine.windows.memory import MemoryWindows
-from safehold.engine.windows.store import SECOND, Empty, TooLate
+from safehold.engine.windows.store import SECOND, NoValue
+from safehold.engine.windows.streams import streams_of
 from safehold.replay.windows import feeds_table, plain_query, rising_query, window_query
 from tests.cases import cases
 
@@ -34,15 +35,16 @@ def _window(kind: str) -> Window:
 
 def in_memory(window: Window, stream: list[tuple[str | None, int, int | None]]) -> list[Any]:
     store, found = MemoryWindows(), []
+    (one,) = streams_of([window])
     for key, seconds, value in stream:
         if key is None:
             found.append(None)
             continue
-        answers = next(store.apply([(seconds * SECOND, [(window, key, MISSING if value is None else value)])]))
-        try:
-            found.append(answers.value(0))
-        except (Empty, TooLate):
-            found.append(None)
+        answers = next(
+            store.apply([(seconds * SECOND, [(one, key, MISSING if value is None else (value,) * len(one.columns))])])
+        )
+        (value,) = answers.values(0)
+        found.append(None if isinstance(value, NoValue) else value)
     return found
 
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from safehold.engine.compile.missing import MISSING
 from safehold.engine.policies.model import Window
-from safehold.engine.windows.store import LATENESS, SECOND, Empty, Fed, TooLate, WindowStore
+from safehold.engine.windows.store import EMPTY, LATE, LATENESS, SECOND, Fed, WindowStore
+from safehold.engine.windows.streams import Stream, streams_of
 
 KINDS = ("count", "sum", "distinct", "min", "max", "first", "last", "rate")
 OVER = 60
 EPOCH = 1_770_000_000  # seconds; streams begin here
-EMPTY, LATE = "(empty)", "(too late)"
 
 
 class Step(NamedTuple):
@@ -86,8 +86,19 @@ def _as_double(exact: Fraction) -> float:
         return math.inf if exact > 0 else -math.inf
 
 
+_streams: dict[tuple[str, ...], list[Stream]] = {}
+
+
+def streams_for(windows: Sequence[Window]) -> list[Stream]:
+    """The same ones each time, as an engine has them."""
+    return _streams.setdefault(tuple(one.id for one in windows), streams_of(windows))
+
+
 def fed(step: Step, windows: Sequence[Window]) -> Fed:
-    return step.time, [(one, step.key, step.value if step.counted else MISSING) for one in windows]
+    return step.time, [
+        (stream, step.key, (step.value,) * len(stream.columns) if step.counted else MISSING)
+        for stream in streams_for(windows)
+    ]
 
 
 def answers(
@@ -97,17 +108,18 @@ def answers(
     found = []
     for first in range(0, len(steps), batch):
         for answered in store.apply([fed(step, windows) for step in steps[first : first + batch]]):
-            found.append(tuple(value_of(answered, number) for number in range(len(windows))))
+            found.append(values_of(answered, windows))
     return found
 
 
-def value_of(answered: Any, number: int) -> Any:
-    try:
-        return answered.value(number)
-    except Empty:
-        return EMPTY
-    except TooLate:
-        return LATE
+def values_of(answered: Any, windows: Sequence[Window]) -> tuple[Any, ...]:
+    places = {
+        one.id: (number, place)
+        for number, stream in enumerate(streams_for(windows))
+        for place, one in enumerate(stream.windows)
+    }
+    rows = [answered.values(number) for number in range(len(streams_for(windows)))]
+    return tuple(rows[number][place] for number, place in (places[one.id] for one in windows))
 
 
 def expected(steps: Sequence[Step], windows: Sequence[Window], *, only_last: bool = False) -> list[tuple[Any, ...]]:

@@ -5,7 +5,8 @@
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -23,7 +24,8 @@ from safehold.engine.policies.events import EventType
 from safehold.engine.signal import Signal, SignalFailed
 from safehold.engine.verdict import SignalRun
 from safehold.engine.windows.kinds import type_of_window
-from safehold.engine.windows.store import Answers, Away, Empty, Feed, TooLate
+from safehold.engine.windows.store import EMPTY, LATE, Answers, Away, Feed
+from safehold.engine.windows.streams import Partial
 
 Parts = tuple[str, ...]
 
@@ -34,9 +36,11 @@ class Reading:
     and `answers` what the store says of them; who made the Reading sets both before rules run."""
 
     __slots__ = (
+        "_answered",
         "_cache",
         "_measured",
         "_now",
+        "_windows",
         "answers",
         "assumed",
         "assumptions",
@@ -64,6 +68,8 @@ class Reading:
         self.away: Away | None = None  # that a rule came upon
         self.assumptions: dict[str, str] = {}  # what was made of it, by rule
         self.runs: list[SignalRun] = []
+        self._windows: dict[int, list[Any]] = {}
+        self._answered: dict[int, Sequence[Any]] = {}
         self._measured: dict[str, Mapping[str, Any] | Fault] = {}
         self._cache: dict[tuple[str, Parts], Any] = {}
         self._now: Timestamp | None = None
@@ -81,8 +87,10 @@ class Reading:
 
     def load(self, index: int) -> Any:
         """For generated code: the lazy value of that number, or MISSING. Never raises."""
-        if (number := self.rules.window_numbers.get(index)) is not None and not self.assumed:
-            return self._window_or_missing(number)
+        if (where := self.rules.window_places.get(index)) is not None and not self.assumed:
+            number, place = where
+            known = self._windows.get(number)
+            return (self._values(number) if known is None else known)[place]
         policy, parts = self.rules.lazies[index]
         if parts[0] == "labels" and not self.assumed:
             return self._labels(parts[1])
@@ -150,8 +158,7 @@ class Reading:
         if parts[0] == "labels":
             return types.list_of(types.STRING)
         if parts[0] == "windows":
-            number = self.rules.feeding.index.get((policy, parts[1]))
-            window = self.rules.feeding.windows[number] if number is not None else None
+            window = self.rules.feeding.windows.get((policy, parts[1]))
             value = next(iter(window.value.values())).type if window is not None and window.value else None
             return type_of_window(window.kind, value) if window is not None else types.DYN
         kind = self.rules.scope.variables[parts[0]]
@@ -205,34 +212,58 @@ class Reading:
         return self.event
 
     def _window(self, policy: str, name: str) -> Any:
-        number = self.rules.feeding.index.get((policy, name))
-        if number is None or self.answers is None:
+        where = self.rules.feeding.index.get((policy, name))
+        if where is None or self.answers is None:
             raise Unknown(f"`windows.{name}` is not kept for {self.event.type}")
-        window, key, _ = self.feeds[number]
-        if isinstance(key, Fault):
-            raise Unknown(f"`windows.{name}` cannot count this event: {key}")
+        number, place = where
+        if (fault := self._fault(number, place)) is not None:
+            raise Unknown(f"`windows.{name}` cannot count this event: {fault}")
         try:
-            value = self.answers.value(number)
-        except Empty:
-            raise Unknown(f"`windows.{name}` is empty") from None
-        except TooLate:
-            raise Unknown(f"this event came too late for `windows.{name}`") from None
+            value = self._said(number)[place]
         except Away as away:
             self.away = away
+            window = self.rules.feeding.windows[policy, name]
             raise StoreAway({name: window.when_away}, away.store, f"`windows.{name}` is away ({away})") from None
+        if value is EMPTY:
+            raise Unknown(f"`windows.{name}` is empty")
+        if value is LATE:
+            raise Unknown(f"this event came too late for `windows.{name}`")
         if type(value) is int and not INT_MIN <= value <= INT_MAX:
             raise EvalError("integer overflow")
         return value
 
-    def _window_or_missing(self, number: int) -> Any:
-        """The short way of `_window` for generated code: what is not plainly a value is asked for again, exactly."""
-        if self.answers is None or isinstance(self.feeds[number][1], Fault):
-            return MISSING
-        try:
-            value = self.answers.value(number)
-        except (Empty, TooLate, Away):
-            return MISSING
-        return MISSING if type(value) is int and not INT_MIN <= value <= INT_MAX else value
+    def _fault(self, number: int, place: int) -> Fault | None:
+        """Why a window can neither count nor answer this event; None where it can."""
+        stream, key, row = self.feeds[number]
+        if isinstance(key, Fault):
+            return key
+        column = stream.places[place]
+        value = row[column] if isinstance(row, Partial) and column >= 0 else None
+        return value if isinstance(value, Fault) else None
+
+    def _values(self, number: int) -> list[Any]:
+        """A stream's windows for generated code: what is not plainly a value is MISSING, and asked for again exactly."""
+        stream, key, row = self.feeds[number]
+        found: list[Any] = [MISSING] * len(stream.windows)
+        if self.answers is not None and not isinstance(key, Fault):
+            with suppress(Away):  # `_window` says what that means for whom
+                found = [
+                    MISSING
+                    if value is EMPTY or value is LATE or (type(value) is int and not INT_MIN <= value <= INT_MAX)
+                    else value
+                    for value in self._said(number)
+                ]
+        if type(row) is Partial:
+            found = [value if self._fault(number, place) is None else MISSING for place, value in enumerate(found)]
+        self._windows[number] = found
+        return found
+
+    def _said(self, number: int) -> Sequence[Any]:
+        """What the store says of a stream's windows, asked once. Raises Away."""
+        found = self._answered.get(number)
+        if found is None:
+            found = self._answered[number] = self.answers.values(number) if self.answers is not None else ()
+        return found
 
     def _labels(self, on: str) -> list[str]:
         entity = entity_of(on, self.event, self.rules.scope.event_type)

@@ -17,7 +17,8 @@ from safehold.engine.compile.missing import MISSING
 from safehold.engine.language.tree import Node
 from safehold.engine.language.values import timestamp_from_datetime
 from safehold.engine.policies.model import Window
-from safehold.engine.windows.store import LATENESS, SECOND
+from safehold.engine.windows.store import LATENESS, SECOND, NoValue
+from safehold.engine.windows.streams import streams_of
 from safehold.replay.backends import OnDuckDb
 from safehold.replay.fields import FieldColumn
 from safehold.replay.files import DayFile, History, recorded_from
@@ -150,18 +151,17 @@ class Feeds:
     ) -> pa.Table:
         """The values by the memory store itself."""
         from safehold.engine.windows.memory import MemoryWindows
-        from safehold.engine.windows.store import Empty, TooLate
 
         store, positions, values = MemoryWindows(), [], []
+        (stream,) = streams_of([window])
         for position, micros, event_type, key, value in self._fed(side, window, files):
-            answers = next(store.apply([(micros, [(window, key, value)])])) if not isinstance(key, Fault) else None
+            row = value if value is MISSING else (value,) * len(stream.columns)
+            answers = next(store.apply([(micros, [(stream, key, row)])])) if not isinstance(key, Fault) else None
             if event_type == kind and first <= position <= last:
                 found = None
                 if answers is not None:
-                    try:
-                        found = answers.value(0)
-                    except (Empty, TooLate):
-                        found = None
+                    (value,) = answers.values(0)
+                    found = None if isinstance(value, NoValue) else value
                 positions.append(position)
                 values.append(found)
         return pa.table({"position": pa.array(positions, pa.int64()), "value0": pa.array(values)})
@@ -172,10 +172,14 @@ class Feeds:
         tables = [pq.read_table(self.history.folder / file.name, partitioning=None) for file in files]
         events = sorted((each for table in tables for each in recorded_from(table)), key=lambda each: each.position)
         for recorded, feeds in asked.feeds(events):
-            for fed, key, value in feeds:
-                if fed.id == window.id:
-                    micros = int(timestamp_from_datetime(recorded.event.time)) // 1000
-                    yield recorded.position, micros, recorded.event.type, key, value
+            for stream, key, row in feeds:
+                for each, place in zip(stream.windows, stream.places, strict=True):
+                    if each.id == window.id:
+                        value = row if row is MISSING else row[place] if place >= 0 else True
+                        if isinstance(value, Fault):
+                            key, value = value, MISSING
+                        micros = int(timestamp_from_datetime(recorded.event.time)) // 1000
+                        yield recorded.position, micros, recorded.event.type, key, value
 
 
 def _feed(columns: Columns, windows: Sequence[Window], kind: str) -> dict[str, Any] | None:

@@ -274,6 +274,6 @@ SAFEHOLD_GIT_REVIEWED = env_flag("GIT_REVIEWED")
 #: Where windows are kept: `memory`, or `valkey://...` (safehold.engine.windows.link.Address); and how many entries memory
 #: keeps for each service.
 SAFEHOLD_WINDOWS = env("WINDOWS", "memory")
-SAFEHOLD_WINDOW_ENTRIES = int(env("WINDOW_ENTRIES", "2000000"))
+SAFEHOLD_WINDOW_ENTRIES = int(env("WINDOW_ENTRIES", "1000000"))
 #: Whether this process also carries decisions on (outbox, deliveries, leases, checkpoints), or `safehold worker` does.
 SAFEHOLD_WORKERS = env_flag("WORKERS", default=True)

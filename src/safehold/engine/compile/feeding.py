@@ -1,9 +1,9 @@
-"""What an event puts into each window of its type, as one generated Python function.
+"""What an event puts into each stream of windows of its type, as one generated Python function.
 
     def feed(reading):
         data = reading.event.data ...           # as in `compile.ruleset`
         feeds = []
-        <each window, in its own try: feeds.append((window, key, value))>
+        <each stream, in its own try: feeds.append((stream, key, row))>
         return feeds
 
 Windows read neither labels nor other windows, so the feeds of many events can be computed before the first of them is
@@ -14,7 +14,7 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from safehold.engine.compile.emit import Emitter, call, constant, name
+from safehold.engine.compile.emit import Emitter, call, name
 from safehold.engine.compile.exact import Reader, evaluate
 from safehold.engine.compile.faults import EvalError, Fault
 from safehold.engine.compile.missing import MISSING
@@ -23,32 +23,37 @@ from safehold.engine.language.tree import Node
 from safehold.engine.policies.model import Policy, Window
 from safehold.engine.policies.scope import Scope
 from safehold.engine.windows.store import Feed
-from safehold.engine.windows.values import countable, ordered
-
-#: Types whose values are equal in Python where they are in CEL; others are looked at one by one.
-_PLAIN = {"string", "int", "uint", "bytes", "bool", "timestamp", "duration"}
+from safehold.engine.windows.streams import CHECKS, PLAIN, Column, Partial, Stream, streams_of
+from safehold.engine.windows.values import countable
 
 
 class Feeding:
-    """The windows of an event type and their generated function. `windows` is their order, `index` finds one by policy
-    and name; `run(reading)` gives a feed for each, in that order."""
+    """The windows of an event type and their generated function. `windows` finds one by policy and name, `index` its place:
+    the number of its stream, and its place in that. `run(reading)` gives a feed for each of `streams`, in that order."""
 
     def __init__(
         self, scope: Scope, policies: tuple[Policy, ...], lists: Mapping[str, Any], lazies: list[tuple[str, Parts]]
     ) -> None:
-        self._kind = scope.event_type.name
-        named = [(policy.key, window) for policy in policies for window in policy.windows if self._kind in window.on]
-        self.windows: tuple[Window, ...] = tuple(window for _, window in named)
-        self.index = {(policy, window.name): number for number, (policy, window) in enumerate(named)}
+        self._kind = kind = scope.event_type.name
+        self.windows: dict[tuple[str, str], Window] = {
+            (policy.key, window.name): window for policy in policies for window in policy.windows if kind in window.on
+        }
+        self.streams: list[Stream] = streams_of(self.windows.values())
+        places = {
+            window.id: (number, place)
+            for number, stream in enumerate(self.streams)
+            for place, window in enumerate(stream.windows)
+        }
+        self.index = {named: places[window.id] for named, window in self.windows.items()}
         self._reads = Reads(scope, lazies)
         self._emitter = Emitter(self._reads.path, self._reads.present, lists)
         self.function: ast.Module
         self.run: Callable[[Any], list[Feed]] = self._compile()
 
     def _compile(self) -> Callable[[Any], list[Feed]]:
-        if not self.windows:
+        if not self.streams:
             return _nothing
-        feeding = [self._feed(number, window) for number, window in enumerate(self.windows)]
+        feeding = [self._feed(number, stream) for number, stream in enumerate(self.streams)]
         body = [*self._reads.prologue(), assign("feeds", ast.List([], ast.Load())), *feeding, ast.Return(name("feeds"))]
         parameters = ast.arguments([], [ast.arg("reading")], None, [], [], None, [])
         self.function = ast.fix_missing_locations(ast.Module([ast.FunctionDef("feed", parameters, body, [], None)], []))
@@ -57,42 +62,53 @@ class Feeding:
         run: Callable[[Any], list[Feed]] = namespace["feed"]
         return run
 
-    def _feed(self, number: int, window: Window) -> ast.stmt:
-        """Append (window, key, value); the value is MISSING for an event that `where` leaves out."""
-        kind, emitter = self._kind, self._emitter
+    def _feed(self, number: int, stream: Stream) -> ast.stmt:
+        """Append (stream, key, row); the row is MISSING for an event that `where` leaves out."""
+        kind, emitter, window = self._kind, self._emitter, stream.windows[0]
         keys = [self._settled(part, countable) for part in window.by[kind]]
         key = keys[0] if len(keys) == 1 else ast.Tuple(keys, ast.Load())
-        value = constant(True)
-        if kind in window.value:
-            check = _CHECKS.get(window.kind)
-            node = window.value[kind]
-            value = self._settled(node, check) if check is not None else emitter.certain(node, {})
+        values = [
+            self._settled(column.trees[kind], _CHECKED[column.check])
+            if column.check
+            else emitter.certain(column.trees[kind], {})
+            for column in stream.columns
+        ]
+        row: ast.expr = ast.Tuple(values, ast.Load())
         if kind in window.where:
-            value = ast.IfExp(emitter.condition(window.where[kind], {}), value, name("MISSING"))
-        bound = emitter.bind("window", number, window)
+            row = ast.IfExp(emitter.condition(window.where[kind], {}), row, name("MISSING"))
+        bound = emitter.bind("stream", number, stream)
         exactly = append("feeds", call(name("feed_exactly"), name("reading"), bound))
-        return guarded([append("feeds", ast.Tuple([bound, key, value], ast.Load()))], exactly)
+        return guarded([append("feeds", ast.Tuple([bound, key, row], ast.Load()))], exactly)
 
     def _settled(self, node: Node, check: Callable[[Any], Any]) -> ast.expr:
         value = self._emitter.certain(node, {})
-        return value if node.type.name in _PLAIN else call(self._emitter.bind("check", check.__name__, check), value)
+        return value if node.type.name in PLAIN else call(self._emitter.bind("check", check.__name__, check), value)
 
-    def _exactly(self, reading: Reader, window: Window) -> Feed:
-        """Where generated code raised. A fault in the key's place: the window can neither count nor answer this event."""
-        kind = self._kind
+    def _exactly(self, reading: Reader, stream: Stream) -> Feed:
+        """Where generated code raised. A fault in the key's place: no window can count or answer this event; in that of a
+        value: none that measures it can."""
+        kind, window = self._kind, stream.windows[0]
         try:
             keys = tuple(_checked(countable, evaluate(part, reading)) for part in window.by[kind])
             counted = evaluate(window.where[kind], reading) if kind in window.where else True
-            value = evaluate(window.value[kind], reading) if kind in window.value and counted else True
-            if (check := _CHECKS.get(window.kind)) is not None and counted is True:
-                value = _checked(check, value)
         except Fault as fault:
-            return (window, fault, MISSING)
-        return (window, keys[0] if len(keys) == 1 else keys, value if counted is True else MISSING)
+            return (stream, fault, MISSING)
+        key = keys[0] if len(keys) == 1 else keys
+        if counted is not True:
+            return (stream, key, MISSING)
+        row = tuple(self._value(reading, column) for column in stream.columns)
+        return (stream, key, Partial(row) if any(isinstance(value, Fault) for value in row) else row)
+
+    def _value(self, reading: Reader, column: Column) -> Any:
+        try:
+            value = evaluate(column.trees[self._kind], reading)
+            return _checked(_CHECKED[column.check], value) if column.check else value
+        except Fault as fault:
+            return fault
 
 
-#: What the kind of window asks of its values.
-_CHECKS: dict[str, Callable[[Any], Any]] = {"distinct": countable, "min": ordered, "max": ordered}
+#: The checks by their names.
+_CHECKED: dict[str, Callable[[Any], Any]] = {check.__name__: check for check in CHECKS.values()}
 
 
 def _checked(check: Callable[[Any], Any], value: Any) -> Any:

@@ -50,8 +50,8 @@ class RuleSet:
         self.emitter = Emitter(self._reads.path, self._reads.present, lists)
         self.function: ast.Module
         self.run: Callable[..., tuple[list[int], list[int]]] = self._compile()
-        #: The lazies that are windows: their number there -> their number among the feeds.
-        self.window_numbers = {
+        #: The lazies that are windows: their number there -> the number of their feed, and their place in its stream.
+        self.window_places = {
             number: self.feeding.index[policy, parts[1]]
             for number, (policy, parts) in enumerate(self.lazies)
             if parts[0] == "windows" and (policy, parts[1]) in self.feeding.index

@@ -15,7 +15,7 @@ import msgspec
 
 from safehold.engine.language.values import Duration, Timestamp, Uint
 
-_DOUBLE, _WORD, _HALVES = struct.Struct(">d"), struct.Struct(">Q"), struct.Struct(">hiI")
+_DOUBLE, _WORD, HALVES = struct.Struct(">d"), struct.Struct(">Q"), struct.Struct(">hiI")
 _SIGN, _ALL = 1 << 63, (1 << 64) - 1
 #: Times and durations of ten thousand years in nanoseconds need more than 64 bits.
 _LONG, _LONG_SIGN = 12, 1 << 95
@@ -101,12 +101,12 @@ def halves(value: Any) -> bytes:
     """A number as exponent, high and low half: (high * 2^32 + low) * 2^exponent."""
     if not isinstance(value, float):
         high, low = divmod(int(value), 1 << 32)
-        return _HALVES.pack(_WHOLE, high, low)
+        return HALVES.pack(_WHOLE, high, low)
     if not math.isfinite(value):
-        return _HALVES.pack(_NAN if value != value else _INFINITE if value > 0 else _NEGATIVE, 0, 1)
+        return HALVES.pack(_NAN if value != value else _INFINITE if value > 0 else _NEGATIVE, 0, 1)
     mantissa, exponent = math.frexp(value)
     high, low = divmod(int(mantissa * (1 << 53)), 1 << 32)
-    return _HALVES.pack(exponent - 53, high, low)
+    return HALVES.pack(exponent - 53, high, low)
 
 
 def from_halves(found: Sequence[int]) -> Any:

@@ -27,8 +27,10 @@ RESTS = (0.5, 1.0, 2.0, 4.0)
 Call = tuple[str, Sequence[bytes], Sequence[Any]]
 
 
-def script(name: str) -> str:
-    return files("safehold.engine.windows").joinpath(name).read_text(encoding="utf-8")
+def script(*names: str) -> str:
+    """One script from these files, in their order."""
+    folder = files("safehold.engine.windows")
+    return "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names)
 
 
 class Address:

@@ -1,41 +1,43 @@
 """Windows in this process's memory: the default store, rebuilt from the record at start with `Engine.observe`.
 
-A key that has one event is that event and nothing more; a series is made for the second. Bounded: at most `most_entries`
-entries over all keys. Beyond that, keys that were not touched for longest are dropped whole: never one that is among the
-last half of `most_entries` that were touched. `report()` says how many of them were still of use. An event more than
-LATENESS behind the newest of its key, or whose window reaches back behind `complete_since`, is answered with TooLate
-rather than with a value that may be too small.
+A key has one object for all windows of a stream: a `log` of its events, or a series for each window (`apart`) once it has
+more than a log holds. Bounded: at most `most_entries` entries over all keys. Beyond that, keys that were not touched for
+longest are dropped whole: never one that is among the last half of `most_entries` that were touched. `report()` says how
+many of them were still of use. An event more than LATENESS behind the newest of its key, or whose window reaches back
+behind `complete_since`, is answered with LATE rather than with a value that may be too small.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 from safehold.engine.compile.missing import MISSING
-from safehold.engine.policies.model import Window
-from safehold.engine.windows.series import SERIES, Series
-from safehold.engine.windows.store import LATENESS, SECOND, Empty, Fed, Feed, TooLate, WindowReport
-from safehold.engine.windows.values import exact_sum
+from safehold.engine.windows.apart import Apart, recast
+from safehold.engine.windows.log import MOST, Plan, put_in, without
+from safehold.engine.windows.store import LATE, LATENESS, SECOND, Fed, Feed, WindowReport
+from safehold.engine.windows.streams import Stream
 
 _LONG_AGO = -(1 << 62)
-#: Entries that a store keeps unless it is told otherwise: some 200 MB.
-MOST_ENTRIES = 2_000_000
+#: Entries that a store keeps unless it is told otherwise: some 250 MB.
+MOST_ENTRIES = 1_000_000
 
 
 class _Table:
-    """The keys of one window, by when they were last touched: in this turn, the one before, or earlier (`condemned`)."""
+    """The keys of one stream, by when they were last touched: in this turn, the one before, or earlier (`condemned`)."""
 
-    __slots__ = ("bare", "condemned", "keep", "kind", "last", "none", "old", "one", "seconds", "span", "young")
-
-    def __init__(self, window: Window) -> None:
-        self.kind = window.kind
-        self.bare = window.kind in ("count", "rate")  # one event is kept as its time, not as (time, value)
-        self.last = window.kind == "last"  # which is (time, value) for ever
-        self.none, self.one = _OF_NONE.get(window.kind), _OF_ONE.get(window.kind)
-        self.seconds, self.span = window.seconds, window.seconds * SECOND
-        self.keep = self.span + LATENESS
+    def __init__(self, stream: Stream) -> None:
+        self.width = len(stream.columns) + 1
+        self.most = MOST * self.width
+        self.read(stream)
         self.young: dict[Hashable, Any] = {}
         self.old: dict[Hashable, Any] = {}
         self.condemned: dict[Hashable, Any] = {}
+
+    def read(self, stream: Stream) -> None:
+        """Answer this stream's windows from now on: another one of the same rows."""
+        self.stream, self.plan = stream, Plan(stream, stream.places, self.width)
+        self.keep = stream.seconds * SECOND + LATENESS
+        # An eighth more than is needed, so that what is moved by dropping is shared by many events.
+        self.stale = self.keep + (self.keep >> 3)
 
     def take(self, key: Hashable) -> Any:
         """Take a key out of the earlier turns, if it is there: it is touched."""
@@ -48,35 +50,28 @@ class _Table:
             held = self.old.get(key)
         return held if held is not None else self.condemned.get(key)
 
-    def answer(self, held: Any, time: int) -> Any:
-        """The window at an event of that time, `held` being what its key has. Raises Empty and TooLate."""
-        cutoff = time - self.span
-        if type(held) is int:
-            at = held
-        elif type(held) is tuple:
-            at = held[0]
+    def entries(self, held: Any) -> int:
+        return len(held) // self.width if type(held) is tuple else len(held)
+
+    def put(self, held: Any, time: int, row: Any) -> tuple[Any, int]:
+        """What a key has with one event more, and by how many entries that is more; `held` is None for a new key."""
+        if held is None and type(row) is tuple:
+            return (time, *row), 1
+        width = self.width
+        if type(held) is tuple and type(row) is tuple:
+            before = len(held)
+            if held[0] <= time - self.stale or before >= self.most:
+                held = without(held, width, max(held[-width], time) - self.keep)
+            if len(held) < self.most:
+                held = put_in(held, width, time, row) if held else (time, *row)
+                return held, (len(held) - before) // width
+            more = -(before // width)
         else:
-            if time < held.newest - LATENESS:
-                raise TooLate
-            found = held.after(cutoff)
-            return found / self.seconds if self.kind == "rate" else found
-        if time < at - LATENESS:
-            raise TooLate
-        if at <= cutoff:
-            return self.of_none()
-        if self.one is not None:
-            return self.one / self.seconds if self.kind == "rate" else self.one
-        return exact_sum((held[1],)) if self.kind == "sum" else held[1]
-
-    def of_none(self) -> Any:
-        if self.none is None:
-            raise Empty
-        return self.none
-
-    def series(self, held: Any) -> Series:
-        made = SERIES[self.kind]()
-        made.add(*((held, True) if self.bare else held))
-        return made
+            more = -self.entries(held) if type(held) is tuple else 0
+        if not isinstance(held, Apart):
+            held = Apart.of(self.stream, held or ())
+            more += len(held)
+        return held, more + held.add(self.stream, time, row)
 
 
 class MemoryWindows:
@@ -94,48 +89,53 @@ class MemoryWindows:
         self._turned = False
 
     def apply(self, batch: Iterable[Fed]) -> Iterator["_Answers"]:
-        """A window is computed when a rule asks for it."""
-        tables = self._tables
+        """A stream's windows are computed when a rule asks for one of them."""
         for time, feeds in batch:
-            seen: list[tuple[_Table, Any] | None] = []
-            for window, key, value in feeds:
-                if value is MISSING:
-                    seen.append(None)
-                    continue
-                table = tables.get(window.id) or self._table(window)
-                young = table.young
-                held = young.get(key)
-                if held is None:
-                    self._touched += 1
-                    if self._turned:
-                        held = table.take(key)
-                    if held is None:
-                        held = young[key] = time if table.bare else (time, value)
-                        self._entries += 1
-                        seen.append((table, held))
-                        continue
-                    young[key] = held
-                if table.last:
-                    if time >= held[0]:
-                        held = young[key] = (time, value)
-                else:
-                    if type(held) is int or type(held) is tuple:
-                        held = young[key] = table.series(held)
-                    self._entries += held.add(time, value)
-                    # An eighth more than is needed, so that what is moved by dropping is shared by many events.
-                    if held.oldest <= time - table.keep - (table.keep >> 3):
-                        self._entries -= held.drop_until(held.newest - table.keep)
-                seen.append((table, held))
+            seen = [None if row is MISSING else self._put(time, stream, key, row) for stream, key, row in feeds]
             if time > self._watermark:
                 self._watermark = time
             if self._touched * 2 > self.most_entries or self._entries > self.most_entries:
                 self._make_room()
             yield _Answers(self, time, feeds, seen)
 
-    def find(self, window: Window, key: Any) -> tuple[_Table, Any]:
-        """What a key has, for an event that was not counted; None for nothing."""
-        table = self._tables.get(window.id) or self._table(window)
-        return table, table.find(key)
+    def _put(self, time: int, stream: Stream, key: Hashable, row: Any) -> Any:
+        """What the key has then."""
+        table = self._tables.get(stream.name)
+        if table is None or table.stream is not stream:
+            table = self.table(stream)
+        young = table.young
+        held = young.get(key)
+        if held is None:
+            self._touched += 1
+            if self._turned:
+                held = table.take(key)
+        held, more = table.put(held, time, row)
+        self._entries += more
+        young[key] = held
+        return held
+
+    def table(self, stream: Stream) -> _Table:
+        """Where a stream is; one of the same events with other columns becomes it."""
+        table = self._tables.get(stream.name)
+        if table is None:
+            table = self._tables[stream.name] = _Table(stream)
+            before = [name for name, other in self._tables.items() if other.stream.base == stream.base]
+            for name in before[:-1]:
+                self._move(self._tables.pop(name), table)
+        if table.stream is not stream:
+            table.read(stream)
+        return table
+
+    def _move(self, old: _Table, new: _Table) -> None:
+        """The keys of a stream whose columns have changed: each of its windows keeps what it has."""
+        for of_old, of_new in ((old.young, new.young), (old.old, new.old), (old.condemned, new.condemned)):
+            for key, held in of_old.items():
+                before = old.entries(held)
+                of_new[key] = kept = (
+                    held.only(new.stream) if isinstance(held, Apart) else recast(held, old.stream, new.stream)
+                )
+                self._entries += new.entries(kept) - before
+            of_old.clear()
 
     def fresh(self) -> "MemoryWindows":
         return MemoryWindows(self.most_entries)
@@ -143,10 +143,6 @@ class MemoryWindows:
     def report(self) -> WindowReport:
         keys = sum(len(table.young) + len(table.old) + len(table.condemned) for table in list(self._tables.values()))
         return WindowReport(keys, self._entries, self.most_entries, self._expired, self._evicted)
-
-    def _table(self, window: Window) -> _Table:
-        table = self._tables[window.id] = _Table(window)
-        return table
 
     def _make_room(self) -> None:
         """Drop condemned keys until the entries fit; begin a turn when half of the room was touched or none are left."""
@@ -164,9 +160,8 @@ class MemoryWindows:
                 self._drop(table, held)
 
     def _drop(self, table: _Table, held: Any) -> None:
-        one = type(held) is int or type(held) is tuple
-        newest = (held if table.bare else held[0]) if one else held.newest
-        self._entries -= 1 if one else len(held)
+        newest = held[-table.width] if type(held) is tuple else held.newest
+        self._entries -= table.entries(held)
         if newest <= self._watermark - table.keep:
             self._expired += 1
         else:
@@ -180,7 +175,7 @@ class MemoryWindows:
 
 
 def _in_turn(queues: list[tuple[_Table, Iterator[Hashable]]]) -> Iterator[tuple[_Table, Hashable]]:
-    """The keys of all windows, one of each window after the other."""
+    """The keys of all streams, one of each stream after the other."""
     while queues:
         left = []
         for table, keys in queues:
@@ -191,26 +186,21 @@ def _in_turn(queues: list[tuple[_Table, Iterator[Hashable]]]) -> Iterator[tuple[
         queues = left
 
 
-#: What a kind gives for no event; the others are Empty then.
-_OF_NONE = {"count": 0, "distinct": 0, "sum": 0, "rate": 0.0}
-#: What it gives for one, whatever its value.
-_OF_ONE = {"count": 1, "distinct": 1, "rate": 1}
-
-
 class _Answers:
     __slots__ = ("feeds", "seen", "store", "time")
 
-    def __init__(
-        self, store: MemoryWindows, time: int, feeds: list[Feed], seen: list[tuple[_Table, Any] | None]
-    ) -> None:
+    def __init__(self, store: MemoryWindows, time: int, feeds: list[Feed], seen: list[Any]) -> None:
         self.store, self.time, self.feeds, self.seen = store, time, feeds, seen
 
-    def value(self, number: int) -> Any:
-        found = self.seen[number]
-        if found is None:
-            window, key, _ = self.feeds[number]
-            found = self.store.find(window, key)
-        table, held = found
-        if self.time - table.span < self.store.complete_since:
-            raise TooLate
-        return table.answer(held, self.time) if held is not None else table.of_none()
+    def values(self, number: int) -> list[Any]:
+        stream, key, _ = self.feeds[number]
+        table, held = self.store.table(stream), self.seen[number]
+        if held is None:  # it was not counted
+            held = table.find(key)
+        if not isinstance(held, Apart):
+            return table.plan.values(held or (), self.time, self.store.complete_since)
+        cutoffs = [(window, self.time - window.seconds * SECOND) for window in stream.windows]
+        return [
+            held.value(window, self.time, cutoff) if cutoff >= self.store.complete_since else LATE
+            for window, cutoff in cutoffs
+        ]

@@ -1,9 +1,9 @@
-"""What one window keeps for one key: a small sorted series that answers any cut-off, late events included.
+"""What one window keeps for a busy key: a sorted series that answers any cut-off, late events included.
 
 `add(time, value)` puts an event in and says by how many entries the series has grown, `after(cutoff)` is the window's value
 over all events put in with a time greater than `cutoff`, `drop_until(cutoff)` forgets and says how much, `newest` is the
-latest time that was put in. Times are in microseconds. Most keys never have more than one event: `memory` makes a series
-for the second.
+latest time that was put in. Times are in microseconds. Keys with few events have a `log` for all windows instead: `memory`
+makes series, one a window, for those that have more.
 """
 
 from array import array
@@ -11,15 +11,15 @@ from bisect import bisect_left, bisect_right, insort
 from typing import Any, Protocol
 
 from safehold.engine.windows.sketch import SlidingSketch
-from safehold.engine.windows.store import Empty
+from safehold.engine.windows.store import EMPTY
 from safehold.engine.windows.values import exact_sum
 
 #: Different values that `distinct` keeps for one key before it goes over to a sketch.
 EXACT_DISTINCT = 10_000
+#: Integers that are added up together.
+_BLOCK = 256
 #: Events that one key keeps. A window sees the newest of them, so that `count` stops growing there.
 MOST_EVENTS = 100_000
-#: Different values that are looked through one by one; with more a dict is quicker, and much larger.
-_FEW = 8
 
 
 class Series(Protocol):
@@ -104,12 +104,33 @@ class _Values(_Sorted):
 
 
 class Sum(_Values):
-    """`sum`."""
+    """`sum`. Of integers, each `_BLOCK` that is full is added up once: `sums` has those that are, from the first on."""
 
-    __slots__ = ()
+    __slots__ = ("sums",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sums: list[int] = []
+
+    def add(self, time: int, value: Any) -> int:
+        late = bool(self.times) and time < self.times[-1]
+        more = super().add(time, value)
+        if late:  # what stood behind it has moved
+            del self.sums[bisect_left(self.times, time) // _BLOCK :]
+        return more
 
     def after(self, cutoff: int) -> Any:
-        return exact_sum(self.values[bisect_right(self.times, cutoff) :])
+        at, values, sums = bisect_right(self.times, cutoff), self.values, self.sums
+        if len(values) - at < 2 * _BLOCK or type(values[0]) is float:
+            return exact_sum(values[at:])
+        for full in range(len(sums), len(values) // _BLOCK):
+            sums.append(sum(values[full * _BLOCK : (full + 1) * _BLOCK]))
+        first = -(-at // _BLOCK)
+        return sum(values[at : first * _BLOCK]) + sum(sums[first:]) + sum(values[len(sums) * _BLOCK :])
+
+    def _drop(self, many: int) -> int:
+        self.sums.clear()
+        return super()._drop(many)
 
 
 class First(_Values):
@@ -120,7 +141,7 @@ class First(_Values):
     def after(self, cutoff: int) -> Any:
         at = bisect_right(self.times, cutoff)
         if at == len(self.times):
-            raise Empty
+            return EMPTY
         return self.values[at]
 
 
@@ -149,7 +170,7 @@ class Least(_Values):
     def after(self, cutoff: int) -> Any:
         at = bisect_right(self.times, cutoff)
         if at == len(self.times):
-            raise Empty
+            return EMPTY
         return self.values[at]
 
 
@@ -165,12 +186,11 @@ class Greatest(Least):
 class Distinct(_Sorted):
     """`distinct`: each value with its latest time; beyond EXACT_DISTINCT values a sketch with a stated error."""
 
-    __slots__ = ("_newest", "few", "latest", "sketch")
+    __slots__ = ("_newest", "latest", "sketch")
 
     def __init__(self) -> None:
         super().__init__()
-        self.few: list[Any] = []  # the values in the order of `times`, while `latest` and `sketch` are not there
-        self.latest: dict[Any, int] | None = None
+        self.latest: dict[Any, int] = {}
         self.sketch: SlidingSketch | None = None
         self._newest = -(1 << 62)
 
@@ -189,8 +209,6 @@ class Distinct(_Sorted):
         self._newest = max(self._newest, time)
         if self.sketch is not None:
             return self.sketch.add(value, time)
-        if self.latest is None:
-            return self._add_to_few(time, value)
         held = self.latest.get(value)
         if held is not None and held >= time:
             return 0
@@ -202,25 +220,11 @@ class Distinct(_Sorted):
             return self._begin_sketch() - EXACT_DISTINCT
         return held is None
 
-    def _add_to_few(self, time: int, value: Any) -> int:
-        new = value not in self.few
-        if not new:
-            at = self.few.index(value)
-            if self.times[at] >= time:
-                return 0
-            del self.times[at], self.few[at]
-        at = bisect_right(self.times, time)
-        self.times.insert(at, time)
-        self.few.insert(at, value)
-        if len(self.few) > _FEW:
-            self.latest, self.few = dict(zip(self.few, self.times, strict=True)), []
-        return new
-
     def _begin_sketch(self) -> int:
         self.sketch = SlidingSketch()
-        for known, at in (self.latest or {}).items():
+        for known, at in self.latest.items():
             self.sketch.add(known, at)
-        self.latest, self.times = None, array("q")
+        self.latest, self.times = {}, array("q")
         return len(self.sketch)
 
     def after(self, cutoff: int) -> Any:
@@ -232,12 +236,44 @@ class Distinct(_Sorted):
         if self.sketch is not None:
             return self.sketch.drop_until(cutoff)
         at = bisect_right(self.times, cutoff)
-        if at and self.latest is not None:
+        if at:
             self.latest = {value: time for value, time in self.latest.items() if time > cutoff}
-        del self.times[:at], self.few[:at]
+        del self.times[:at]
         return at
+
+
+class Last:
+    """`last`: the value of the latest event; of several at the same time, the one that came last."""
+
+    __slots__ = ("newest", "value")
+
+    def __init__(self) -> None:
+        self.newest = -(1 << 62)
+        self.value: Any = None
+
+    def __len__(self) -> int:
+        return 1
+
+    @property
+    def oldest(self) -> int:
+        return self.newest
+
+    def add(self, time: int, value: Any) -> int:
+        before = self.newest
+        if time >= before:
+            self.newest, self.value = time, value
+        return before == -(1 << 62)
+
+    def after(self, cutoff: int) -> Any:
+        if self.newest <= cutoff:
+            return EMPTY
+        return self.value
+
+    def drop_until(self, cutoff: int) -> int:
+        return 0
 
 
 SERIES: dict[str, type[Series]] = {
     "count": Times, "rate": Times, "sum": Sum, "distinct": Distinct, "min": Least, "max": Greatest, "first": First,
+    "last": Last,
 }  # fmt: skip

@@ -4,15 +4,17 @@ A store takes a batch of events in their order. For each it puts in what the eve
 windows is at that event. Memory answers each window when a rule asks; a store far away answers all of a batch at once.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Protocol
 
-from safehold.engine.policies.model import Window
+from safehold.engine.windows.streams import Stream
 
-#: (window, key, value): `value` MISSING puts nothing in (`where` was false), a Fault as `key` says why there is none.
-Feed = tuple[Window, Any, Any]
-#: An event's time in microseconds since 1970, and a feed for each window of its type.
+#: (stream, key, row): the row has a value for each column of the stream; MISSING puts nothing in (`where` was false), a
+#: Fault as `key` says why there is none. A row with a Fault among its values is a `streams.Partial`.
+Feed = tuple[Stream, Any, Any]
+#: An event's time in microseconds since 1970, and a feed for each stream of its type.
 Fed = tuple[int, list[Feed]]
 #: Microseconds in a second, the unit of every time in a store.
 SECOND = 1_000_000
@@ -20,12 +22,14 @@ SECOND = 1_000_000
 LATENESS = 3600 * SECOND
 
 
-class Empty(Exception):
-    """The window has no event, and its kind has no value for that."""
+class NoValue(Enum):
+    """What a window is where it is no value."""
+
+    EMPTY = "it has no event, and its kind has no value for that"
+    LATE = "the store no longer has everything that this event's window covers"
 
 
-class TooLate(Exception):
-    """The store no longer has everything that this event's window covers."""
+EMPTY, LATE = NoValue.EMPTY, NoValue.LATE
 
 
 class Away(Exception):
@@ -43,14 +47,15 @@ class OutOfStep(Away):
 class Answers(Protocol):
     """The windows as one event sees them."""
 
-    def value(self, number: int) -> Any:
-        """The window of that number among the event's feeds. Raises Empty, TooLate and Away."""
+    def values(self, number: int) -> Sequence[Any]:
+        """The windows of the stream of the feed of that number, EMPTY and LATE among them. Raises Away."""
 
 
 @dataclass(frozen=True, slots=True)
 class WindowReport:
     """`evicted` keys were dropped although a window still covered them: raise `most_entries` when it grows. `expired`
-    keys were dropped after their window had ended. A store far away knows none of this."""
+    keys were dropped after their windows had ended. A key is counted once a stream; an entry is one of its events, once
+    for all windows while the events are few, and once a window for a busy key. A store far away knows none of this."""
 
     keys: int = 0
     entries: int = 0

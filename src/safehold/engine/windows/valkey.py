@@ -8,10 +8,8 @@ Only when the record has that batch is it settled; otherwise it is taken out aga
 reasons. Keys are spread over partitions by their digest; each is one hash slot, so that every call stays within it.
 """
 
-import base64
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
@@ -19,30 +17,24 @@ import msgspec
 
 from safehold.engine.compile.faults import Fault
 from safehold.engine.compile.missing import MISSING
-from safehold.engine.policies.model import Window
-from safehold.engine.windows.codec import decode, digest, encode, from_halves, halves
+from safehold.engine.windows.codec import digest
 from safehold.engine.windows.link import Call, Link, script
-from safehold.engine.windows.sketch import REGISTERS, UNIT, estimate
-from safehold.engine.windows.store import LATENESS, SECOND, Away, Empty, Fed, Feed, OutOfStep, TooLate, WindowReport
+from safehold.engine.windows.message import Message, Partition
+from safehold.engine.windows.store import LATE, SECOND, Away, Fed, Feed, OutOfStep, WindowReport
+from safehold.engine.windows.streams import Stream
+from safehold.engine.windows.wire import Wire
 
-_KINDS = {"count": 1, "rate": 1, "sum": 2, "distinct": 3, "min": 4, "max": 5, "first": 6, "last": 7}
-#: Kinds that keep something beside their events: buckets of a sum, the sketch of many distinct values.
-_DOUBLE = (2, 3)
-#: Kinds whose value comes as bytes.
-_TEXTS = ("min", "max", "first", "last")
-_VALUES: dict[int, Callable[[Any], bytes]] = {
-    1: lambda _: b"", 2: halves, 3: digest, 4: encode, 5: encode, 6: encode, 7: encode,
-}  # fmt: skip
-#: What nobody touched for its window and so many seconds expires; an event that comes later than that after it happened
-#: may find its window gone.
-GRACE = 90_000
-#: Times that a double holds to the microsecond (the years 1684 to 2255); others are answered with TooLate.
+#: Times that a double holds to the microsecond (the years 1684 to 2255); others are answered with LATE.
 _REACH = 1 << 53
 _LONG_AGO = -(1 << 62)
 #: Partitions that had nothing to do are told how far the record is once in so many events.
 LAG = 1000
+#: Busy keys that are remembered as such; of others it is asked.
+_MOST_BUSY = 100_000
+#: Of what keys hold: what an older version has put in is left alone, and expires.
+_FORMAT = 2
 
-_RUN, _UNDO = script("windows.lua"), script("undo.lua")
+_RUN, _UNDO = script("windows.lua", "series.lua", "logs.lua"), script("undo.lua")
 _HEAD = "return redis.call('HMGET', KEYS[1], 'at', 'gen', 'open')"
 _BEGIN = """redis.call('DEL', KEYS[1], KEYS[2])
 redis.call('HSET', KEYS[1], 'gen', ARGV[1], 'at', ARGV[2], 'since', ARGV[3])"""
@@ -61,58 +53,6 @@ def token_of(names: Sequence[Sequence[str]]) -> str:
     return f"{len(names)}:{blake2b(_pack([list(name) for name in names]), digest_size=16).hexdigest()}"
 
 
-@dataclass(slots=True)
-class _Partition:
-    """`at`: the position it has everything up to. `open`: the token of a batch that was put in and committed, up to
-    `settled`, of which it was not told yet."""
-
-    head: bytes
-    undo: bytes
-    prefix: bytes
-    at: int = 0
-    open: str = ""
-    settled: int = 0
-
-    @property
-    def base(self) -> int:
-        """Where it will be once it was told."""
-        return self.settled if self.open else self.at
-
-
-@dataclass(slots=True)
-class _Message:
-    """What one partition is asked in one call."""
-
-    partition: _Partition
-    keys: list[bytes]
-    steps: list[Any] = field(default_factory=list)
-    windows: list[tuple[int, int, int]] = field(default_factory=list)
-    values: list[bytes] = field(default_factory=list)
-    asked: list[tuple[int, int]] = field(default_factory=list)  # (event, feed) of each result
-    _windows: dict[tuple[str, str], tuple[int, bytes]] = field(default_factory=dict)
-    _keys: dict[bytes, int] = field(default_factory=dict)
-
-    def window(self, scope: str, window: Window) -> tuple[int, bytes]:
-        """A window's number in this message, and the beginning of its keys."""
-        found = self._windows.get((scope, window.id))
-        if found is None:
-            self.windows.append(
-                (_KINDS[window.kind], window.seconds * SECOND + LATENESS, (window.seconds + GRACE) * 1000)
-            )
-            name = blake2b(f"{scope}\0{window.id}".encode(), digest_size=8).digest()
-            found = self._windows[scope, window.id] = (len(self.windows), name)
-        return found
-
-    def key(self, name: bytes, key: bytes, double: bool) -> int:
-        """A key's number in this message."""
-        found = self._keys.get(name + key)
-        if found is None:
-            whole = self.partition.prefix + base64.b64encode(name + key)
-            found = self._keys[name + key] = len(self.keys) + 1
-            self.keys += [whole, whole + b":2"] if double else [whole]
-        return found
-
-
 class ValkeyWindows:
     """See `store.WindowStore`. Not thread-safe: one writer."""
 
@@ -120,24 +60,25 @@ class ValkeyWindows:
         """`name` keeps apart what has nothing to do with one another in one place, such as other sets of windows."""
         self.link = link or Link(url)
         prefix = self.link.address.prefix + (f":{name}" if name else "")
-        tags = [f"{{{prefix}:{number}}}" for number in range(self.link.address.partitions)]
-        self._partitions = [_Partition(f"{tag}:at".encode(), f"{tag}:undo".encode(), b"") for tag in tags]
+        tags = [f"{{{prefix}:{_FORMAT}:{number}}}" for number in range(self.link.address.partitions)]
+        self._partitions = [Partition(f"{tag}:at".encode(), f"{tag}:undo".encode(), b"") for tag in tags]
         self._tags = tags
         self._gen = ""
         self._position: int | None = None  # up to which every partition has the record, or will once it is told
         self._lost = _LONG_AGO  # the latest event that could not be put in, where there is no record
+        self._wires: dict[tuple[str, Stream], Wire] = {}
+        self._busy: dict[bytes, None] = {}
         self._name("0")
 
     # -- without a record ------------------------------------------------------------------------------------------
 
     def apply(self, batch: Iterable[Fed]) -> Iterator["_Answers"]:
         """Put in for good. While the server is away events are answered with Away, and what they leave out is never
-        counted as whole: windows that reach back to it are answered with TooLate."""
+        counted as whole: windows that reach back to it are answered with LATE."""
         scoped = [("", time, feeds) for time, feeds in batch]
-        messages = [message for message in self._messages(scoped, 0, ask=True) if message.steps]
-        calls = [self._call(message, None, len(scoped)) for message in messages]
+        messages = [message for message in self._messages(scoped, 0) if message.visits]
         try:
-            found = self.link.run(calls)
+            found = self._run([(message, None, len(scoped)) for message in messages])
         except Away as away:
             self._lost = max([self._lost, *(time for _, time, _ in scoped)])
             yield from away_answers(scoped, away)
@@ -181,7 +122,7 @@ class ValkeyWindows:
 
     def begin(self, position: int, complete_since: int | None) -> None:
         """Forget everything; the record will be put in from `position` on. Windows that reach back behind `complete_since`
-        (microseconds) are answered with TooLate. Raises Away."""
+        (microseconds) are answered with LATE. Raises Away."""
         self._name(secrets.token_hex(8))
         since = _LONG_AGO if complete_since is None else complete_since
         self.link.run([(_BEGIN, [part.head, part.undo], [self._gen, position, since]) for part in self._partitions])
@@ -191,9 +132,9 @@ class ValkeyWindows:
 
     def put(self, events: Sequence[tuple[int, Scoped]], to: int) -> None:
         """Put in what the record has at these positions: all there is up to `to`. Raises Away."""
-        messages = self._every_partition()
+        messages = self._every_partition(ask=False)
         for position, scoped in events:
-            self._feed(messages, 0, position, scoped, ask=False)
+            self._feed(messages, 0, position, scoped)
         self._checked([(message, "", max(to, message.partition.base)) for message in messages.values()])
         for partition in self._partitions:
             partition.at = max(to, partition.at)
@@ -203,7 +144,7 @@ class ValkeyWindows:
         """Put in what is about to be written after the position that was met, and answer. Raises OutOfStep and Away, at once."""
         if self._position is None:
             raise OutOfStep("valkey", "it does not have the whole record")
-        messages = [message for message in self._messages(batch, self._position, ask=True) if message.steps]
+        messages = [message for message in self._messages(batch, self._position) if message.visits]
         found = self._checked([(message, token, 0) for message in messages])
         for message in messages:
             message.partition.open, message.partition.settled = token, 0
@@ -236,14 +177,14 @@ class ValkeyWindows:
         if (last := self._position) is None:
             return
         waiting = [part for part in self._partitions if part.open or part.at < last]
-        self._checked([(_Message(part, [part.head, part.undo]), "", last) for part in waiting])
+        self._checked([(Message(part, ask=False), "", last) for part in waiting])
         for partition in waiting:
             partition.at = last
 
-    def _close(self, partition: _Partition, token: str, names: Sequence[Named]) -> None:
+    def _close(self, partition: Partition, token: str, names: Sequence[Named]) -> None:
         if token_of([name for _, name in names]) == token:
             partition.open, partition.settled = token, names[-1][0]
-            self._checked([(_Message(partition, [partition.head, partition.undo]), "", partition.settled)])
+            self._checked([(Message(partition, ask=False), "", partition.settled)])
             return
         keys = [partition.head, partition.undo]
         (touched,) = self.link.run([(_UNDO, keys, [token, "keys"])])
@@ -256,23 +197,22 @@ class ValkeyWindows:
         for tag, partition in zip(self._tags, self._partitions, strict=True):
             partition.prefix = f"{tag}:{generation}:".encode()
 
-    def _every_partition(self) -> dict[int, _Message]:
-        return {number: _Message(part, [part.head, part.undo]) for number, part in enumerate(self._partitions)}
+    def _every_partition(self, *, ask: bool) -> dict[int, Message]:
+        return {number: Message(part, ask) for number, part in enumerate(self._partitions)}
 
-    def _messages(self, batch: Sequence[Scoped], after: int, *, ask: bool) -> list[_Message]:
-        messages = self._every_partition()
+    def _messages(self, batch: Sequence[Scoped], after: int) -> list[Message]:
+        messages = self._every_partition(ask=True)
         for number, scoped in enumerate(batch):
-            self._feed(messages, number, after + number + 1, scoped, ask=ask)
+            self._feed(messages, number, after + number + 1, scoped)
         return list(messages.values())
 
-    def _feed(self, messages: Mapping[int, _Message], number: int, position: int, scoped: Scoped, *, ask: bool) -> None:
-        """The steps of one event, which is `number` of its batch: all that it puts in, then all that it asks."""
+    def _feed(self, messages: Mapping[int, Message], number: int, position: int, scoped: Scoped) -> None:
+        """What one event, which is `number` of its batch, has to say to each partition."""
         scope, time, feeds = scoped
         if not -_REACH < time < _REACH:
             return
         digests: dict[Any, bytes] = {}
-        asks: list[tuple[_Message, tuple[int, ...], int]] = []
-        for index, (window, key, value) in enumerate(feeds):
+        for index, (stream, key, row) in enumerate(feeds):
             if isinstance(key, Fault):
                 continue
             name = digests.get(key)
@@ -282,30 +222,37 @@ class ValkeyWindows:
             place = position - message.partition.base
             if place <= 0:
                 continue  # it has this one
-            at, start = message.window(scope, window)
-            kind = _KINDS[window.kind]
-            slot = message.key(start, name, kind in _DOUBLE)
-            if value is not MISSING:
-                message.values.append(_VALUES[kind](value))
-                message.steps.append((0, at, slot, place, time, len(message.values) + 1))
-            if ask:
-                asks.append((message, (1, at, slot, time - window.seconds * SECOND), index))
-        for message, step, index in asks:
-            message.steps.append(step)
-            message.asked.append((number, index))
+            wire = self._wires.get((scope, stream))
+            if wire is None:
+                wire = self._wires[scope, stream] = Wire(scope, stream)
+            message.visit(number, index, wire, name, place, time, None if row is MISSING else row)
 
-    def _call(self, message: _Message, token: str | None, to: int) -> Call:
+    def _call(self, message: Message, token: str | None, to: int) -> Call:
         """`token` is the batch's while it is tentative, "" for what is in the record, None where there is no record."""
         part = message.partition
         recorded = token is not None
-        header = (self._gen, recorded and part.base, to, token or False, part.open or False, part.settled)
         lost = self._lost if self._lost > _LONG_AGO else False
-        return _RUN, message.keys, [_pack((*header, message.windows, message.steps, lost)), *message.values]
+        header = (self._gen, recorded and part.base, to, token or False, part.open or False, part.settled, lost)
+        return _RUN, *message.compose(header, self._busy)
 
-    def _checked(self, asked: Sequence[tuple[_Message, str, int]]) -> list[Any]:
+    def _run(self, asked: Sequence[tuple[Message, str | None, int]]) -> list[Any]:
+        """The answers. Where a key has turned out to be busy, nothing was done, and it is asked again. Raises Away."""
+        found = self.link.run([self._call(*one) for one in asked])
+        while again := [at for at, reply in enumerate(found) if self._learn(asked[at][0].turned_busy(reply))]:
+            for at, reply in zip(again, self.link.run([self._call(*asked[at]) for at in again]), strict=True):
+                found[at] = reply
+        return found
+
+    def _learn(self, busy: Sequence[bytes]) -> bool:
+        if len(self._busy) + len(busy) > _MOST_BUSY:
+            self._busy.clear()
+        self._busy.update(dict.fromkeys(busy))
+        return bool(busy)
+
+    def _checked(self, asked: Sequence[tuple[Message, str, int]]) -> list[Any]:
         """Run; where all goes well, every partition is then at its base. Raises Away, and OutOfStep where one was elsewhere."""
         position, self._position = self._position, None
-        found = self.link.run([self._call(*one) for one in asked]) if asked else []
+        found = self._run(asked) if asked else []
         if any(_unpack(reply[0])[0] == 0 for reply in found):
             raise OutOfStep("valkey", "another process wrote to it; it is being caught up")
         for message, _, _ in asked:
@@ -320,68 +267,32 @@ def away_answers(batch: Sequence[Scoped], away: Away) -> Iterator["_Answers"]:
     return (_Answers(time, feeds, [], _LONG_AGO, away) for _, time, feeds in batch)
 
 
-def _answers(batch: Sequence[Scoped], messages: Sequence[_Message], replies: Sequence[Any]) -> Iterator["_Answers"]:
+def _answers(batch: Sequence[Scoped], messages: Sequence[Message], replies: Sequence[Any]) -> Iterator["_Answers"]:
     rows: list[list[Any]] = [[None] * len(feeds) for _, _, feeds in batch]
-    complete_since = _LONG_AGO
-    for message, reply in zip(messages, replies, strict=True):
-        _, _, _, since, results = _unpack(reply[0])
-        complete_since = max(complete_since, int(since or _LONG_AGO))
-        for (number, index), result in zip(message.asked, results or (), strict=True):
-            window = batch[number][2][index][0]
-            if result and window.kind in _TEXTS and result[1]:
-                result[1] = reply[result[1]]
-            rows[number][index] = result
+    since = [message.read(reply, rows) for message, reply in zip(messages, replies, strict=True)]
+    complete_since = max((one for one in since if one is not None), default=_LONG_AGO)
     return (_Answers(time, feeds, row, complete_since, None) for (_, time, feeds), row in zip(batch, rows, strict=True))
 
 
 class _Answers:
-    """What Valkey said of one event's windows; None for what was not asked."""
+    """What Valkey said of one event's feeds: a log and how it is read, the windows of a busy key, or None for what was not
+    asked."""
 
     __slots__ = ("away", "feeds", "results", "since", "time")
 
     def __init__(self, time: int, feeds: list[Feed], results: list[Any], since: int, away: Away | None) -> None:
         self.time, self.feeds, self.results, self.since, self.away = time, feeds, results, since, away
 
-    def value(self, number: int) -> Any:
+    def values(self, number: int) -> Sequence[Any]:
         if self.away is not None:
             raise self.away
-        window, found = self.feeds[number][0], self.results[number]
-        if found is None or self.time - window.seconds * SECOND < self.since:
-            raise TooLate
-        if not found:
-            return _of_none(window)
-        newest, *rest = found
-        if self.time < newest - LATENESS:
-            raise TooLate
-        return _value(window, rest)
-
-
-def _value(window: Window, rest: list[Any]) -> Any:
-    match window.kind:
-        case "count":
-            return rest[0]
-        case "rate":
-            return rest[0] / window.seconds
-        case "sum":
-            return from_halves(rest)
-        case "distinct" if rest[0] < 0:
-            return estimate(sum(many << (UNIT - rank) for rank, many in _ranks(rest)), _ranks(rest)[0][1])
-        case "distinct":
-            return rest[0]
-    if not rest[0]:
-        raise Empty
-    return decode(rest[0])
-
-
-def _ranks(rest: list[Any]) -> list[tuple[int, int]]:
-    """(rank, registers that have it), from what follows the -1; those not mentioned are empty."""
-    many = dict(enumerate(rest[1:]))
-    return [(0, REGISTERS - sum(many.values())), *((rank, count) for rank, count in many.items() if rank)]
-
-
-def _of_none(window: Window) -> Any:
-    if window.kind in ("count", "distinct", "sum"):
-        return 0
-    if window.kind == "rate":
-        return 0.0
-    raise Empty
+        stream, found = self.feeds[number][0], self.results[number]
+        if found is None:
+            return [LATE] * len(stream.windows)
+        if type(found) is tuple:
+            plan, log = found
+            return plan.values(log, self.time, self.since)  # type: ignore[no-any-return]
+        return [
+            LATE if self.time - window.seconds * SECOND < self.since else value
+            for window, value in zip(stream.windows, found, strict=True)
+        ]
