@@ -1,7 +1,8 @@
 # ruff: noqa: S608 (queries of our own numbers and names)
 """One contender of the history benchmarks, in a process of its own: `python -m benchmarks._history NAME FOLDER`.
 
-Prints its CPU seconds, its peak memory, and what it found: for each rule how many events, and the sum of their positions.
+Every contender makes the list of hits: which event, whose, when, of which segments, and which rules. Prints its CPU seconds,
+its peak memory, and what it found: for each rule how many events, and the sum of their positions.
 """
 
 import json
@@ -9,11 +10,13 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -24,9 +27,14 @@ from safehold.replay.backends import backend
 from safehold.replay.backtest import _chunks
 from safehold.replay.columnar import Columnar
 from safehold.replay.files import History
+from safehold.replay.outcomes import HitRow
 from safehold.replay.rows import Asked
+from safehold.replay.statuses import HIT_COLUMNS
 
 Found = dict[str, list[int]]
+#: HIT_COLUMNS, and in the end the rules.
+Hit = HitRow | tuple[Any, ...]
+_HIT = ", ".join(f'"{name}"' for name in HIT_COLUMNS)
 MEMORY = "2GB"
 #: The windows and rules of `history-windows`: as policies say them, and as somebody would write them in SQL.
 WINDOWS: dict[str, tuple[dict[str, object], str]] = {
@@ -44,31 +52,41 @@ def window_rules() -> list[tuple[str, str]]:
     return [(name, f"windows.{name} > {_LIMITS[name]} && data.score > 900") for name in WINDOWS]
 
 
-def ours(folder: Path, bundle: Bundle) -> Found:
+def ours(folder: Path, bundle: Bundle) -> list[Hit]:
     history, work = History(folder / "history"), folder / "work"
     asked = (Asked(bundle, []), Asked(bundle, []))
     run = Columnar(bundle, bundle, asked, history, backend("duckdb", MEMORY, work), work, MEMORY)
-    files, found = history.manifest().files, {}
+    files, hits = history.manifest().files, []
     for days in _chunks(files, 2_000_000):
-        outcome = run.decide("", days, files)
-        for hit in outcome.hits:
-            for rule in hit.after:
-                held = found.setdefault(rule.partition("/")[2], [0, 0])
-                held[0] += 1
-                held[1] += hit.position
+        hits += run.decide("", days, files).hits
+    return hits
+
+
+def _hits(frame: Any, names: list[str]) -> list[Hit]:
+    """A table of HIT_COLUMNS and one boolean a rule as the list of hits: the columns' values, and which rules."""
+    matrix = np.stack([frame.column(name).to_numpy(zero_copy_only=False) for name in names], axis=1)
+    some = matrix.any(axis=1)
+    frame, matrix = frame.select(HIT_COLUMNS).filter(pa.array(some)), matrix[some]
+    rules: list[list[str]] = [[] for _ in range(len(matrix))]
+    for row, rule in zip(*(found.tolist() for found in np.nonzero(matrix)), strict=True):
+        rules[row].append(names[rule])
+    columns = [frame.column(name).to_pylist() for name in HIT_COLUMNS]
+    return list(zip(*columns, rules, strict=True))
+
+
+def found_in(hits: list[Hit]) -> Found:
+    """For each rule how many events, and the sum of their positions; and a sum over the ids of all hits."""
+    found: Found = {"": [len(hits), sum(zlib.crc32(hit[1].encode()) for hit in map(astuple, hits))]}
+    for position, *_, rules in map(astuple, hits):
+        for rule in rules:
+            held = found.setdefault(rule.rpartition("/")[2], [0, 0])
+            held[0] += 1
+            held[1] += position
     return found
 
 
-def _by_column(batches: Iterable[Any], names: list[str]) -> Found:
-    """What a table of one boolean a rule says, a batch at a time."""
-    found: Found = {name: [0, 0] for name in names}
-    for batch in batches:
-        positions = batch.column("position").to_numpy(zero_copy_only=False)
-        for name in names:
-            hit = np.flatnonzero(batch.column(name).to_numpy(zero_copy_only=False))
-            found[name][0] += len(hit)
-            found[name][1] += int(positions[hit].sum())
-    return {name: counts for name, counts in found.items() if counts[0]}
+def astuple(hit: Hit) -> tuple[Any, ...]:
+    return hit if isinstance(hit, tuple) else msgspec.structs.astuple(hit)
 
 
 def sql(rule: _mixed.Asked) -> str:
@@ -89,22 +107,27 @@ def sql(rule: _mixed.Asked) -> str:
             return f"list_contains(\"labels.actor\", '{what}')"
 
 
-def _duckdb(folder: Path, query: str, names: list[str]) -> Found:
+def _duckdb(folder: Path, query: str, names: list[str]) -> list[Hit]:
+    """`query` selects from `{source}` HIT_COLUMNS and a column for each of `names`. Rows that none of them hits are left out
+    here: a WHERE of them all would have DuckDB compute each twice."""
     connection = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(folder / "spill")})
     connection.execute("SET preserve_insertion_order = false")
     source = f"read_parquet('{folder}/history/*/*/*.parquet', hive_partitioning = false)"
-    return _by_column(connection.sql(query.format(source=source)).to_arrow_reader(65_536), names)
+    hits: list[Hit] = []
+    for batch in connection.sql(query.format(source=source)).to_arrow_reader(65_536):
+        hits += _hits(batch, names)
+    return hits
 
 
-def by_duckdb(folder: Path, bundle: Bundle) -> Found:
+def by_duckdb(folder: Path, bundle: Bundle) -> list[Hit]:
     rules = _mixed.asked(100)
     columns = ", ".join(f'({sql(rule)}) AS "{rule.name}"' for rule in rules).replace("{", "{{").replace("}", "}}")
-    return _duckdb(folder, f"SELECT position, {columns} FROM {{source}}", [rule.name for rule in rules])
+    return _duckdb(folder, f"SELECT {_HIT}, {columns} FROM {{source}}", [rule.name for rule in rules])
 
 
-def by_polars(folder: Path, bundle: Bundle) -> Found:
+def by_polars(folder: Path, bundle: Bundle) -> list[Hit]:
     rules, lists = _mixed.asked(100), _mixed.lists(_mixed.asked(100))
-    text = pl.col("data.text:string")
+    text, names = pl.col("data.text:string"), [rule.name for rule in rules]
 
     def expression(rule: _mixed.Asked) -> pl.Expr:
         match rule.kind:
@@ -121,19 +144,16 @@ def by_polars(folder: Path, bundle: Bundle) -> Found:
             case "label":
                 return pl.col("labels.actor").list.contains(rule.what)
 
-    found: Found = {}
+    hits: list[Hit] = []
     for file in sorted((folder / "history").glob("*/*/*.parquet")):
-        frame = (
-            pl.scan_parquet(file).select("position", *(expression(rule).alias(rule.name) for rule in rules)).collect()
-        )
-        for name, counts in _by_column(frame.to_arrow().to_batches(), [rule.name for rule in rules]).items():
-            held = found.setdefault(name, [0, 0])
-            held[0] += counts[0]
-            held[1] += counts[1]
-    return found
+        columns = [expression(rule).alias(rule.name) for rule in rules]
+        frame = pl.scan_parquet(file).select(*HIT_COLUMNS, *columns).collect().filter(pl.any_horizontal(names))
+        for batch in frame.to_arrow().to_batches():
+            hits += _hits(batch, names)
+    return hits
 
 
-def windows_by_sql(folder: Path, bundle: Bundle) -> Found:
+def windows_by_sql(folder: Path, bundle: Bundle) -> list[Hit]:
     """Frames over time, which is what one would write: there are neither late events nor equal times in this past."""
     values = ", ".join(f'{query} AS "{name}"' for name, (_, query) in WINDOWS.items())
     tests = ", ".join(f'"{name}" > {_LIMITS[name]} AND score > 900 AS "{name}"' for name in WINDOWS)
@@ -141,11 +161,11 @@ def windows_by_sql(folder: Path, bundle: Bundle) -> Found:
         f'{name} AS (PARTITION BY "{key}" ORDER BY time_ns RANGE BETWEEN {seconds * 10**9 - 1} PRECEDING AND CURRENT ROW)'
         for name, key, seconds in (("one", "actor.id:string", 3600), ("ten", "data.thread_id:string", 600))
     )
-    inner = f'SELECT position, "data.score:int" AS score, {values} FROM {{source}} WINDOW {frames}'
-    return _duckdb(folder, f"SELECT position, {tests} FROM ({inner})", list(WINDOWS))
+    inner = f'SELECT {_HIT}, "data.score:int" AS score, {values} FROM {{source}} WINDOW {frames}'
+    return _duckdb(folder, f"SELECT {_HIT}, {tests} FROM ({inner})", list(WINDOWS))
 
 
-CONTENDERS: dict[str, Callable[[Path, Bundle], Found]] = {
+CONTENDERS: dict[str, Callable[[Path, Bundle], list[Hit]]] = {
     "ours": ours, "by_duckdb": by_duckdb, "by_polars": by_polars, "windows_by_sql": windows_by_sql,
 }  # fmt: skip
 
@@ -177,8 +197,8 @@ def main() -> None:
     bundle = load_bundle(folder / "policies", [])
     pa.set_cpu_count(2)
     begun, cpu = time.perf_counter(), time.process_time()
-    found = CONTENDERS[name](folder, bundle)
-    figures = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - begun, "found": found}
+    hits = CONTENDERS[name](folder, bundle)
+    figures = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - begun, "found": found_in(hits)}
     print(json.dumps({**figures, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 
 

@@ -40,6 +40,8 @@ def write_past(history: History, bundle: Bundle, events: int) -> None:
             chosen = {name: pool.take(pa.array(dice.integers(0, _TEXTS, count))) for name, pool in pools.items()}
             columns = {
                 "position": pa.array(np.arange(first + 1, first + count + 1)),
+                "id": _numbered("evt_", first, count),
+                "decision": _numbered("dec_", first, count),
                 "time_ns": pa.array(at),
                 "received_at": pa.array(at // 1000, pa.int64()).cast(pa.timestamp("us", "UTC")),
                 "account_id": actors.take(pa.array(actor)),
@@ -62,6 +64,10 @@ def _told_apart(texts: pa.Array, first: int) -> pa.Array:
     """Every text different, as in life: none is answered out of a dictionary."""
     numbers = pa.array(np.arange(first, first + len(texts))).cast(pa.string())
     return pc.binary_join_element_wise(texts, numbers, " ")
+
+
+def _numbered(prefix: str, first: int, count: int) -> pa.Array:
+    return pa.array([f"{prefix}{number:022d}" for number in range(first, first + count)])
 
 
 def _whole(columns: dict[str, pa.Array], bundle: Bundle, count: int) -> pa.Table:

@@ -41,6 +41,14 @@ rules:
   - id: greeting
     when: data.text.contains("grüße") || data.text.contains("see you (at") || data.text.matches("^see.you")
     then: {action: warn}
+  - id: spelt
+    when: has(data.thread_id) && data.thread_id == "t1" && (data.text.matches("p[i1]lls") && data.text.matches("(?i)CHEAP$")
+      || data.text.matches("^h[ae]llo$") || data.text.matches("watched? (sword|word)") && size(data.text) > 3)
+    then: {action: warn}
+  - id: to-many
+    when: (data.recipient_id in lists.odd || data.recipient_id in lists.threes) && actor.id in lists.odd
+      && actor.age < duration("300h") && data.text.startsWith("hell")
+    then: {action: warn}
   - id: named
     when: has(actor.name) && actor.name in ["Bob", "Ärger"] && now.getHours() >= 20
     then: {action: warn}
@@ -51,8 +59,19 @@ WIDER = LIVE.replace(
 ).replace("windows.sent_1h > 5", "windows.sent_1h > 3")
 
 
+#: Two lists that are too long to be written into a query, and that overlap.
+LISTS = {
+    "odd": [f"u{number}" for number in range(1, 120, 2)],
+    "threes": [f"u{number}" for number in range(0, 180, 3)],
+}
+
+
 def _bundle(where: Path, text: str) -> Bundle:
     folder = policy_folder(where)
+    (folder / "lists").mkdir()
+    for name, entries in LISTS.items():
+        (folder / "lists" / f"{name}.yaml").write_text(f"{{list: {name}, file: {name}.txt}}")
+        (folder / "lists" / f"{name}.txt").write_text("\n".join(entries))
     (folder / "spam.yaml").write_text(text)
     return load_bundle(folder)
 

@@ -67,6 +67,12 @@ class Engine:
             answers.append([_outcome(*row) for row in zip(value, ask, unknown, strict=True)])
         return answers
 
+    def left_out(self, trees: list[Node]) -> list[list[bool]]:
+        """For each condition and row: whether a query leaves the row out before it asks the condition."""
+        wanted = {f"m{at}": ~self.columns.may(tree) for at, tree in enumerate(trees)}
+        found = self.connection.to_pyarrow(self.table.select(n=self.table.n, **wanted).order_by("n"))
+        return [found.column(f"m{at}").to_pylist() for at in range(len(trees))]
+
     def statuses(self, trees: list[Node]) -> list[list[int]]:
         wanted = {f"s{at}": self.columns.status(tree) for at, tree in enumerate(trees)}
         found = self.connection.to_pyarrow(self.table.select(n=self.table.n, **wanted).order_by("n"))

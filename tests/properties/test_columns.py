@@ -17,7 +17,7 @@ from safehold.engine.language.tree import Node
 from safehold.engine.language.values import Duration, Timestamp, converter
 from tests.cases import CASES
 from tests.language.evaluation import same
-from tests.properties.columns import ASK, Engine, expected, table
+from tests.properties.columns import ASK, TRUE, Engine, expected, table
 from tests.properties.expressions import VARIABLES, activations, core_expressions, expressions
 
 ENVIRONMENT = Environment(VARIABLES)
@@ -53,6 +53,19 @@ def _agree(backend: str, trees: list[tuple[str, Node]], rows: list[dict[str, Any
             assert status == wanted, (backend, text, row, status, wanted, result)
             assert same(_as(value, result), result), (backend, text, row, value, result)
     return asked
+
+
+@settings(max_examples=10 * CASES, phases=NO_SHRINKING)
+@given(
+    texts=st.lists(expressions(depth=4), min_size=12, max_size=20),
+    rows=st.lists(activations(), min_size=8, max_size=16),
+)
+def test_a_row_that_is_left_out_would_have_been_false(texts: list[str], rows: list[dict[str, Any]]) -> None:
+    rows = [_as_read(row) for row in rows]
+    trees = [tree for _, tree in _checked(texts) if tree.type.name == "bool"]
+    for tree, out in zip(trees, Engine("duckdb", table(rows)).left_out(trees) if trees else [], strict=True):
+        for row, left_out in zip(rows, out, strict=True):
+            assert left_out is False or expected(tree, row) == (TRUE, False), (tree, row)
 
 
 def _as(value: Any, result: Any) -> Any:

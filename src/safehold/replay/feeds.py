@@ -22,6 +22,7 @@ from safehold.engine.windows.streams import streams_of
 from safehold.replay.backends import OnDuckDb
 from safehold.replay.fields import FieldColumn
 from safehold.replay.files import DayFile, History, recorded_from
+from safehold.replay.source import Source
 from safehold.replay.windows import feeds_table, plain_query, rising_query, sql_kinds, window_query
 
 if TYPE_CHECKING:
@@ -109,8 +110,6 @@ class Feeds:
         self, side: int, windows: Sequence[Window], kind: str, files: list[DayFile], first: int, last: int
     ) -> str | None:
         """The feeds as a query over the files; None where columns cannot say them."""
-        from safehold.replay.columnar import Source
-
         parts, on = [], windows[0]
         for event_type in sorted({file.type for file in files}):
             of_type = [file for file in files if file.type == event_type]

@@ -6,6 +6,6 @@ be asked for that row. Ibis is imported by these modules only, and these modules
 """
 
 from safehold.engine.compile.columns.cell import Held
-from safehold.engine.compile.columns.translate import ASK, ERROR, FALSE, TRUE, UNKNOWN, Columns
+from safehold.engine.compile.columns.translate import ASK, ERROR, FALSE, TRUE, UNKNOWN, Columns, Found
 
-__all__ = ["ASK", "ERROR", "FALSE", "TRUE", "UNKNOWN", "Columns", "Held"]
+__all__ = ["ASK", "ERROR", "FALSE", "TRUE", "UNKNOWN", "Columns", "Found", "Held"]

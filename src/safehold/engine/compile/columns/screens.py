@@ -1,10 +1,12 @@
 """One look at a text for all that rules look for in it.
 
 Most texts have none of the words and patterns of a policy. A screen is one regular expression that matches whatever any of
-them matches: a column of it is computed first, and only where it is true is each asked by itself.
+them matches: a column of it is computed first, and only where it is true is each asked by itself. Patterns are dearer
+than words, and so stand behind a screen of a few more: a text that has a word in it is not searched for each pattern.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import re2
 
@@ -13,10 +15,21 @@ from safehold.engine.language.tree import Call, Literal, Node, Path, walk
 Parts = tuple[str, ...]
 #: Fewer are not worth a column; more characters would make a pattern that is slow to compile.
 FEWEST, MOST_CHARACTERS = 4, 8_000
+#: Patterns of one screen behind the first.
+_TOGETHER = 8
 
 
-def screens(trees: Iterable[Node]) -> dict[Parts, tuple[str, frozenset[tuple[str, str]]]]:
-    """For each path whose text is searched: the screen's pattern, and the (function, literal) pairs that it covers."""
+class Screen(NamedTuple):
+    """`pattern` matches what any of `covered` matches, (function, literal) pairs; each of `groups` is a pattern and the
+    patterns of `matches` that it covers."""
+
+    pattern: str
+    covered: frozenset[tuple[str, str]]
+    groups: tuple[tuple[str, frozenset[str]], ...]
+
+
+def screens(trees: Iterable[Node]) -> dict[Parts, Screen]:
+    """The screen of each path whose text is searched often enough."""
     wanted: dict[Parts, dict[tuple[str, str], str]] = {}
     for tree in trees:
         for node in walk(tree):
@@ -26,10 +39,18 @@ def screens(trees: Iterable[Node]) -> dict[Parts, tuple[str, frozenset[tuple[str
                 alternative = escaped(literal) if function == "contains" else f"(?:{literal})"
                 wanted.setdefault(parts, {})[function, literal] = alternative
     return {
-        parts: ("|".join(covered.values()), frozenset(covered))
+        parts: Screen("|".join(covered.values()), frozenset(covered), _groups(covered))
         for parts, found in wanted.items()
         if len(covered := _few(found)) >= FEWEST
     }
+
+
+def _groups(covered: dict[tuple[str, str], str]) -> tuple[tuple[str, frozenset[str]], ...]:
+    patterns = [literal for function, literal in covered if function == "matches"]
+    if len(patterns) < FEWEST:
+        return ()
+    groups = [patterns[first : first + _TOGETHER] for first in range(0, len(patterns), _TOGETHER)]
+    return tuple(("|".join(covered["matches", each] for each in group), frozenset(group)) for group in groups)
 
 
 def _searched(node: Node) -> tuple[Parts, str, str] | None:

@@ -4,8 +4,10 @@
 rows where the rest of the condition leaves it open are asked about.
 """
 
+import functools
+import operator
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ibis
@@ -41,11 +43,20 @@ _SPELT_OUT = 40
 MOST_OPERATIONS = 2_000
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a table has ready: `screens` the column that says of a path's text whether a (function, literal) can be in it;
+    `lists` the column of 64 bits, and the bit, that say whether a path's value is in a list."""
+
+    screens: dict[Parts, Mapping[tuple[str, str], str]] = field(default_factory=dict)
+    lists: dict[tuple[Parts, str], tuple[str, int]] = field(default_factory=dict)
+
+
 class Columns:
     """Translates for one table. `paths` says which column holds a path's value, `presence` which one says whether an
     object is there; `lists` are the policies' lists, and `long_list` makes a list that is too long for a query into a
-    column of a table beside it. `screens` name a column for a path's text and what it covers (see `screens`). `backend` is
-    Ibis's name: `duckdb`, `polars`, `pyspark`."""
+    column of a table beside it. `found` is what the table has ready. `backend` is Ibis's name: `duckdb`, `polars`,
+    `pyspark`."""
 
     def __init__(
         self,
@@ -56,11 +67,11 @@ class Columns:
         lists: Mapping[str, Any] | None = None,
         backend: str = "duckdb",
         long_list: Callable[[str, frozenset[str]], Any] | None = None,
-        screens: Mapping[Parts, tuple[str, frozenset[tuple[str, str]]]] | None = None,
+        found: Found | None = None,
     ) -> None:
         self.table, self.paths, self.presence, self.lists = table, paths, presence or {}, lists or {}
         self.dialect = DIALECTS[backend]
-        self.long_list, self.screens = long_list, screens or {}
+        self.long_list, self.found = long_list, found or Found()
         self._policy = ""
         self._in_macro = False
         self._lengths: dict[Any, int] = {}
@@ -80,6 +91,21 @@ class Columns:
         if cell.unknown is not None:
             branches.append((cell.unknown, ibis.literal(UNKNOWN, "int8")))
         return ibis.cases(*branches, else_=ibis.literal(ERROR, "int8"))
+
+    def may(self, tree: Node, policy: str = "") -> Any:
+        """A condition, never NULL, that is true wherever `status` is not FALSE; elsewhere it may be true as well."""
+        self._policy = policy
+        match tree:
+            case Call(function="_&&_" | "_||_" as function, arguments=parts):
+                found = [self.may(part, policy) for part in parts]
+                return functools.reduce(operator.and_ if function == "_&&_" else operator.or_, found)
+            case Call(arguments=(Path() as text, _)) if (screen := self._screen(tree)) is not None:
+                held = self.paths[text.parts]
+                return self.table[screen].fill_null(True) if held.nullable else self.table[screen]
+        cell = self.cell(tree, {})
+        if cell.value is None or cell.empty or tree.type.name != "bool":
+            return ibis.literal(True)
+        return cell.value.fill_null(True) if cell.nullable else cell.value
 
     def cell(self, node: Node, local: Mapping[str, Cell]) -> Cell:
         """The node's columns; an expression that would be too long for a query is left to the exact evaluator."""
@@ -197,13 +223,17 @@ class Columns:
 
     def _screened(self, node: Call, cell: Cell) -> Cell:
         """The search of a text, done only where the screen has found something."""
-        text = node.arguments[0]
-        screen = self.screens.get(text.parts) if isinstance(text, Path) else None
-        sought = node.arguments[1] if len(node.arguments) == 2 else None
-        if screen is None or not isinstance(sought, Literal) or (node.function, sought.value) not in screen[1]:
+        screen = self._screen(node)
+        if screen is None:
             return cell
-        value = ibis.cases((~self.table[screen[0]], ibis.literal(False)), else_=cell.value)
-        return replace(cell, value=value)
+        return replace(cell, value=ibis.cases((~self.table[screen], ibis.literal(False)), else_=cell.value))
+
+    def _screen(self, node: Call) -> str | None:
+        """The column that says of a search whether it can find anything."""
+        match node:
+            case Call(function=function, arguments=(Path(parts=parts), Literal(value=sought))):
+                return self.found.screens.get(parts, {}).get((function, sought))
+        return None
 
     def _condition(self, node: Node, local: Mapping[str, Cell]) -> Cell:
         cell = self.cell(node, local)
@@ -234,6 +264,10 @@ class Columns:
         item, container = node.arguments
         cell = self.cell(item, local)
         if isinstance(container, Path) and container.parts[0] == "lists":
+            ready = self.found.lists.get((item.parts, container.parts[1])) if isinstance(item, Path) else None
+            if ready is not None:
+                bits = self.table[ready[0]].fill_null(0)
+                return self._where_all((bits & ibis.literal(ready[1], "int64")) != 0, [cell])
             return self._listed(node, cell, item.type, self.lists.get(container.parts[1]))
         if container.type.name != "list" or item.type != container.type.parameters[0] or cell.value is None:
             return asking(node.type)
