@@ -1,6 +1,7 @@
 """Windows in memory, in Valkey and in SQL against the definition itself, on random streams with late and equal times, and
 with processes that die anywhere. HYPOTHESIS_PROFILE=explore tries more."""
 
+import itertools
 import os
 import random
 from typing import Any
@@ -10,6 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from safehold.engine.language import types
+from safehold.engine.language.types import Type
+from safehold.engine.policies.model import Window
+from safehold.engine.windows.log import MOST
 from safehold.engine.windows.memory import MemoryWindows
 from safehold.engine.windows.series import EXACT_DISTINCT, MOST_EVENTS
 from safehold.engine.windows.sketch import STANDARD_ERROR, SlidingSketch
@@ -21,6 +26,7 @@ from tests.properties.window_streams import (
     INTS,
     KINDS,
     LATE,
+    NO_VALUE,
     TEXTS,
     Step,
     answers,
@@ -32,8 +38,14 @@ from tests.properties.window_streams import (
 )
 from tests.valkey_server import address, cluster
 
-ALL = [window(kind) for kind in KINDS] + [window("count", 3), window("sum", 7200), window("min", 1)]
-NO_SUMS = [one for one in ALL if one.kind != "sum"]
+
+def every(of: Type | None = None) -> list[Window]:
+    return [window(kind, of=of) for kind in KINDS] + [
+        window("count", 3), window("sum", 7200, of=of), window("min", 1, of=of),
+    ]  # fmt: skip
+
+
+ALL = every(types.INT)
 
 
 def few(examples: int) -> settings:
@@ -65,13 +77,55 @@ def test_stores_give_what_the_definition_says(store: str, stream: list[Step], ba
 @STORES
 @given(stream=streams(DOUBLES))
 def test_doubles_are_added_exactly(store: str, stream: list[Step]) -> None:
-    assert answers(new_store(store), stream, ALL, batch=5) == expected(stream, ALL)
+    doubles = every(types.DOUBLE)
+    assert answers(new_store(store), stream, doubles, batch=5) == expected(stream, doubles)
 
 
 @STORES
 @given(stream=streams(TEXTS))
 def test_texts_are_ordered_and_counted(store: str, stream: list[Step]) -> None:
-    assert answers(new_store(store), stream, NO_SUMS, batch=5) == expected(stream, NO_SUMS)
+    texts = [one for one in every(types.STRING) if one.kind != "sum"]
+    assert answers(new_store(store), stream, texts, batch=5) == expected(stream, texts)
+
+
+@STORES
+@given(stream=streams(INTS | st.just(NO_VALUE), size=25))
+@few(20)
+def test_what_one_window_cannot_measure_the_others_count(store: str, stream: list[Step]) -> None:
+    mixed = every()  # of no known type
+    assert answers(new_store(store), stream, mixed, batch=4) == expected(stream, mixed)
+
+
+def test_other_rules_take_windows_over() -> None:
+    """With fewer of them, with more, and with those that measure something else: each keeps what it had."""
+    count, total, greatest = window("count"), window("sum", of=types.INT), window("max", of=types.DOUBLE)
+    store, stream = MemoryWindows(), [Step(key, n, n) for n in range(40) for key in ("a", "b")[: 1 + (n < 5)]]
+    answers(store, stream, [count, total])
+    before = store.report()
+    assert answers(store, [Step("b", 45, 3)], [total]) == [(13,)]
+    assert answers(store, [Step("b", 46, 1)], [total, window("rate")]) == [(14, 7 / 60)]
+    assert store.report().keys == before.keys
+    # A window that is new begins with nothing, whatever the others have.
+    assert answers(store, [Step("a", 50, 7)], [total, greatest]) == [(787, 7)]
+    assert answers(store, [Step("b", 50, 2), Step("b", 51, 5)], [total, greatest]) == [(16, 2), (21, 5)]
+    assert store.report().keys == 2
+
+
+@pytest.mark.parametrize("ends", ["rolled back", "unanswered", "not told", "committed"])
+def test_a_key_becomes_busy_in_a_batch_that_may_not_count(ends: str) -> None:
+    """From a string to sorted sets in Valkey, and back where the batch is taken out again; whoever comes next is told."""
+    life, number = Life(1), itertools.count()
+    stores = [ValkeyWindows(life.place), ValkeyWindows(life.place)]
+
+    def batch(events: int) -> list[Step]:
+        return [Step("a", next(number) - 2 * (n % 3), n - 3) for n in range(events)]
+
+    life.batch(stores[0], batch(MOST - 2), "committed")
+    life.batch(stores[0], batch(7), ends)
+    life.batch(stores[1], batch(1), "committed")
+    life.batch(stores[0], batch(MOST), "committed")
+    life.batch(stores[1], [*batch(3), Step("b", 900, 1)], ends)
+    life.batch(stores[0], batch(4), "committed")
 
 
 SQL = """

@@ -6,14 +6,17 @@ Too slow to use, too simple to be wrong. Every store is held against it (`test_w
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
+from safehold.engine.compile.faults import Unknown
 from safehold.engine.compile.missing import MISSING
+from safehold.engine.language.types import Type
 from safehold.engine.policies.model import Window
 from safehold.engine.windows.store import EMPTY, LATE, LATENESS, SECOND, Fed, WindowStore
-from safehold.engine.windows.streams import Stream, streams_of
+from safehold.engine.windows.streams import Partial, Stream, streams_of
 
 KINDS = ("count", "sum", "distinct", "min", "max", "first", "last", "rate")
 OVER = 60
@@ -33,9 +36,11 @@ class Step(NamedTuple):
         return round((EPOCH + self.seconds) * SECOND)
 
 
-def window(kind: str, seconds: int = OVER, name: str = "") -> Window:
+def window(kind: str, seconds: int = OVER, name: str = "", of: Type | None = None) -> Window:
+    """`of` is the type of what it measures, where that is known."""
     name = name or f"{kind}_{seconds}"
-    return Window(f"test/{name}@0", name, kind, seconds, ("t",), {}, {}, {}, "0")
+    value: dict[str, Any] = {"t": SimpleNamespace(type=of)} if of and kind not in ("count", "rate") else {}
+    return Window(f"test/{name}@0", name, kind, seconds, ("t",), value, {}, {}, "0")
 
 
 #: Quarter-minute steps meet often and jump back as late events do; an hour and more behind is too late.
@@ -54,7 +59,12 @@ def streams(values: st.SearchStrategy[Any], size: int = 40) -> st.SearchStrategy
 def by_definition(kind: str, events: Sequence[Step], seconds: int = OVER) -> Any:
     """The window at the last of `events`, which are in the order of the record."""
     asks = events[-1]
-    counted = [event for event in events if event.key == asks.key and event.counted]
+    measures = kind not in ("count", "rate")
+    counted = [
+        event
+        for event in events
+        if event.key == asks.key and event.counted and not (measures and event.value is NO_VALUE)
+    ]
     if any(event.time > asks.time + LATENESS for event in counted):
         return LATE
     inside = [event for event in counted if event.time > asks.time - seconds * SECOND]
@@ -94,9 +104,14 @@ def streams_for(windows: Sequence[Window]) -> list[Stream]:
     return _streams.setdefault(tuple(one.id for one in windows), streams_of(windows))
 
 
+#: In the place of a value: what is measured is not known at this event.
+NO_VALUE = Unknown("not known")
+
+
 def fed(step: Step, windows: Sequence[Window]) -> Fed:
+    kind = Partial if step.value is NO_VALUE else tuple
     return step.time, [
-        (stream, step.key, (step.value,) * len(stream.columns) if step.counted else MISSING)
+        (stream, step.key, kind((step.value,) * len(stream.columns)) if step.counted else MISSING)
         for stream in streams_for(windows)
     ]
 
