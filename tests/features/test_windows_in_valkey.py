@@ -10,7 +10,7 @@ from safehold.engine.verdict import Undecided
 from safehold.engine.windows.link import Address
 from safehold.engine.windows.valkey import ValkeyWindows
 from tests.policy_folder import folder, message, policy_of
-from tests.valkey_server import address, running
+from tests.valkey_server import address, running, shared, with_tls
 
 WINDOWS = """
 plain: {count: true, by: actor.id, over: 1m}
@@ -146,3 +146,19 @@ def test_a_password_goes_to_the_client_and_not_into_verdicts(tmp_path: Path) -> 
         assert engine(tmp_path, good).decide(message("x")).failures == []
         refused = engine(tmp_path, f"valkey://127.0.0.1:{server.port}").decide(message("x")).failures
         assert refused and "sesame" not in refused[0].error
+
+
+def test_over_tls_the_server_has_to_prove_who_it_is(tmp_path: Path) -> None:
+    with with_tls(shared(), tmp_path) as (port, authority):
+        place = f"valkeys://127.0.0.1:{port}?prefix=tls-{port}&timeout=5"
+        made = engine(tmp_path, f"{place}&ssl_ca_certs={authority}")
+        for step in range(3):
+            verdict = made.decide(message("x", after=step))
+        assert verdict.failures == [] and verdict.hits[0].values == {"windows.plain": 3}
+        stranger = engine(tmp_path, place).decide(message("x"))
+        assert "cannot be reached" in stranger.failures[0].error
+        other_name = engine(tmp_path, f"{place}&ssl_ca_certs={authority}".replace("127.0.0.1", "localhost"))
+        assert "cannot be reached" in other_name.decide(message("x")).failures[0].error
+        in_the_clear = engine(tmp_path, place.replace("valkeys", "valkey").replace("timeout=5", "timeout=0.3"))
+        assert in_the_clear.decide(message("x")).failures
+        assert made.decide(message("x", after=3)).hits[0].values == {"windows.plain": 4}

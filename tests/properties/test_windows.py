@@ -4,6 +4,7 @@ with processes that die anywhere. HYPOTHESIS_PROFILE=explore tries more."""
 import itertools
 import os
 import random
+import time
 from typing import Any
 
 import duckdb
@@ -18,7 +19,7 @@ from safehold.engine.windows.log import MOST
 from safehold.engine.windows.memory import MemoryWindows
 from safehold.engine.windows.series import EXACT_DISTINCT, MOST_EVENTS
 from safehold.engine.windows.sketch import STANDARD_ERROR, SlidingSketch
-from safehold.engine.windows.store import LATENESS, SECOND, OutOfStep, WindowStore
+from safehold.engine.windows.store import LATENESS, SECOND, Away, OutOfStep, WindowStore
 from safehold.engine.windows.valkey import ValkeyWindows, token_of
 from tests.properties.window_streams import (
     DOUBLES,
@@ -36,7 +37,7 @@ from tests.properties.window_streams import (
     values_of,
     window,
 )
-from tests.valkey_server import address, cluster
+from tests.valkey_server import address, cluster, move_slot
 
 
 def every(of: Type | None = None) -> list[Window]:
@@ -309,9 +310,9 @@ def test_distinct_is_exact_to_ten_thousand_and_close_beyond() -> None:
 def test_a_sketch_forgets_what_lies_before_the_cutoff(events: list[tuple[int, int]], cutoff: int) -> None:
     """Small counts come out of the sketch's linear counting nearly exactly, in any order of times."""
     sketch = SlidingSketch()
-    for value, time in events:
-        sketch.add(value, time)
-    expected = len({value for value, time in events if time > cutoff})
+    for value, at in events:
+        sketch.add(value, at)
+    expected = len({value for value, at in events if at > cutoff})
     assert abs(sketch.count_after(cutoff) - expected) <= 1
     held = len(sketch)
     assert held - sketch.drop_until(cutoff) == len(sketch) == sum(map(len, sketch.fronts.values()))
@@ -381,3 +382,31 @@ def test_a_cluster_gives_the_same_and_forgets_what_was_rolled_back() -> None:
         stream = steps(60, 300)
         alone = ValkeyWindows(address(nodes[1], cluster=1))
         assert answers(alone, stream, ALL, batch=7) == answers(MemoryWindows(), stream, ALL)
+
+
+def test_a_slot_moves_to_another_node_while_events_come() -> None:
+    """Before, during and after: where keys are on both nodes windows are away for a moment; nothing counts twice."""
+    number = itertools.count()
+    with cluster(2) as nodes:
+        life = Life(1)
+        life.place = address(nodes[0], cluster=1, partitions=1, timeout=0.5)
+        store, was_away, answered = ValkeyWindows(life.place), [], []
+        life.batch(store, [Step(key, next(number), 1) for key in "abcdef" * 7], "committed")
+        head = store.head_of(0)
+        first = nodes[0].client().execute_command("CLUSTER", "KEYSLOT", head) >= 16384 // 2
+        for moment in move_slot(head, nodes[first], nodes[not first]):
+            steps = [Step(key, next(number), 1) for key in "abz"]
+            for _ in range(40):
+                try:
+                    life.batch(store, steps, "committed")
+                    answered.append(moment)
+                    break
+                except Away:
+                    store.forget()
+                    was_away.append(moment)
+                    if moment == "keys moved":  # it stays so until the operator goes on
+                        break
+                    time.sleep(0.1)
+        life.batch(ValkeyWindows(life.place), [Step(key, next(number), 1) for key in "abz"], "committed")
+    assert {"nothing moved", "moved"} <= set(answered)
+    assert not {"nothing moved"} & set(was_away)

@@ -44,6 +44,7 @@ class Address:
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         self.cluster = options.pop("cluster", "0").lower() in ("1", "true", "yes", "on")
         self.prefix = options.pop("prefix", "safehold")
+        self.secure = parts.scheme in ("valkeys", "rediss")
         try:
             self.timeout = float(options.pop("timeout", TIMEOUT))
             self.partitions = int(options.pop("partitions", PARTITIONS if self.cluster else 1))
@@ -147,16 +148,20 @@ class Link:
             from valkey.backoff import NoBackoff
             from valkey.retry import Retry
 
-            seconds = {"socket_timeout": self.address.timeout, "socket_connect_timeout": self.address.timeout}
+            options: dict[str, Any] = {
+                "socket_timeout": self.address.timeout, "socket_connect_timeout": self.address.timeout,
+            }  # fmt: skip
+            if self.address.secure:  # the client's own default is any name that the authority has signed
+                options["ssl_check_hostname"] = True
             if self.address.cluster:
                 from valkey.cluster import ValkeyCluster
 
                 self._client = ValkeyCluster.from_url(  # type: ignore[no-untyped-call]
-                    self.address.url, cluster_error_retry_attempts=1, **seconds
+                    self.address.url, cluster_error_retry_attempts=0, **options
                 )
             else:
                 retry = Retry(NoBackoff(), 0)
-                self._client = valkey.Valkey.from_url(self.address.url, retry=retry, **seconds)
+                self._client = valkey.Valkey.from_url(self.address.url, retry=retry, **options)
         return self._client
 
     def _fail(self, error: Exception) -> None:

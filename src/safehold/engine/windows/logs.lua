@@ -55,20 +55,6 @@ for i = 1, many do
 end
 if #found_busy > 0 then return {cmsgpack.pack({2, head[1], head[2], head[3], found_busy})} end
 
-if incomplete and incomplete > since then
-  since, head[3] = incomplete, decimal(incomplete)
-  call('HSET', KEYS[1], 'since', head[3])
-end
-local lengths = {}
-for i = 1, many do
-  lengths[i] = #before[i]
-  if after[i] then
-    local key = KEYS[i + 2]
-    call('SET', key, after[i], 'PX', streams[logs[3 * i - 2]][1])
-    if token then undo[#undo + 1] = before[i] ~= '' and {'SET', key, before[i], 'KEEPTTL'} or {'DEL', key} end
-  end
-end
-
 -- A log that had too many events becomes series: as if its events had come to them, numbered before all others.
 local function spread(log, sizes, places)
   local kept = token
@@ -81,42 +67,64 @@ local function spread(log, sizes, places)
   token = kept
 end
 
-for i = 1, #busy do
-  local key, stream, places = KEYS[busy[i][1]], streams[busy[i][2]], busy[i][3]
-  local log = call('GET', key)
-  if log ~= LARGE then
-    if log then remember('SET', key, log, 'KEEPTTL') else remember('DEL', key) end
-    if log then
-      for j = 1, #places, 3 do
-        remember('DEL', KEYS[places[j + 2]])
-        local kind = windows[places[j]][1]
-        if kind == SUM or kind == DISTINCT then remember('DEL', KEYS[places[j + 2] + 1]) end
-      end
-      spread(log, stream[3], places)
+local function work()
+  if incomplete and incomplete > since then
+    since, head[3] = incomplete, decimal(incomplete)
+    call('HSET', KEYS[1], 'since', head[3])
+  end
+  local lengths = {}
+  for i = 1, many do
+    lengths[i] = #before[i]
+    if after[i] then
+      local key = KEYS[i + 2]
+      call('SET', key, after[i], 'PX', streams[logs[3 * i - 2]][1])
+      if token then undo[#undo + 1] = before[i] ~= '' and {'SET', key, before[i], 'KEEPTTL'} or {'DEL', key} end
     end
   end
-  call('SET', key, LARGE, 'PX', stream[1])
-end
 
-local results = {}
-for i = 1, #steps do
-  local step = steps[i]
-  local window, key, beside = windows[step[2]], KEYS[step[3]], KEYS[step[3] + 1]
-  if step[1] == 0 then
-    put(window, key, beside, at + step[4], step[5], ARGV[step[6]])
-  else
-    results[#results + 1] = ask(window, key, beside, step[4]) or false
+  for i = 1, #busy do
+    local key, stream, places = KEYS[busy[i][1]], streams[busy[i][2]], busy[i][3]
+    local log = call('GET', key)
+    if log ~= LARGE then
+      if log then remember('SET', key, log, 'KEEPTTL') else remember('DEL', key) end
+      if log then
+        for j = 1, #places, 3 do
+          remember('DEL', KEYS[places[j + 2]])
+          local kind = windows[places[j]][1]
+          if kind == SUM or kind == DISTINCT then remember('DEL', KEYS[places[j + 2] + 1]) end
+        end
+        spread(log, stream[3], places)
+      end
+    end
+    call('SET', key, LARGE, 'PX', stream[1])
   end
+
+  local results = {}
+  for i = 1, #steps do
+    local step = steps[i]
+    local window, key, beside = windows[step[2]], KEYS[step[3]], KEYS[step[3] + 1]
+    if step[1] == 0 then
+      put(window, key, beside, at + step[4], step[5], ARGV[step[6]])
+    else
+      results[#results + 1] = ask(window, key, beside, step[4]) or false
+    end
+  end
+
+  if token then
+    call('HSET', KEYS[1], 'open', token)
+    call('SET', KEYS[2], cmsgpack.pack(undo))
+  else
+    if not expected then to = at + to end
+    if to ~= at then call('HSET', KEYS[1], 'at', decimal(to)) end
+    at = to
+  end
+  local reply = {cmsgpack.pack({1, decimal(at), head[2], head[3], results, lengths}), table.concat(before)}
+  for i = 1, #texts do reply[i + 2] = texts[i] end
+  return reply
 end
 
-if token then
-  call('HSET', KEYS[1], 'open', token)
-  call('SET', KEYS[2], cmsgpack.pack(undo))
-else
-  if not expected then to = at + to end
-  if to ~= at then call('HSET', KEYS[1], 'at', decimal(to)) end
-  at = to
-end
-local reply = {cmsgpack.pack({1, decimal(at), head[2], head[3], results, lengths}), table.concat(before)}
-for i = 1, #texts do reply[i + 2] = texts[i] end
+-- A call can fail half way, where the slot is being moved and a key is already elsewhere: then nothing that is here is good
+-- for anything, and whoever comes next fills it again from the record.
+local good, reply = pcall(work)
+if not good then call('HSET', KEYS[1], 'gen', '') end
 return reply

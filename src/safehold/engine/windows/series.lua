@@ -221,13 +221,17 @@ local function put_extreme(key, window, order, time, value)
     local later = call('ZRANGEBYSCORE', key, time, '+inf', 'LIMIT', 0, 1)
     if beats(sub(later[1], 7), value) then return end
   end
+  local beaten = {}
   while before do
-    local earlier = call('ZREVRANGEBYSCORE', key, time, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
+    local earlier = call('ZREVRANGEBYSCORE', key, time, '-inf', 'WITHSCORES', 'LIMIT', #beaten, 1)
     if not earlier[1] or not (beats(value, sub(earlier[1], 7)) or tonumber(earlier[2]) == time) then break end
-    call('ZREM', key, earlier[1])
-    remember('ZADD', key, earlier[2], earlier[1])
+    beaten[#beaten + 1] = earlier
   end
   put_event(key, window, order, time, value)
+  for i = 1, #beaten do
+    call('ZREM', key, beaten[i][1])
+    remember('ZADD', key, beaten[i][2], beaten[i][1])
+  end
 end
 
 local function ask_earliest(key, cutoff)

@@ -19,5 +19,4 @@ for i = 3, #KEYS do
   if redis.call('PTTL', KEYS[i]) == -1 then redis.call('PEXPIRE', KEYS[i], MOST) end
 end
 redis.call('HDEL', KEYS[1], 'open')
-redis.call('DEL', KEYS[2])
 return {}

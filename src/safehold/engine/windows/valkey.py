@@ -36,7 +36,9 @@ _FORMAT = 2
 
 _RUN, _UNDO = script("windows.lua", "series.lua", "logs.lua"), script("undo.lua")
 _HEAD = "return redis.call('HMGET', KEYS[1], 'at', 'gen', 'open')"
-_BEGIN = """redis.call('DEL', KEYS[1], KEYS[2])
+#: Both keys stay once they are there: while a slot is moved, a key that is new or was deleted is taken to be elsewhere.
+_BEGIN = """redis.call('HDEL', KEYS[1], 'open')
+redis.call('SET', KEYS[2], '')
 redis.call('HSET', KEYS[1], 'gen', ARGV[1], 'at', ARGV[2], 'since', ARGV[3])"""
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -93,6 +95,10 @@ class ValkeyWindows:
 
     def report(self) -> WindowReport:
         return WindowReport()
+
+    def head_of(self, partition: int) -> bytes:
+        """The key that says where a partition is."""
+        return self._partitions[partition].head
 
     # -- with a record ---------------------------------------------------------------------------------------------
 

@@ -33,7 +33,6 @@ if head[4] then
   at = settled
   call('HSET', KEYS[1], 'at', decimal(at))
   call('HDEL', KEYS[1], 'open')
-  call('DEL', KEYS[2])
   head[1], head[4] = decimal(at), false
 end
 if expected and at ~= expected then return refuse() end
