@@ -7,69 +7,88 @@ triggers on the way: such a migration repeats the operation.
 
 from collections.abc import Sequence
 
-from django.db import connection, migrations
+from django.db import connection
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.state import StateApps
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
 
 #: Every guard that a migration of this installation has set, for verification: trigger name -> table.
 GUARDS: dict[str, str] = {}
 
 
-def _install(name: str, table: str, event: str, refuse_when: str, message: str) -> migrations.RunPython:
-    """A trigger `name` that aborts `event` on `table` with `message` where `refuse_when` is true of OLD and NEW."""
-    GUARDS[name] = table
-    quoted = message.replace("'", "''")
+class Guard(Operation):
+    """A trigger `name` that aborts `event` on `table` with `message` where `refuse_when` is true of OLD and NEW.
 
-    def forwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
-        if editor.connection.vendor == "sqlite":
-            editor.execute(
-                f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {refuse_when} "
+    An operation of its own, not RunPython: that has all models of the project made for it, each time anew.
+    """
+
+    reduces_to_sql = True
+    reversible = True
+
+    def __init__(self, name: str, table: str, event: str, refuse_when: str, message: str) -> None:
+        self.name, self.table, self.event, self.refuse_when, self.message = name, table, event, refuse_when, message
+        GUARDS[name] = table
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Models know nothing of triggers."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        name, table, event, when = self.name, self.table, self.event, self.refuse_when
+        quoted = self.message.replace("'", "''")
+        if schema_editor.connection.vendor == "sqlite":
+            schema_editor.execute(
+                f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {when} "
                 f"BEGIN SELECT RAISE(ABORT, '{quoted}'); END"
             )
             return
         # PL/pgSQL, not a WHEN clause: PostgreSQL allows no sub-queries there.
         result = "OLD" if event.startswith("DELETE") else "NEW"
-        editor.execute(
+        schema_editor.execute(
             f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $guard$ BEGIN "
-            f"IF {refuse_when} THEN RAISE EXCEPTION '{quoted.replace('%', '%%')}' USING ERRCODE = 'check_violation'; "
+            f"IF {when} THEN RAISE EXCEPTION '{quoted.replace('%', '%%')}' USING ERRCODE = 'check_violation'; "
             f"END IF; RETURN {result}; END $guard$"
         )
-        editor.execute(f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()")
+        schema_editor.execute(f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()")
 
-    def backwards(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
-        if editor.connection.vendor == "sqlite":
-            editor.execute(f"DROP TRIGGER {name}")
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        if schema_editor.connection.vendor == "sqlite":
+            schema_editor.execute(f"DROP TRIGGER {self.name}")
         else:
-            editor.execute(f"DROP TRIGGER {name} ON {table}")
-            editor.execute(f"DROP FUNCTION {name}()")
+            schema_editor.execute(f"DROP TRIGGER {self.name} ON {self.table}")
+            schema_editor.execute(f"DROP FUNCTION {self.name}()")
 
-    return migrations.RunPython(forwards, backwards)
+    def describe(self) -> str:
+        return f"Guard {self.table}: {self.message}"
 
 
-def append_only(table: str) -> list[migrations.RunPython]:
+def append_only(table: str) -> list[Guard]:
     """Rows of `table` can be added, never changed or deleted."""
     message = f"{table} is append-only"
     return [
-        _install(f"{table}_never_changes", table, "UPDATE", "TRUE", message),
-        _install(f"{table}_never_goes", table, "DELETE", "TRUE", message),
+        Guard(f"{table}_never_changes", table, "UPDATE", "TRUE", message),
+        Guard(f"{table}_never_goes", table, "DELETE", "TRUE", message),
     ]
 
 
-def immutable(table: str, columns: Sequence[str]) -> list[migrations.RunPython]:
+def immutable(table: str, columns: Sequence[str]) -> list[Guard]:
     """These columns of `table` never change, and rows are never deleted; its other columns (a state) may change."""
     changed = " OR ".join(f"NEW.{column} <> OLD.{column}" for column in columns)
     return [
-        _install(
+        Guard(
             f"{table}_never_changes", table, f"UPDATE OF {', '.join(columns)}", changed, f"{table} keeps what it says"
         ),
-        _install(f"{table}_never_goes", table, "DELETE", "TRUE", f"{table} keeps its rows"),
+        Guard(f"{table}_never_goes", table, "DELETE", "TRUE", f"{table} keeps its rows"),
     ]
 
 
-def refuse(name: str, table: str, event: str, when: str, message: str) -> migrations.RunPython:
+def refuse(name: str, table: str, event: str, when: str, message: str) -> Guard:
     """Abort `event` (`INSERT`, `UPDATE OF reviewer_id`) on `table` where `when` is true; it may use sub-queries."""
-    return _install(name, table, event, when, message)
+    return Guard(name, table, event, when, message)
 
 
 def missing_guards() -> list[str]:
