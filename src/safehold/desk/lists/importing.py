@@ -1,22 +1,25 @@
 """Imports: a file's rows are staged, looked at, applied by somebody, and can be taken back whole.
 
 Staging and applying go in short transactions, so that events are decided meanwhile; a revision takes effect in one moment,
-when the list's head moves. A process that dies leaves nothing half in effect: `apply` again goes on where it ended.
+when the list's head moves. A process that dies leaves nothing half in effect: `resume` goes on where writing ended, and clears
+away what had not been read to the end.
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from safehold.accounts.models import User
 from safehold.accounts.people import AT_THE_SHELL, Refused
 from safehold.desk.lists import sql
-from safehold.desk.lists.changing import Busy, chained, locked
+from safehold.desk.lists.changing import chained, locked
 from safehold.desk.lists.declared import managed
-from safehold.desk.lists.models import Act, Head, Mode, Revision, Staged
+from safehold.desk.lists.interrupted import being_read, left_behind
+from safehold.desk.lists.models import Act, Head, Mode, Revision, new_revision_id
 from safehold.desk.lists.states import REVISION
 from safehold.desk.moves import move
 from safehold.engine.lists.formats import Problem, Row, read
@@ -25,6 +28,8 @@ from safehold.record.recording import recording
 
 #: Rows of one transaction: some tens of milliseconds in which nobody else writes (SQLite).
 CHUNK = 2_000
+#: Chunks after which the database is told to look at its tables again: they have grown from nothing by then, or tenfold.
+LOOKED_AT = (0, 10, 100)
 #: Problems that are told; the count says how many there were.
 TOLD = 50
 
@@ -61,19 +66,61 @@ def stage(
 
     Raises NoSuchList, FormatError, and BadImport unless `skip_bad`; then nothing is left of it.
     """
+    revision_id = new_revision_id()
+    with being_read(revision_id):
+        revision = announce(
+            by, list_name, format_name, revision_id, filename=filename, source=source, licence=licence, mode=mode
+        )
+        try:
+            read_in(by, revision, file, columns=columns, skip_bad=skip_bad, progress=progress)
+        except BaseException:
+            _drop_staged(revision)
+            revision.delete()
+            raise
+    return revision
+
+
+def announce(
+    by: User | None,
+    list_name: str,
+    format_name: str,
+    revision_id: str,
+    *,
+    filename: str,
+    source: str,
+    licence: str,
+    mode: str,
+) -> Revision:
+    """An import that has nothing staged yet, for `read_in`; whoever calls holds `being_read`. What was interrupted while it
+    was read is cleared away first. Raises NoSuchList and Refused."""
     held = managed(list_name)
     if mode == Mode.REPLACE and not source:
         raise Refused("To replace what a source listed before, name the source.")
-    revision = Revision.objects.create(
-        list=held.name, act=Act.IMPORT, by=by, source=source or held.source, licence=licence or held.licence,
-        format=format_name, filename=filename[:255], mode=mode,
+    clear_away(held.name)
+    return Revision.objects.create(
+        id=revision_id, list=held.name, act=Act.IMPORT, by=by, source=source or held.source,
+        licence=licence or held.licence, format=format_name, filename=filename[:255], mode=mode,
     )  # fmt: skip
+
+
+def read_in(
+    by: User | None,
+    revision: Revision,
+    file: Readable,
+    *,
+    columns: dict[str, str] | None = None,
+    skip_bad: bool = False,
+    progress: Progress = _quiet,
+) -> None:
+    """Stage the rows of a file. Raises FormatError, BadImport, and Refused when it was discarded meanwhile; what is staged by
+    then is for the caller to drop."""
+    held = managed(revision.list)
     hashing = _Hashing(file)
     problems: list[Problem] = []
     counts = {"rows": 0, "skipped": 0, "bad": 0}
 
     def good() -> Iterator[Row]:
-        for row in read(format_name, hashing, columns):
+        for row in read(revision.format, hashing, columns):
             found = fitted(row, held.kind, held.fold)
             if isinstance(found, Row):
                 counts["rows"] += 1
@@ -84,23 +131,26 @@ def stage(
                 counts["bad"] += 1
                 problems.extend([found] if len(problems) < TOLD else [])
 
-    try:
-        for batch in batched_rows(good()):
-            with transaction.atomic():
-                Staged.objects.bulk_create([_staged(revision, row) for row in batch], ignore_conflicts=True)
-            progress("Reading", counts["rows"], 0)
-        if problems and not skip_bad:
-            raise BadImport(problems, counts["bad"])
+    for batch in batched_rows(good()):
+        sql.stage_rows(revision, [_staged(revision, row) for row in batch])
+        expected = max(counts["rows"], hashing.whole(counts["rows"]))
+        _still_wanted(revision, {"rows": counts["rows"], "of": expected})
+        progress("Reading", counts["rows"], expected)
+    if problems and not skip_bad:
+        raise BadImport(problems, counts["bad"])
+    revision.counts = counts
+    sql.look_at_the_tables()
+    revision.counts = counts | sql.preview(revision)
+    with recording() as record:
+        _still_wanted(revision, revision.counts)
         revision.file_digest = hashing.hexdigest()
-        revision.counts = counts
-        revision.counts = counts | sql.preview(revision)
-        with recording() as record:
-            revision.save()
-            _audit(record, "list.import_staged", revision, by)
-    except BaseException:
-        _drop(revision)
-        raise
-    return revision
+        revision.save()
+        _audit(record, "list.import_staged", revision, by)
+
+
+def _still_wanted(revision: Revision, counts: dict[str, int]) -> None:
+    if not Revision.objects.filter(pk=revision.pk, state="staged").update(counts=counts):
+        raise Refused("It was discarded while it was read.")
 
 
 def batched_rows(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -118,26 +168,41 @@ class _Hashing:
     """A file that is hashed while it is read."""
 
     def __init__(self, file: Readable) -> None:
-        self._file, self._sha = file, hashlib.sha256()
+        self._file, self._sha, self._read = file, hashlib.sha256(), 0
+        self._size = _size_of(file)
 
     def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self._sha.update(data)
-        return data
+        return self._seen(self._file.read(size))
 
     def readline(self, size: int = -1) -> bytes:
-        data = self._file.readline(size)
+        return self._seen(self._file.readline(size))
+
+    def _seen(self, data: bytes) -> bytes:
         self._sha.update(data)
+        self._read += len(data)
         return data
+
+    def whole(self, rows: int) -> int:
+        """About how many rows the file has, after so many of them."""
+        return rows * self._size // self._read if self._read else 0
 
     def hexdigest(self) -> str:
         return self._sha.hexdigest()
 
 
-def _staged(revision: Revision, row: Row) -> Staged:
-    return Staged(
-        revision=revision, value=row.value, allow=row.allow, source=(row.source or revision.source)[:200],
-        reference=row.reference[:500], confidence=row.confidence, note=row.note[:2000], expires_at=row.expires_at,
+def _size_of(file: Readable) -> int:
+    """Bytes of a file that can say so, else 0."""
+    try:
+        return os.fstat(file.fileno()).st_size  # type: ignore[attr-defined]
+    except (AttributeError, OSError):
+        return 0
+
+
+def _staged(revision: Revision, row: Row) -> tuple[Any, ...]:
+    """(value, *KNOWN)"""
+    return (
+        row.value, row.allow, (row.source or revision.source)[:200], row.reference[:500], row.confidence, row.note[:2000],
+        row.expires_at,
     )  # fmt: skip
 
 
@@ -165,11 +230,13 @@ def begin(by: User | None, revision_id: str) -> None:
         if revision.state == "applying":
             return  # interrupted: what was done is done
         REVISION.next(revision.state, "started")
+        if revision.unread:
+            raise Refused("It is still being read.")
         if by is not None and revision.by_id == by.pk:
             raise Refused("You brought this import in: somebody else has to approve it.")
         head = locked(revision.list)
         revision.number, revision.approved_by = head.number + 1, by
-        revision.counts = {**revision.counts, "last": sql.last_staged(revision)}
+        revision.counts = {**revision.counts, **sql.staged_between(revision)}
         revision.save()
         move(record, revision, REVISION, "started", by=by.pk if by else "")
         _audit(record, "list.import_approved", revision, by)
@@ -183,7 +250,7 @@ def begin_revert(by: User | None, revision_id: str) -> Revision:
         head = locked(reverted.list)
         revision = Revision.objects.create(
             list=reverted.list, number=head.number + 1, act=Act.REVERT, by=by, reverts=reverted, source=reverted.source,
-            counts={"last": sql.last_change(reverted)},
+            counts=sql.changes_between(reverted),
         )  # fmt: skip
         move(record, revision, REVISION, "started", by=by.pk if by else "")
         _audit(record, "list.revert_started", revision, by)
@@ -194,20 +261,45 @@ def go_on(by: User | None, revision_id: str, *, progress: Progress = _quiet) -> 
     """Write a revision that is being applied, from where it is, and bring it into effect."""
     revision = Revision.objects.select_related("reverts").get(pk=revision_id)
     chunk = sql.revert_chunk if revision.act == Act.REVERT else sql.apply_chunk
-    while not chunk(revision, CHUNK):
-        progress("Writing", revision.done, revision.counts.get("last", 0))
+    for number in count():
+        if number in LOOKED_AT:
+            sql.look_at_the_tables()
+        if chunk(revision, CHUNK):
+            break
+        progress("Writing", *revision.written)
     if revision.mode == Mode.REPLACE:
-        while sql.retire_chunk(revision, CHUNK):
+        retired: int | None = 0
+        while (retired := sql.retire_chunk(revision, retired or 0, CHUNK)) is not None:
             progress("Retiring", 0, 0)
-    _finish(by, revision)
+    _finish(by, revision, progress)
     _drop_staged(revision)
     return revision
 
 
-def resume(by: User | None, *, progress: Progress = _quiet) -> list[Revision]:
-    """Go on with what was interrupted: by a process that died between two chunks."""
-    found = Revision.objects.filter(state="applying").values_list("pk", flat=True)
-    return [go_on(by, revision_id, progress=progress) for revision_id in list(found)]
+def resume(by: User | None, list_name: str | None = None, *, progress: Progress = _quiet) -> list[Revision]:
+    """Go on with what was interrupted, in one list or in all: by a process that died between two chunks. What one left behind
+    that had not read all of its file is cleared away."""
+    clear_away(list_name)
+    found = Revision.objects.filter(state="applying").values_list("pk", "list")
+    return [go_on(by, pk, progress=progress) for pk, name in list(found) if list_name in (None, name)]
+
+
+def clear_away(list_name: str | None = None) -> None:
+    """Discard the imports that were interrupted while they were read: of one list, or of all."""
+    for revision in left_behind(list_name):
+        give_up(None, revision.pk, "It was interrupted while it was read.")
+
+
+def give_up(by: User | None, revision_id: str, why: str, bad: int = 0) -> None:
+    """Discard an import that can't be read to its end; `why` stands on its page, `bad` is how many of its rows are wrong."""
+    with recording() as record:
+        revision = Revision.objects.select_for_update().get(pk=revision_id)
+        if revision.state == "staged":
+            revision.note, revision.counts = why, {"bad": bad} if bad else {}
+            move(record, revision, REVISION, "discarded", by=by.pk if by else "")
+            revision.save()
+            _audit(record, "list.import_discarded", revision, by)
+    _drop_staged(revision)
 
 
 def discard(by: User | None, revision_id: str) -> None:
@@ -219,15 +311,18 @@ def discard(by: User | None, revision_id: str) -> None:
     _drop_staged(revision)
 
 
-def _finish(by: User | None, revision: Revision) -> None:
+def _finish(by: User | None, revision: Revision, progress: Progress) -> None:
     """The moment in which the revision takes effect."""
+    progress("Adding up", 0, 0)
     counts, content = sql.summary(revision)
     with recording() as record:
         head = Head.objects.select_for_update().get(list=revision.list)
         revision.refresh_from_db(fields=["state"])
         if revision.state == "applied":
             return  # another process was quicker
-        revision.counts = {name: count for name, count in revision.counts.items() if name != "last"} | counts
+        revision.counts = {
+            name: count for name, count in revision.counts.items() if name not in ("first", "last")
+        } | counts
         head.number = revision.number or 0
         head.digest = revision.digest = chained(head.digest, head.number, content)
         revision.applied_at = timezone.now()
@@ -237,12 +332,6 @@ def _finish(by: User | None, revision: Revision) -> None:
         if revision.reverts is not None:
             move(record, revision.reverts, REVISION, "reverted", by=by.pk if by else "")
         _audit(record, "list.reverted" if revision.act == Act.REVERT else "list.imported", revision, by)
-
-
-def _drop(revision: Revision) -> None:
-    """Nothing of a staged import is left."""
-    _drop_staged(revision)
-    revision.delete()
 
 
 def _drop_staged(revision: Revision) -> None:
@@ -259,6 +348,3 @@ def _audit(record: Any, verb: str, revision: Revision, by: User | None) -> None:
     detail = {name: value for name, value in detail.items() if value not in ("", None)}
     actor = by.pk if by is not None else ""
     record.audit(verb, "list_revision", revision.pk, actor=actor, detail=detail if by else detail | AT_THE_SHELL)
-
-
-__all__ = ["BadImport", "Busy", "apply", "begin", "begin_revert", "discard", "go_on", "resume", "revert", "stage"]

@@ -95,6 +95,19 @@ class Revision(models.Model):
     def __str__(self) -> str:
         return f"{self.list} {self.number or 'staged'}: {self.act}"
 
+    @property
+    def unread(self) -> bool:
+        """Whether it is an import whose file is still being read, or whose process died meanwhile."""
+        return self.act == Act.IMPORT and self.state == "staged" and not self.file_digest
+
+    @property
+    def written(self) -> tuple[int, int]:
+        """(how many, of how many) rows have been read or written, while that goes on; the second 0 where it isn't known."""
+        if self.unread:
+            return self.counts.get("rows", 0), self.counts.get("of", 0)
+        first, last = self.counts.get("first", 0), self.counts.get("last", 0)
+        return max(0, self.done - first + 1), last - first + 1 if last else 0
+
 
 class Provenance(models.Model):
     """What is known of an entry besides its value; an import brings it, and a change keeps what it was before."""

@@ -4,11 +4,11 @@ Each chunk notes how far it has got in the same transaction, so it is done once,
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Min
 
 from safehold.desk.lists.models import KNOWN, Change, Entry, Revision, Staged
 
@@ -25,21 +25,22 @@ SELECT %(id)s, e.id, 'imported', e.state, 'active', {", ".join(f"e.{name}" for n
 FROM {_S} s JOIN {_E} e ON {_TOUCHED} WHERE {_CHUNK}"""
 _CHANGE = f"""UPDATE {_E} AS e SET state = 'active', revision = %(number)s, {", ".join(f"{name} = s.{name}" for name in KNOWN)}
 FROM {_S} s WHERE {_TOUCHED} AND {_CHUNK}"""
+#: The unique index says what is new: no plan that a database makes of stale statistics can be slow.
 _ADD = f"""INSERT INTO {_E} (list, value, state, added_at, added_by_id, approved_by_id, revision, {_COLUMNS})
 SELECT %(list)s, s.value, 'active', %(at)s, %(by)s, %(approved_by)s, %(number)s, {", ".join(f"s.{name}" for name in KNOWN)}
-FROM {_S} s WHERE {_CHUNK} AND NOT EXISTS (SELECT 1 FROM {_E} e WHERE {_SAME})"""
+FROM {_S} s WHERE {_CHUNK} ON CONFLICT (list, value) DO NOTHING"""
 _NOTE_ADDED = f"""INSERT INTO {_C} (revision_id, entry_id, activity, before, after, {_COLUMNS})
 SELECT %(id)s, e.id, 'imported', '', 'active', {", ".join(f"e.{name}" for name in KNOWN)}
-FROM {_S} s JOIN {_E} e ON {_SAME} WHERE {_CHUNK} AND e.revision = %(number)s
-AND NOT EXISTS (SELECT 1 FROM {_C} c WHERE c.entry_id = e.id AND c.revision_id = %(id)s)"""
+FROM {_E} e WHERE e.id > %(newest)s AND e.list = %(list)s AND e.revision = %(number)s"""
 
 _LEFT_OUT = f"""e.list = %(list)s AND e.source = %(source)s AND e.state = 'active'
 AND NOT EXISTS (SELECT 1 FROM {_S} s WHERE s.revision_id = %(id)s AND s.value = e.value)"""
+_NEXT_LEFT_OUT = f"SELECT e.id FROM {_E} e WHERE {_LEFT_OUT} AND e.id > %(after)s ORDER BY e.id LIMIT %(chunk)s"
 _NOTE_RETIRED = f"""INSERT INTO {_C} (revision_id, entry_id, activity, before, after, {_COLUMNS})
 SELECT %(id)s, e.id, 'retired', e.state, 'retired', {", ".join(f"e.{name}" for name in KNOWN)}
-FROM {_E} e WHERE {_LEFT_OUT} ORDER BY e.id LIMIT %(chunk)s"""
-_RETIRE = f"""UPDATE {_E} SET state = 'retired', revision = %(number)s WHERE list = %(list)s AND state = 'active'
-AND id IN (SELECT entry_id FROM {_C} WHERE revision_id = %(id)s AND activity = 'retired')"""
+FROM {_E} e WHERE {_LEFT_OUT} AND e.id > %(after)s AND e.id <= %(until)s"""
+_RETIRE = f"""UPDATE {_E} AS e SET state = 'retired', revision = %(number)s
+WHERE {_LEFT_OUT} AND e.id > %(after)s AND e.id <= %(until)s"""
 
 #: What the reverted revision changed and nothing has changed since.
 _BACK = f"""FROM {_C} c JOIN {_E} e ON e.id = c.entry_id
@@ -78,12 +79,37 @@ def preview(revision: Revision) -> dict[str, int]:
     }
 
 
-def last_staged(revision: Revision) -> int:
-    return int(Staged.objects.filter(revision=revision).aggregate(last=Max("id"))["last"] or 0)
+_STAGED_COLUMNS = ("value", *KNOWN)
+_TYPES = ("text", "boolean", "text", "text", "smallint", "text", "timestamptz")
+_INTO_STAGED = f"INSERT INTO {_S} (revision_id, {', '.join(_STAGED_COLUMNS)})"
+_STAGE_SQLITE = f"{_INTO_STAGED} VALUES ({', '.join(['%s'] * 8)}) ON CONFLICT (revision_id, value) DO NOTHING"
+_STAGE = f"""{_INTO_STAGED} SELECT %s, {", ".join(f"row.{name}" for name in _STAGED_COLUMNS)}
+FROM unnest({", ".join(f"%s::{kind}[]" for kind in _TYPES)}) AS row ({", ".join(_STAGED_COLUMNS)})
+ON CONFLICT (revision_id, value) DO NOTHING"""
 
 
-def last_change(revision: Revision) -> int:
-    return int(Change.objects.filter(revision=revision).aggregate(last=Max("id"))["last"] or 0)
+def stage_rows(revision: Revision, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Keep rows of an import: (value, *KNOWN) each. Of those with one value the first stays. In a transaction of its own."""
+    if not rows:
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            adapt = connection.ops.adapt_datetimefield_value
+            cursor.executemany(_STAGE_SQLITE, [(revision.pk, *row[:-1], adapt(row[-1])) for row in rows])
+        else:
+            cursor.execute(_STAGE, [revision.pk, *map(list, zip(*rows, strict=True))])
+
+
+def staged_between(revision: Revision) -> dict[str, int]:
+    """The ids of the first and the last staged row; 0 for none."""
+    found = Staged.objects.filter(revision=revision).aggregate(first=Min("id"), last=Max("id"))
+    return {name: at or 0 for name, at in found.items()}
+
+
+def changes_between(revision: Revision) -> dict[str, int]:
+    """The ids of the first and the last of its changes; 0 for none."""
+    found = Change.objects.filter(revision=revision).aggregate(first=Min("id"), last=Max("id"))
+    return {name: at or 0 for name, at in found.items()}
 
 
 def apply_chunk(revision: Revision, chunk: int) -> bool:
@@ -98,20 +124,37 @@ def apply_chunk(revision: Revision, chunk: int) -> bool:
             "id": revision.pk, "list": revision.list, "number": revision.number, "done": revision.done,
             "until": taken[-1], "at": connection.ops.adapt_datetimefield_value(revision.at), "by": revision.by_id,
             "approved_by": revision.approved_by_id,
+            "newest": Entry.objects.aggregate(newest=Max("id"))["newest"] or 0,
         }  # fmt: skip
         _run([_NOTE_CHANGES, _CHANGE, _ADD, _NOTE_ADDED], asked)
         _reached(revision, taken[-1])
     return False
 
 
-def retire_chunk(revision: Revision, chunk: int) -> bool:
-    """Retire the next entries of the source that the import leaves out; False when there are none left."""
+def retire_chunk(revision: Revision, after: int, chunk: int) -> int | None:
+    """Retire the next entries of the source that the import leaves out, from an id on; the last one's id, None if there
+    are none left."""
     asked = {
         "id": revision.pk, "list": revision.list, "number": revision.number, "source": revision.source, "chunk": chunk,
+        "after": after,
     }  # fmt: skip
     with transaction.atomic():
         _lock(revision)
-        return _run([_NOTE_RETIRED, _RETIRE], asked) > 0
+        with connection.cursor() as cursor:
+            cursor.execute(_NEXT_LEFT_OUT, asked)
+            ids = [number for (number,) in cursor.fetchall()]
+        if not ids:
+            return None
+        _run([_NOTE_RETIRED, _RETIRE], asked | {"until": ids[-1]})
+        return int(ids[-1])
+
+
+def look_at_the_tables() -> None:
+    """Let PostgreSQL look at the tables that have grown: until it does by itself, some minutes later, it makes plans for
+    what they were."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {_S}, {_E}, {_C}")
 
 
 def revert_chunk(revision: Revision, chunk: int) -> bool:
@@ -144,14 +187,10 @@ def _reached(revision: Revision, done: int) -> None:
     revision.done = done
 
 
-def _run(statements: list[str], asked: Mapping[str, Any]) -> int:
-    """The number of rows of the first statement."""
-    counts = []
+def _run(statements: list[str], asked: Mapping[str, Any]) -> None:
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement, asked)
-            counts.append(cursor.rowcount)
-    return int(counts[0])
 
 
 def drop_chunk(revision: Revision, chunk: int) -> int:
