@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -200,6 +201,25 @@ def test_a_list_is_walked_and_filtered_by_keyboard(live: SimpleNamespace, made: 
     expect(second).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**/decisions/dec_*/")
+
+
+def test_a_long_file_comes_into_a_list(
+    live: SimpleNamespace, made: console_rows.Made, page: Page, tmp_path: Path
+) -> None:
+    """Its sending and reading are shown; wrong rows of a short one stand on the form."""
+    rows = "".join(f"a-host-with-quite-a-long-name-{number:06}.upload.example\n" for number in range(55_000))
+    (tmp_path / "long.txt").write_text(rows)  # 2.9 MB: on the disk, read in the background
+    (tmp_path / "wrong.txt").write_text("a.example\nhttps://b.example/\n")
+    live.sign_in(page, "ada")
+    page.goto(f"{live.url}/lists/phishing/import/")
+    page.locator("#id_file").set_input_files(tmp_path / "wrong.txt")
+    page.get_by_role("button", name="Read it").click()
+    expect(page.get_by_text("line 2, column `value`")).to_be_visible()
+    page.locator("#id_file").set_input_files(tmp_path / "long.txt")
+    page.get_by_role("button", name="Read it").click()
+    page.wait_for_url("**/lists/phishing/revisions/*/")
+    expect(page.get_by_text("somebody else has to approve it")).to_be_visible(timeout=60_000)
+    expect(page.locator("dl.pairs").first).to_contain_text("55,000")
 
 
 def test_the_palette_goes_anywhere(live: SimpleNamespace, made: console_rows.Made, page: Page) -> None:

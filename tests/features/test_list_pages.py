@@ -1,6 +1,9 @@
 """The lists' pages: somebody proposes, somebody else approves; imports are looked at first; what was done can be taken back."""
 
+import re
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +16,7 @@ from safehold.accounts.people import add_person
 from safehold.accounts.roles import Role
 from safehold.desk.lists import importing
 from safehold.desk.lists.changing import add_entry
-from safehold.desk.lists.models import Entry, Revision
+from safehold.desk.lists.models import Entry, Revision, Staged
 from safehold.record.models import AuditEvent
 
 LIST = "list: bad\nkind: domain_suffix\ntitle: Bad domains\nmanaged: true\nentries: [seed.example]\n"
@@ -138,3 +141,59 @@ def test_an_interrupted_import_can_be_gone_on_with(place: SimpleNamespace) -> No
     place.senior.post(f"{address}act/", {"act": "resume"})
     until_applied(revision.pk)
     assert Entry.objects.get().state == "active"
+
+
+def test_a_long_file_is_read_while_its_page_shows_how_far_it_is(
+    place: SimpleNamespace, settings: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000  # what is longer is on the disk
+    settings.SAFEHOLD_LISTS = tmp_path / "var/lists"
+    monkeypatch.setattr(importing, "CHUNK", 100)
+    gate, real = threading.Event(), importing.sql.stage_rows
+
+    def waiting(*arguments: object) -> None:
+        assert Staged.objects.count() < 300 or gate.wait(10)
+        real(*arguments)
+
+    monkeypatch.setattr(importing.sql, "stage_rows", waiting)
+    rows = "".join(f"h{number}.example\n" for number in range(1_000))
+    sent = place.author.post("/lists/bad/import/", {"file": SimpleUploadedFile("a.txt", rows.encode()), "mode": "add"})
+    revision = Revision.objects.get()
+    until(lambda: Revision.objects.get().counts.get("rows") == 300)
+    shown = page(place.senior, sent.headers["Location"])
+    assert "300 rows read" in shown and "Approve and apply" not in shown and "Discard" in shown
+    expected = re.search(r'<progress value="300" max="(\d+)"', shown)
+    assert expected is not None and 950 < int(expected[1]) < 1_200  # the first lines are shorter
+    gate.set()
+    until(lambda: not Revision.objects.get().unread)
+    assert "Approve and apply" in page(place.senior, sent.headers["Location"])
+    assert place.senior.get(f"{sent.headers['Location']}progress/").headers["HX-Refresh"] == "true"
+    assert Revision.objects.get(pk=revision.pk).counts["added"] == 1_000
+
+
+def test_a_long_file_that_is_wrong_says_so_on_its_page(
+    place: SimpleNamespace, settings: object, tmp_path: Path
+) -> None:
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 10
+    settings.SAFEHOLD_LISTS = tmp_path / "var/lists"
+    feed = SimpleUploadedFile("feed.txt", b"a.example\nhttps://b.example/\n")
+    sent = place.author.post("/lists/bad/import/", {"file": feed, "mode": "add"})
+    until(lambda: Revision.objects.get().state == "discarded")
+    until(lambda: not Staged.objects.exists())
+    shown = page(place.author, sent.headers["Location"])
+    assert "1 rows are wrong" in shown and "line 2, column `value`" in shown
+
+
+def test_a_file_that_is_too_long_is_refused_with_the_limit(place: SimpleNamespace, settings: object) -> None:
+    settings.SAFEHOLD_LIST_UPLOAD_MB = 1
+    feed = SimpleUploadedFile("feed.txt", b"a.example\n" * 200_000)
+    sent = place.author.post("/lists/bad/import/", {"file": feed, "mode": "add"})
+    assert sent.status_code == 422 and "more than 1 MB" in sent.content.decode()
+    assert not Revision.objects.exists()
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

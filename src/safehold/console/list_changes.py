@@ -3,10 +3,15 @@ taken back. Each asks the functions of `safehold.desk.lists`, which the shell as
 """
 
 import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import structlog
 from django import forms
+from django.conf import settings
 from django.contrib import messages
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import connection
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -21,16 +26,14 @@ from safehold.console.lists import found_list, frame
 from safehold.desk.lists import importing
 from safehold.desk.lists.changing import Busy, add_entry, move_entry
 from safehold.desk.lists.importing import BadImport
-from safehold.desk.lists.models import Entry, Mode, Revision
+from safehold.desk.lists.interrupted import being_read
+from safehold.desk.lists.models import Entry, Mode, Revision, new_revision_id
 from safehold.desk.lists.states import ENTRY
 from safehold.engine.lists import BadEntry
 from safehold.engine.lists.formats import FORMATS, FormatError, format_of
 from safehold.states import InvalidTransition
 
 log = structlog.get_logger("safehold.lists")
-
-#: A file of more bytes is for the shell, which shows how far it is.
-MAX_UPLOAD = 8 << 20
 
 
 class NewEntry(forms.Form):
@@ -50,7 +53,7 @@ class NewEntry(forms.Form):
 
 
 class NewImport(forms.Form):
-    file = forms.FileField(help_text="Up to 8 MB; larger files at the shell: safehold lists import.")
+    file = forms.FileField()
     format = forms.ChoiceField(
         required=False, choices=[("", "By its name and content"), *((name, said[1]) for name, said in FORMATS.items())]
     )
@@ -60,6 +63,19 @@ class NewImport(forms.Form):
     licence = forms.CharField(max_length=100, required=False)
     mode = forms.ChoiceField(choices=Mode.choices, label="What it does")
     skip_bad = forms.BooleanField(required=False, label="Leave wrong rows out", help_text="Else one refuses the file.")
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.fields["file"].help_text = f"Up to {settings.SAFEHOLD_LIST_UPLOAD_MB:,} MB."
+
+    def clean_file(self) -> Any:
+        file, most = self.cleaned_data["file"], settings.SAFEHOLD_LIST_UPLOAD_MB
+        if file.size > most << 20:
+            raise forms.ValidationError(
+                f"It has {file.size / (1 << 20):,.0f} MB, more than {most:,} MB. Bring it in at the shell: safehold lists "
+                "import --propose. SAFEHOLD_LIST_UPLOAD_MB is the limit."
+            )
+        return file
 
 
 @require(Permission.PROPOSE_LISTS)
@@ -117,25 +133,51 @@ def bring_in(request: SignedInRequest, name: str) -> HttpResponse:
 
 
 def _staged(request: SignedInRequest, name: str, form: NewImport) -> tuple[Revision | None, list[str]]:
+    """A small file is read at once; a long one that Django has put on the disk meanwhile, in the background."""
     asked = form.cleaned_data
     file = asked["file"]
-    if file.size > MAX_UPLOAD:
-        form.add_error("file", "It has more than 8 MB. Bring it in at the shell: safehold lists import --propose.")
-        return None, []
+    known = {key: asked[key] for key in ("source", "licence", "mode")} | {"filename": file.name or ""}
     try:
         chosen = asked["format"] or format_of(file.name or "", file.read(4096))
         file.seek(0)
-        made = importing.stage(
-            request.user, name, file, chosen, filename=file.name or "", source=asked["source"], licence=asked["licence"],
-            mode=asked["mode"], skip_bad=asked["skip_bad"],
-        )  # fmt: skip
+        if isinstance(file, TemporaryUploadedFile):
+            return _read_later(request.user, name, file, chosen, asked["skip_bad"], known), []
+        return importing.stage(request.user, name, file, chosen, skip_bad=asked["skip_bad"], **known), []
     except BadImport as error:
         form.add_error("file", f"{error.count:,} rows are wrong; nothing was brought in.")
         return None, [str(problem) for problem in error.problems]
     except (FormatError, Refused, LookupError) as error:
         form.add_error("file", str(error))
         return None, []
-    return made, []
+
+
+def _read_later(
+    by: User, name: str, file: TemporaryUploadedFile, chosen: str, skip_bad: bool, known: dict[str, str]
+) -> Revision:
+    """The import of a file that goes on being read when the request has been answered; its page shows how far it is."""
+    with ExitStack() as held:
+        opened = held.enter_context(
+            Path(file.temporary_file_path()).open("rb")
+        )  # Django removes the name, not the file
+        revision_id = new_revision_id()
+        held.enter_context(being_read(revision_id))
+        revision = importing.announce(by, name, chosen, revision_id, **known)
+        kept = held.pop_all()
+
+    def read(by: User, revision_id: str) -> None:
+        with kept:
+            try:
+                importing.read_in(by, revision, opened, skip_bad=skip_bad)
+            except BadImport as error:
+                importing.give_up(by, revision_id, "\n".join(map(str, error.problems)), bad=error.count)
+            except (FormatError, Refused) as error:
+                importing.give_up(by, revision_id, str(error))
+            except Exception:
+                importing.give_up(by, revision_id, "It could not be read; the server's log says why.")
+                raise
+
+    _in_background(read, by, revision_id)
+    return revision
 
 
 @require(Permission.PROPOSE_LISTS)
@@ -167,7 +209,8 @@ def act(request: SignedInRequest, name: str, revision_id: str) -> HttpResponse:
 
 
 def _in_background(function: object, by: User, revision_id: str) -> None:
-    """Writing a long import takes longer than a request may. If the process ends, anybody can go on with it."""
+    """A long import takes longer than a request may. If the process ends, anybody can go on with what was written; what was
+    half read is cleared away before the next import."""
 
     def run() -> None:
         try:

@@ -219,13 +219,12 @@ def revision(request: SignedInRequest, name: str, revision_id: str) -> HttpRespo
     context |= {
         "revision": found,
         "figures": [(word, found.counts[word]) for word in _FIGURES if found.counts.get(word)],
-        "may_apply": found.state == "staged" and context["may_approve"] and not mine,
+        "may_apply": found.state == "staged" and not found.unread and context["may_approve"] and not mine,
         "may_discard": found.state == "staged" and (context["may_approve"] or (mine and context["may_propose"])),
         "may_revert": found.state == "applied" and context["may_approve"],
-        "mine": mine and found.state == "staged",
-        "total": found.counts.get("last", 0),
+        "mine": mine and found.state == "staged" and not found.unread,
         "changes": Change.objects.filter(revision=found).select_related("entry").order_by("id")[:SHOWN],
-        "staged": _staged(found) if found.state == "staged" else [],
+        "staged": _staged(found) if found.state == "staged" and not found.unread else [],
         "shown": SHOWN,
     }
     return render(request, "console/list_revision.html", context)
@@ -259,9 +258,9 @@ def progress(request: SignedInRequest, name: str, revision_id: str) -> HttpRespo
     response = render(
         request,
         "console/parts/list_progress.html",
-        {"revision": found, "total": found.counts.get("last", 0), "held": {"name": name}},
+        {"revision": found, "held": {"name": name}},
     )
-    if found.state != "applying":
+    if found.state != "applying" and not found.unread:
         response["HX-Refresh"] = "true"
     return response
 

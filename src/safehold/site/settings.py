@@ -241,6 +241,8 @@ configure_logging(env("LOG_LEVEL", "INFO"), json=env_flag("LOG_JSON"))
 SAFEHOLD_POLICIES = Path(env("POLICIES", "policies")).resolve()
 #: Where the tables of large managed lists are kept, made from the database and made again where they are missing.
 SAFEHOLD_LISTS = VAR / "lists"
+#: Megabytes that a file may have which is brought into a list in the console.
+SAFEHOLD_LIST_UPLOAD_MB = int(env("LIST_UPLOAD_MB", "200"))
 #: The service this installation decides for; the DSA reports are per service.
 SAFEHOLD_SERVICE = env("SERVICE", "plaza")
 #: The transparency log's name (C2SP: a schema-less URL; a log has one for ever) and its Ed25519 key, made at the first start.

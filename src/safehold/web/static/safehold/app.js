@@ -10,3 +10,4 @@ import "./reveal.js";
 import "./copy.js";
 import "./toast.js";
 import "./live.js";
+import "./upload.js";
