@@ -104,3 +104,10 @@ def test_what_is_made_of_bound_constants_is_there_at_every_row(backend: str) -> 
     for text, tree in _checked(texts):
         assert not _agree(backend, [(text, tree)], rows)
         assert Engine(backend, table(rows)).outcomes([tree])[0] == [expected(tree, rows[0])] * 3
+
+
+@pytest.mark.parametrize("backend", ["duckdb", "polars"])
+def test_the_rest_of_a_division_by_a_zero_that_is_written_down_is_an_error_at_every_row(backend: str) -> None:
+    texts = ["i % 0", "cel.bind(z, 0, i % z)", "cel.bind(z, 0, 7 % z)", "[0, 1].all(n, i % n == 0)", "i / 0"]
+    rows = [_as_read({"i": 7}), _as_read({"i": 0}), {}]
+    assert not _agree(backend, _checked(texts), rows)

@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 
-from safehold.engine.compile.columns.cell import Cell, absent, either, strict
+from safehold.engine.compile.columns.cell import Cell, absent, either, strict, without_value
 from safehold.engine.compile.columns.dialects import Dialect
 from safehold.engine.language.tree import Call, Literal
 from safehold.engine.language.values import SECOND
@@ -130,7 +131,12 @@ def _divide(dialect: Dialect, node: Call, cells: list[Cell]) -> Cell | None:
 
 
 def _modulo(dialect: Dialect, node: Call, cells: list[Cell]) -> Cell | None:
-    return _whole(dialect, "%", cells) if _kinds(node) == ["int", "int"] else None
+    if _kinds(node) != ["int", "int"]:
+        return None
+    divisor = cells[1].value.op()
+    if isinstance(divisor, ops.Literal) and divisor.value == 0:  # Ibis would try it to find the result's type
+        return without_value(node.type, cells)
+    return _whole(dialect, "%", cells)
 
 
 def _negate(dialect: Dialect, node: Call, cells: list[Cell]) -> Cell | None:
