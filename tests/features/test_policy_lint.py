@@ -3,7 +3,7 @@
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jsonschema_rs
 import pytest
@@ -25,6 +25,7 @@ class Slow:
     """A signal that takes two milliseconds."""
 
     name, version, cost, reads, fields = "slow", "1", 2000.0, ("text",), {"score": "double"}
+    limits: ClassVar[dict[str, tuple[float, float]]] = {"score": (0.0, 1.0)}
 
     def run(self, event: Any) -> dict[str, Any]:
         return {"score": 0.5}
@@ -74,10 +75,29 @@ def test_the_starter_policies_have_no_warnings() -> None:
         ('data.text.lowerAscii().contains("SPAM")', "is never true"),
         ("data.text != data.text", "is never true"),
         ("1 > 2 && data.text == 'a'", "is never true"),
-        ('signals.slow.score > 1.0 && signals.slow.score < 0.5', "are never true together"),
+        ('signals.slow.score > 0.9 && signals.slow.score < 0.5', "are never true together"),
         ('event.type == "message.snet"', "is never true"),
         ('data.text.split(" ").exists(w, w == "a" && w == "b")', "is never true"),
         ('(data.text == "a" || data.text == "b") && data.text == "c"', "`r0` can never match"),
+        ("signals.slow.score > 1.0", "`signals.slow.score > 1.0` is never true"),
+        ("signals.slow.score < 0.0", "is never true"),
+        ("signals.slow.score >= 0.5 && !(signals.slow.score > 0.4)", "are never true together"),
+        ('data.text.startsWith("ab") && data.text.startsWith("ba")', "are never true together"),
+        ('data.text.startsWith("spam") && data.text == "ham"', "are never true together"),
+        ('data.text.endsWith("x") && data.text.endsWith("y")', "are never true together"),
+        ('data.text.contains("abc") && !data.text.contains("b")', "are never true together"),
+        ('data.text.startsWith("https") && size(data.text) < 5', "are never true together"),
+        ('size(data.text) == 0 && data.text.contains("x")', "are never true together"),
+        ('size(data.text) == 4 && data.text in ["a", "abc"]', "are never true together"),
+        ('data.text.split(" ").size() == 0 && "a" in data.text.split(" ")', "are never true together"),
+        ("data.text < data.recipient_id && data.recipient_id <= data.text", "are never true together"),
+        ("now.getHours() >= 24", "`now.getHours() >= 24` is never true"),
+        ("now.getDayOfWeek() == 7", "is never true"),
+        ('data.?sender_age_band.orValue("adult") == "grown_up" && data.?sender_age_band.orValue("adult") == "adult"', "never"),
+        ('has(data.sender_age_band) && data.sender_age_band == "grown_up"', '`data.sender_age_band == "grown_up"` is never true'),
+        ('has(data.sender_age_band) && data.sender_age_band in ["child", "teen"]', "is never true"),
+        ('has(data.sender_age_band) && data.sender_age_band.endsWith("7") && data.sender_age_band == "adult"', "together"),
+        ('has(data.sender_age_band) && data.sender_age_band.contains("teen")', "is never true"),
     ],
 )  # fmt: skip
 def test_a_rule_that_can_never_match_is_told_with_the_parts_that_contradict(
@@ -127,6 +147,13 @@ def test_a_part_that_is_always_the_same_is_told(tmp_path: Path, condition: str, 
         'data.text.contains("a") && !data.text.contains("ab")',
         'data.text.split(" ").exists(w, w == "a") && data.text.split(" ").exists(w, w == "b")',
         '!has(actor.name) || actor.name == "x"',
+        "signals.slow.score >= 1.0",
+        'data.text.startsWith("ab") && data.text.startsWith("abc") && size(data.text) < 4',
+        'data.text.contains("ab") && !data.text.startsWith("a") && !data.text.endsWith("b")',
+        "data.text <= data.recipient_id && data.recipient_id <= data.text",
+        "now.getHours() >= 22 || now.getHours() < 6",
+        'has(data.sender_age_band) && data.sender_age_band in ["under_13", "13_15"]',
+        'has(data.sender_age_band) && data.sender_age_band.contains("1")',
         'has(actor.name) ? actor.name == "x" : data.text == "y"',
         "dyn(data.text) == 1 || data.text == 'a'",
         "(data.text == 'a' ? 1 : 2) == 2",
@@ -147,6 +174,24 @@ def test_a_window_that_is_not_read_or_never_counts_is_told(tmp_path: Path) -> No
         "r | data.text == 'a' | {action: warn, reason: '{windows.a}'}", windows=windows.splitlines()[0]
     )
     assert warnings(tmp_path, in_reason) == []
+
+
+def test_a_count_has_the_event_itself_in_it(tmp_path: Path) -> None:
+    one, some = (
+        "a: {count: true, by: actor.id, over: 1h}",
+        "a: {count: true, by: actor.id, over: 1h, where: data.text == 'x'}",
+    )
+    assert [code for code, _ in lint(tmp_path, "windows.a < 1", windows=one)] == ["rule-never-matches"]
+    assert [code for code, _ in lint(tmp_path, "windows.a >= 1", windows=one)] == ["rule-always-matches"]
+    assert lint(tmp_path, "windows.a < 1", windows=some) == lint(tmp_path, "windows.a < 2", windows=one) == []
+    assert [code for code, _ in lint(tmp_path, "windows.a < 0", windows=some)] == ["rule-never-matches"]
+
+
+def test_a_value_that_the_schema_does_not_have_in_a_list_is_told(tmp_path: Path) -> None:
+    policy = policy_of("r | 'emial' in data.changes | warn").replace("message.sent", "account.changed")
+    where = folder(tmp_path, policy)
+    found = [problem for problem in check_folder(where, []).warnings if problem.code == "rule-never-matches"]
+    assert [problem.hint for problem in found] == ["did you mean `email`?"]
 
 
 def test_a_window_that_is_not_kept_for_an_event_type_is_told(tmp_path: Path) -> None:
@@ -171,6 +216,12 @@ def test_a_window_that_is_not_kept_for_an_event_type_is_told(tmp_path: Path) -> 
         (["a | data.text in ['x', 'y'] | hold", "b | data.text == 'x' | warn"], [SHADOWED]),
         (["a | data.text == 'x' || data.text == 'y' | hold", "b | data.text == 'x' | hold"], [SHADOWED]),
         (["a | data.text == 'x' | hold", "b | data.text == 'x' | hold"], ["rule-duplicated"]),
+        (["a | signals.slow.score > 0.5 | hold", "b | signals.slow.score > 0.7 | hold"], [SHADOWED]),
+        (["a | signals.slow.score > 0.7 | hold", "b | signals.slow.score > 0.5 | hold"], []),
+        (["a | data.text.startsWith('ab') | hold", "b | data.text.startsWith('abc') | hold"], [SHADOWED]),
+        (["a | data.text.contains('b') | hold", "b | data.text.endsWith('abc') | warn"], [SHADOWED]),
+        (["a | data.text.startsWith('abc') | hold", "b | data.text.startsWith('ab') | hold"], []),
+        (["a | data.text in ['x', 'y'] | hold", "b | data.text.contains('x') | hold"], []),
         (["a | actor.age < duration('2h') | hold", "b | actor.age < duration('9h') | warn"], []),
         (["a | data.text.contains('x') | warn", "b | data.text.contains('x') && actor.age > duration('1h') | hold"], []),
         (["a | data.text == 'x' | hold | shadow", "b | data.text == 'x' | warn"], []),

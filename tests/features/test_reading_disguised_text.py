@@ -146,3 +146,8 @@ def test_a_flood_of_marks_keeps_the_letters():
     normal = normalise("h" + "\u0301\u0323\u0335" * 3000 + "ello")
     assert "ello" in normal.text
     assert len(normal.text) < 20
+
+
+@pytest.mark.parametrize("text", ["aⅧⅧ", "Ⓐb Ⓑ", "ABC", "Ⅷ"])
+def test_signs_that_are_capitals_and_no_letters_make_no_share_above_one(text: str) -> None:
+    assert 0.0 <= Text().run(said(text))["caps_ratio"] <= 1.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from safehold.engine.authoring.lint.satisfy import shape as lint_shape
+from safehold.engine.authoring.lint.reading import shape as lint_shape
 from safehold.engine.compile.atoms import shape
 from safehold.engine.language import types
 from safehold.engine.language.check import check

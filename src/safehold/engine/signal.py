@@ -28,6 +28,8 @@ class Signal(Protocol):
     `cost` is the expected time of one run in microseconds; rules that need only cheap signals are tried first.
     `fields` gives each field's CEL type: `bool`, `int`, `uint`, `double`, `string`, `bytes`, `duration`, `timestamp`,
     `list(T)`, `map(string, T)` or `dyn`.
+    `limits`, which a signal need not have, gives the least and the greatest value of fields that are numbers, None for no
+    limit: {"score": (0.0, 1.0)}. `safehold policy check` then knows that `signals.x.score > 1.5` is never true.
     `reads` lists the paths of the event that it looks at (`text`, `context.ip`, `data.urls`): a policy on an event
     type that has none of them cannot use the signal, and `safehold policy check` says so.
     """
@@ -51,3 +53,8 @@ class Signal(Protocol):
         Raises SignalFailed when the measurement as a whole failed.
         """
         ...
+
+
+def limits(signal: Signal) -> Mapping[str, tuple[float | None, float | None]]:
+    """The signal's `limits`; empty where it has none."""
+    return getattr(signal, "limits", {})

@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from safehold.engine.event import Event
-from safehold.engine.signal import Signal, SignalFailed
+from safehold.engine.signal import Signal, SignalFailed, limits
 
 #: Semantic Versioning 2.0.0: a version that policies' bundles can be hashed with and people can compare.
 _VERSION = re.compile(r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
@@ -164,6 +164,7 @@ class SignalContract:
             result = self._run(signal, self.event(text))
             if result is not None:
                 _check(signal.fields, result)
+                _check_limits(signal, result)
 
         self._on_texts(check)
 
@@ -265,6 +266,14 @@ def _check(fields: Mapping[str, str], result: Mapping[str, object]) -> None:
         wrong = _mismatch(fields[field], value)
         assert wrong is None, f"field {field}: {wrong}"
     json.dumps(dict(result), allow_nan=False, ensure_ascii=False, default=str).encode()
+
+
+def _check_limits(signal: Signal, result: Mapping[str, object]) -> None:
+    for field, (least, most) in limits(signal).items():
+        value = result.get(field)
+        if isinstance(value, int | float):
+            assert least is None or value >= least, f"field {field}: {value!r} is less than {least}"
+            assert most is None or value <= most, f"field {field}: {value!r} is more than {most}"
 
 
 def _mismatch(declared: str, value: object) -> str | None:

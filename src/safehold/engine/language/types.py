@@ -15,7 +15,8 @@ _SIMPLE = ("bool", "int", "uint", "double", "string", "bytes", "null", "timestam
 class Field:
     """A field of an object. Where it is not `required`, an expression has to ask `has(...)` before it reads it.
 
-    `values` are the only texts it can have, where the schema names them; `least` and `most` are its limits as a number.
+    `values` are the only texts that it, or an item of it, can have, where the schema names them; `least` and `most` are its
+    limits as a number.
     """
 
     type: "Type"

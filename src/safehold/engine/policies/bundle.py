@@ -21,7 +21,7 @@ from safehold.engine.policies.problems import PolicyProblems, Report
 from safehold.engine.policies.read import digest
 from safehold.engine.policies.reread import context_of, read_policy
 from safehold.engine.policies.scope import Scope
-from safehold.engine.signal import Signal
+from safehold.engine.signal import Signal, limits
 
 #: Part of every bundle's hash: it changes when the same expression could be answered otherwise by the engine itself.
 LANGUAGE = "safehold-1"
@@ -231,9 +231,14 @@ def _policies(
 
 
 def check_signal(signal: Signal) -> None:
-    """Raises ValueError, naming the field, for a signal whose declared types cannot be read."""
+    """Raises ValueError, naming the field, for a signal whose declared types cannot be read, or limits of what is no number."""
     for name, text in signal.fields.items():
         try:
             parse_type(text)
         except ValueError as error:
             raise ValueError(f"signal `{signal.name}`, field `{name}`: {error}") from None
+    for name in limits(signal):
+        if signal.fields.get(name) not in ("int", "double"):
+            raise ValueError(
+                f"signal `{signal.name}`: `limits` names `{name}`, which is not a field of type int or double"
+            )

@@ -89,9 +89,11 @@ def fields_of(schema: Mapping[str, Any], path: str) -> dict[str, Field]:
 
 
 def _values(schema: Any) -> tuple[str, ...]:
-    """The texts that `enum` or `const` allow; none where they allow anything else."""
+    """The texts that `enum` or `const` allow, for an array its items; none where they allow anything else."""
     if not isinstance(schema, Mapping):
         return ()
+    if schema.get("type") == "array":
+        return _values(schema.get("items"))
     allowed = schema["enum"] if isinstance(schema.get("enum"), list) else [schema["const"]] if "const" in schema else []
     texts = [value for value in allowed if value is not None]
     return tuple(texts) if all(isinstance(value, str) for value in texts) else ()

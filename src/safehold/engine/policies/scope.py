@@ -6,7 +6,7 @@ from safehold.engine.language import types
 from safehold.engine.language.environment import Environment
 from safehold.engine.language.types import Field, Type, parse_type
 from safehold.engine.policies.events import EventType
-from safehold.engine.signal import Signal
+from safehold.engine.signal import Signal, limits
 
 LABELS = types.object_of(
     "labels", {name: Field(types.list_of(types.STRING)) for name in ("actor", "target", "content")}
@@ -34,7 +34,11 @@ class Scope:
 
 
 def _signal_field(signal: Signal) -> Field:
-    fields = {name: Field(parse_type(text)) for name, text in signal.fields.items()}
+    known = limits(signal)
+    fields = {}
+    for name, text in signal.fields.items():
+        least, most = known.get(name, (None, None))
+        fields[name] = Field(parse_type(text), least=least, most=most)
     about = (type(signal).__doc__ or "").strip().partition("\n")[0].rstrip(".")
     return Field(types.object_of(f"signals.{signal.name}", fields), description=about)
 

@@ -37,6 +37,7 @@ class Links:
         "tricks": "list(string)",
         "truncated": "bool",
     }
+    limits: ClassVar[Mapping[str, tuple[float | None, float | None]]] = {"count": (0, None)}
 
     def __init__(self, brands: Brands | None = None) -> None:
         self._brands = brands or Brands.shipped()

@@ -29,7 +29,7 @@ class Text:
     """
 
     name = "text"
-    version = f"1.0.0+unicode.{unicodedata.unidata_version}"
+    version = f"1.0.1+unicode.{unicodedata.unidata_version}"
     cost = 80.0
     reads = ("text",)
     fields: ClassVar[Mapping[str, str]] = {
@@ -47,13 +47,18 @@ class Text:
         "longest_run": "int",
         "truncated": "bool",
     }
+    limits: ClassVar[Mapping[str, tuple[float | None, float | None]]] = {
+        "caps_ratio": (0.0, 1.0),
+        "digits_ratio": (0.0, 1.0),
+        **dict.fromkeys(("length", "words", "emoji", "mentions", "hashtags", "longest_run"), (0, None)),
+    }
 
     def run(self, event: Event) -> Mapping[str, object]:
         """Measure the text; an event without text measures as an empty one."""
         text, truncated = read(event)
         normal = normalise(text)
         letters = sum(map(str.isalpha, text))
-        capitals = sum(map(str.isupper, text))
+        capitals = sum(letter.isalpha() and letter.isupper() for letter in text)
         drawn = sum(not c.isspace() for c in text)
         return {
             "normalised": normal.text,

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from safehold.engine.authoring.lint.order import dear_before_cheap
-from safehold.engine.authoring.lint.satisfy import Facts, cases, consistent, constant, implies, possible, shape
+from safehold.engine.authoring.lint.reading import constant, shape
+from safehold.engine.authoring.lint.satisfy import Facts, cases, consistent, implies, possible
 from safehold.engine.authoring.lint.silence import Allowed, allowed
 from safehold.engine.language.tree import Call, Literal, Node, children, paths, walk
 from safehold.engine.language.types import Field
@@ -104,7 +105,11 @@ class _Reader:
                 return Field(variables["event"].fields["type"].type, values=(kind,))
             if parts[0] == "windows":
                 window = self.by_name.get(parts[1])
-                return Field(variables["now"], least=0) if window is not None and window.kind in _COUNTING else None
+                if window is None or window.kind not in _COUNTING:
+                    return None
+                # The event itself is in the window, and without a `where` it counts.
+                counted = window.kind == "count" and kind in window.on and not window.where
+                return Field(variables["now"], least=int(counted))
             found = variables.get(parts[0])
             about: Field | None = None
             for part in parts[1:]:

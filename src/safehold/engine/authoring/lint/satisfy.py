@@ -10,23 +10,25 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from safehold.engine.authoring.lint.pairs import pairs_agree
+from safehold.engine.authoring.lint.reading import (
+    FLIPPED,
+    ORDERED,
+    PYTHON,
+    Case,
+    comparison,
+    constant,
+    shape,
+    subject,
+)
+from safehold.engine.authoring.lint.texts import least_length, texts_agree
 from safehold.engine.compile.exact import evaluate
 from safehold.engine.compile.faults import Fault, Unknown
-from safehold.engine.language.tree import Bind, Call, Literal, Local, Macro, Node, Path, Present, children, walk
+from safehold.engine.language.tree import Bind, Call, Literal, Macro, Node, Path, Present, children, walk
 from safehold.engine.language.types import Field
-from safehold.engine.language.values import Duration, Timestamp, Uint
 
 #: More cases than this are not looked at: the expression counts as possible.
 MAX_CASES = 200
-_FLIPPED = {"_<_": "_>_", "_>_": "_<_", "_<=_": "_>=_", "_>=_": "_<=_", "_==_": "_==_", "_!=_": "_!=_"}
-_OPPOSITE = {"_<_": "_>=_", "_>_": "_<=_", "_<=_": "_>_", "_>=_": "_<_", "_==_": "_!=_", "_!=_": "_==_"}
-_ORDERED = {"int", "uint", "double", "duration", "timestamp"}
-_PYTHON: dict[str, type] = {
-    "int": int, "uint": Uint, "double": float, "string": str, "bool": bool, "duration": Duration, "timestamp": Timestamp,
-}  # fmt: skip
-
-Test = tuple[Node, bool]
-Case = tuple[Test, ...]
 
 
 @dataclass(frozen=True)
@@ -64,21 +66,6 @@ def _joined(one: list[Case] | None, other: list[Case] | None, both: bool) -> lis
     if (len(one) * len(other) if both else len(one) + len(other)) > MAX_CASES:
         return None
     return [first + second for first in one for second in other] if both else one + other
-
-
-def shape(node: Node) -> Any:
-    """The expression without its place in the text: equal for two that say the same."""
-    match node:
-        case Literal(value=value):
-            return ("literal", type(value).__name__, repr(value))
-        case Path(parts=parts):
-            return ("path", parts)
-        case Present(parts=parts):
-            return ("present", parts)
-    names = tuple(
-        str(getattr(node, name, "")) for name in ("function", "kind", "name", "variable", "second", "field", "test")
-    )
-    return (type(node).__name__, names, tuple(map(shape, children(node))))
 
 
 def certain_reads(node: Node) -> Iterable[tuple[str, ...]]:
@@ -140,6 +127,7 @@ def consistent(case: Case, facts: Facts) -> bool:
     """False where the tests of a case cannot all come out as asked."""
     asked: dict[Any, bool] = {}
     domains: dict[Any, _Domain] = {}
+    numbers = _numbers(case)
     absent = [test.parts for test, outcome in case if isinstance(test, Present) and not outcome]
     for test, outcome in case:
         if asked.setdefault(shape(test), outcome) is not outcome or not _open(test, outcome, facts):
@@ -147,8 +135,24 @@ def consistent(case: Case, facts: Facts) -> bool:
         for parts in certain_reads(test):
             if parts in facts.never_read or any(parts[: len(prefix)] == prefix for prefix in absent):
                 return False
-        _note(test, outcome, domains, facts)
+        _note(test, outcome, domains, facts, numbers)
+    if not texts_agree(case) or not pairs_agree(case):
+        return False
+    for domain in domains.values():
+        _fill(domain, case)
     return not any(_exhausted(domain, case) for domain in domains.values())
+
+
+def _numbers(case: Case) -> set[Any]:
+    """The shapes of what compares with a constant, so that it is not NaN."""
+    found = (comparison(test, True) for test, outcome in case if outcome)
+    return {shape(one[0]) for one in found if one is not None and one[1] != "_!=_"}
+
+
+def _fill(domain: _Domain, case: Case) -> None:
+    """The size of what has something in it, and of a text that has a part, has a least value."""
+    if isinstance(domain.node, Call) and domain.node.function == "size":
+        domain.limit("_>=_", least_length(domain.node.arguments[0], case))
 
 
 def _open(test: Node, outcome: bool, facts: Facts) -> bool:
@@ -157,12 +161,16 @@ def _open(test: Node, outcome: bool, facts: Facts) -> bool:
     if known:
         return value is outcome
     match test:
-        case Call(function=function, arguments=(left, right)) if function in _FLIPPED and shape(left) == shape(right):
-            if left.type.name in _PYTHON and left.type.name != "double":
+        case Call(function=function, arguments=(left, right)) if function in FLIPPED and shape(left) == shape(right):
+            if left.type.name in PYTHON and left.type.name != "double":
                 return (function in ("_==_", "_<=_", "_>=_")) is outcome
         case Call(function="contains" | "startsWith" | "endsWith", arguments=(text, part)) if outcome:
             known, value = constant(part)
             return not known or not isinstance(value, str) or _cased(text, value)
+        case Call(function="@in", arguments=(item, Path(parts=parts))) if outcome:
+            about = facts.field(parts)
+            known, value = constant(item)
+            return not known or about is None or not about.values or value in about.values
         case Macro(kind="exists" | "exists_one", condition=Node() as condition) if outcome:
             return possible(condition, True, facts)
         case Macro(kind="all", condition=Node() as condition) if not outcome:
@@ -179,56 +187,12 @@ def _cased(node: Node, value: Any) -> bool:
     return node.function != "upperAscii" or not any("a" <= letter <= "z" for letter in value)
 
 
-def constant(node: Node) -> tuple[bool, Any]:
-    """(whether the expression is the same for every event, its value; None where it always fails)."""
-    if any(isinstance(part, (Path, Present, Local)) for part in walk(node)):
-        return False, None
-    try:
-        return True, evaluate(node, _Nothing())
-    except Fault:
-        return True, None
-
-
-class _Nothing:
-    def read(self, parts: tuple[str, ...]) -> Any:
-        raise Unknown(".".join(parts))
-
-    def present(self, parts: tuple[str, ...]) -> bool:
-        raise Unknown(".".join(parts))
-
-
-def comparison(test: Node, outcome: bool) -> tuple[Node, str, Any] | None:
-    """A test as (what is looked at, how, a constant): `3 < x` as (x, >, 3), `x in ["a"]` as (x, @in, ["a"])."""
-    if not isinstance(test, Call) or len(test.arguments) != 2:
-        return None
-    left, right = test.arguments
-    sign = test.function
-    if sign == "@in":
-        known, values = constant(right)
-        if not known or not isinstance(values, list) or not all(_is_plain(value, left) for value in values):
-            return None
-        return left, "@in" if outcome else "not in", values
-    if sign not in _FLIPPED:
-        return None
-    known, value = constant(right)
-    if not known:
-        known, value = constant(left)
-        left, sign = right, _FLIPPED[sign]
-    if not known or not _is_plain(value, left) or constant(left)[0]:
-        return None
-    if outcome:
-        return left, sign, value
-    # NaN is neither less nor not less: only equality of doubles has an opposite.
-    return None if left.type.name == "double" and sign not in ("_==_", "_!=_") else (left, _OPPOSITE[sign], value)
-
-
-def _is_plain(value: Any, like: Node) -> bool:
-    """Whether a constant is of the very type that the other side has, so that Python compares them as CEL does."""
-    return type(value) is _PYTHON.get(like.type.name) and value == value
-
-
-def _note(test: Node, outcome: bool, domains: dict[Any, _Domain], facts: Facts) -> None:
+def _note(test: Node, outcome: bool, domains: dict[Any, _Domain], facts: Facts, numbers: set[Any]) -> None:
     found = comparison(test, outcome)
+    if found is None and isinstance(test, Call) and test.arguments and test.arguments[0].type.name == "string":
+        _domain(test.arguments[0], domains, facts)  # what the schema names is tried in the tests of texts
+    if found is None and (positive := comparison(test, True)) is not None and shape(positive[0]) in numbers:
+        found = comparison(test, outcome, is_number=True)
     if found is None:
         if test.type.name == "bool" and not isinstance(test, (Literal, Present)):
             _domain(test, domains, facts).choose([outcome])
@@ -239,7 +203,7 @@ def _note(test: Node, outcome: bool, domains: dict[Any, _Domain], facts: Facts) 
         domain.choose(list(value))
     elif sign == "not in":
         domain.others += value
-    elif subject.type.name in _ORDERED or sign in ("_==_", "_!=_"):
+    elif subject.type.name in ORDERED or sign in ("_==_", "_!=_"):
         domain.limit(sign, value)
 
 
@@ -255,9 +219,29 @@ def _domain(node: Node, domains: dict[Any, _Domain], facts: Facts) -> _Domain:
                 domain.low = (about.least, False)
             if about.most is not None:
                 domain.high = (about.most, False)
-        if isinstance(node, Call) and node.function == "size":
-            domain.low = (0, False)
+        if isinstance(node, Call):
+            least, most = _limits(node)
+            domain.low = domain.low if least is None else (least, False)
+            domain.high = domain.high if most is None else (most, False)
     return domains[key]
+
+
+#: What a part of a time can be.
+_CLOCK = {
+    "getMonth": (0, 11), "getDate": (1, 31), "getDayOfMonth": (0, 30), "getDayOfWeek": (0, 6), "getDayOfYear": (0, 365),
+    "getHours": (0, 23), "getMinutes": (0, 59), "getSeconds": (0, 59), "getMilliseconds": (0, 999),
+}  # fmt: skip
+
+
+def _limits(call: Call) -> tuple[int | None, int | None]:
+    """The least and the greatest value that a function can have."""
+    if call.function == "size":
+        return 0, None
+    if call.function in ("indexOf", "lastIndexOf"):
+        return -1, None
+    if call.function in _CLOCK and call.arguments[0].type.name == "timestamp":
+        return _CLOCK[call.function]
+    return None, None
 
 
 def _exhausted(domain: _Domain, case: Case) -> bool:
@@ -314,10 +298,7 @@ def implies(case: Case, node: Node, outcome: bool, facts: Facts) -> bool:
         return value is outcome
     if any(shape(test) == shape(node) and asked is outcome for test, asked in case):
         return True
-    wanted = comparison(node, outcome)
-    if wanted is None or comparison(node, not outcome) is None:
-        return False
-    # The same value is compared for certain in this case, so that this comparison has an answer too.
-    noted = (comparison(test, asked) for test, asked in case)
-    compared = any(found is not None and shape(found[0]) == shape(wanted[0]) for found in noted)
-    return compared and not consistent((*case, (node, not outcome)), facts)
+    about = subject(node)
+    # The same value is looked at for certain in this case, so that this test has an answer too.
+    looked_at = about is not None and any(subject(test) == about for test, _ in case)
+    return looked_at and not consistent((*case, (node, not outcome)), facts)
