@@ -268,6 +268,7 @@ def test_the_pages_ask_for_the_count_and_show_how_far_it_is(fresh_sqlite, client
     running = client.get(there, headers={"HX-Request": "true"}).content.decode()
     assert "<html" not in running and "hx-get" in running
     to_the_end(Batch.objects.get())
+    assert client.get(there, headers={"HX-Request": "true"})["HX-Refresh"] == "true"  # its buttons are others now
     done = client.get(there).content.decode()
     assert "hx-get" not in done and "Revert this batch" in done
     assert "Revert scams.outreach/r1" in client.get("/policies/batches/").content.decode()

@@ -9,6 +9,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from safehold.accounts.roles import Role
 from safehold.desk.decisions.models import PolicyVersion
 from safehold.desk.rules import trial as trial_module
+from safehold.desk.rules.breaker import throttle
 from safehold.desk.rules.changes import (
     ChangeRefused,
     File,
@@ -360,6 +361,17 @@ def test_the_pages_of_changes_and_rules(client, author, other, place):
     assert "Return to this" in client.get("/policies/spam.pills/").content.decode()
 
 
+def test_the_page_of_a_release_says_what_acts_again_and_why_it_did_not(client, author, other, place):
+    throttle("spam.pills/pills", "It matched 7 times within an hour.")
+    client.force_login(author)
+    assert "Release" in client.get("/policies/spam.pills/rules/pills/").content.decode()
+    change = set_mode(author, "spam.pills/pills", "live", note="A wave")
+    page = client.get(f"/policies/changes/{change.pk}/").content.decode()
+    assert "matched 7 times" in page and "Throttled" in page and "Side by side" not in page and "examples" not in page
+    approve(other, change.pk)
+    assert client.get(f"/policies/changes/{change.pk}/").status_code == 200
+
+
 def test_what_is_asked_while_somebody_types(client, author, place):
     client.force_login(author)
     ask = {"path": "spam.yaml", "text": POLICY.replace("sent_1h > 5", "sent_2h > 5")}
@@ -379,6 +391,13 @@ def test_a_text_is_tried_on_the_record_in_a_process_of_its_own(place, author):
     assert answer["needs_approval"] and [each["passed"] for each in answer["examples"]] == [True]
     assert answer["rules"] == [{"name": "spam.pills/watched", "before": "shadow", "after": "live", "rewritten": False}]
     assert answer["diff"]["events"] == 0
+    happens("allow", data={"message_id": "m1", "recipient_id": "u9", "text": "a watched word"})
+    promoted = trial({"spam.yaml": POLICY.replace("mode: shadow", "mode: live")}, newest())["diff"]
+    assert (promoted["newly_hit"], promoted["actions_after"]) == (1, {"terminate": 1})  # what it would begin to do
+    demoted = POLICY.replace("id: pills\n    mode: live", "id: pills\n    mode: shadow")
+    happens("allow", data={"message_id": "m2", "recipient_id": "u9", "text": "buy pills"})
+    assert trial({"spam.yaml": demoted}, newest())["diff"]["no_longer_hit"] == 1
+    assert trial({"spam.yaml": POLICY.replace("Look at what", "See what")}, newest())["diff"]["changed"] == 0
     assert trial({"spam.yaml": "policy: ["}, newest()) == {"problems": 1}
 
 

@@ -79,6 +79,19 @@ def test_what_is_approved_here_is_committed_there_with_who_wrote_and_who_approve
     assert (done.pushed, done.change) == (0, "")
 
 
+def test_what_was_changed_several_times_goes_there_step_by_step(place):
+    author, other = person(Role.POLICY_AUTHOR, name="Ada"), person(Role.POLICY_AUTHOR, name="Bo")
+    before = POLICY
+    for text in (HARDER, OTHER, POLICY, HARDER):
+        change = draft(author, [File("spam.yaml", text, sha(before))], title=f"Flood {sha(text)[:6]}")
+        approve(other, propose(author, change.pk).pk)
+        before = text
+    done = sync()
+    assert (done.pushed, done.conflicts) == (4, []) and place.there() == HARDER
+    titles = git(place.clone, "log", "-4", "--reverse", "--format=%s").split("\n")[:4]
+    assert titles == [f"Flood {sha(text)[:6]}" for text in (HARDER, OTHER, POLICY, HARDER)]
+
+
 def test_what_is_committed_there_waits_for_approval_here(place):
     place.commit(HARDER, "Flood earlier")
     done = sync()

@@ -23,6 +23,7 @@ from safehold.engine import Engine, Verdict, load_bundle
 from safehold.engine.costs import Costs, bucket_of, cost_of
 from tests import policy_folder as folders
 from tests.gateway_server import policy_folder
+from tests.history_rows import stream, write
 from tests.world import person, service
 
 RULES = (
@@ -110,7 +111,7 @@ def test_what_gateways_measure_adds_up_and_a_rewritten_rule_begins_anew(fresh_da
     assert set(RuleCost.objects.values_list("day", flat=True)) == {today, today + timedelta(days=25)}
 
 
-def test_a_rules_page_and_its_policy_say_what_it_costs(
+def test_a_rules_page_and_its_policy_say_what_it_costs_and_what_it_would_have_done(
     fresh_sqlite, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle_of.cache_clear()
@@ -126,4 +127,8 @@ def test_a_rules_page_and_its_policy_say_what_it_costs(
     add_costs({(NAME, digest): {44: 90, 64: 10}, ("spam.pills/flood", "an older text"): {80: 900}})
     found = client.get(page).content.decode()
     assert "2 µs" in found and "66 µs" in found and "100.0 %" in found and "100 times" in found
+    write(bundle_of(newest()), stream(40))
+    assert "What it would have decided" not in client.get(page).content.decode()
+    shadow = client.get("/policies/spam.pills/rules/watched/").content.decode()
+    assert "What it would have decided" in shadow and "Terminate" in shadow and "message m" in shadow
     assert "costs 2 µs, 100.0 % of all rules" in client.get("/policies/spam.pills/").content.decode()

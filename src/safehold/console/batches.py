@@ -111,7 +111,10 @@ def batch(request: SignedInRequest, batch_id: str) -> HttpResponse:
         "busy": found.state in ("looking", "running"),
     }  # fmt: skip
     part = getattr(request, "htmx", None)
-    return render(request, "console/parts/batch.html" if part else "console/batch.html", context)
+    answer = render(request, "console/parts/batch.html" if part else "console/batch.html", context)
+    if part and not context["busy"]:  # what can be done with it has changed as well, and stands above
+        answer["HX-Refresh"] = "true"
+    return answer
 
 
 _STEPS: dict[str, Callable[[SignedInRequest, str], Batch]] = {

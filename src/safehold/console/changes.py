@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -18,7 +19,8 @@ from safehold.accounts.roles import Permission
 from safehold.console.compare import Row, rows
 from safehold.desk.moves import MovedMeanwhile
 from safehold.desk.rules import changes
-from safehold.desk.rules.models import PolicyChange, PolicyFile, Rule
+from safehold.desk.rules.in_force import bundle_of, newest
+from safehold.desk.rules.models import Kind, PolicyChange, PolicyFile, Rule
 from safehold.desk.rules.states import OPEN_CHANGES
 from safehold.engine import PolicyProblems
 from safehold.record.models import Transition
@@ -84,8 +86,11 @@ def _shown(change: PolicyChange, file: dict[str, Any]) -> FileShown:
 
 def _effect(change: PolicyChange) -> dict[str, Any]:
     """What it does to rules and what its examples say, as of now for one that waits."""
+    if change.kind == Kind.RELEASE:
+        return _release(change)
     if change.state not in ("draft", "proposed", "approved"):
-        return {"rules": change.checks.get("rules", []), "examples": change.checks.get("examples")}
+        rules = [each | {"url": _address(each)} for each in change.checks.get("rules", [])]
+        return {"rules": rules, "examples": change.checks.get("examples")}
     try:
         effect = changes.effect_of(change)
     except PolicyProblems as found:
@@ -102,6 +107,24 @@ def _effect(change: PolicyChange) -> dict[str, Any]:
         "rules": moved, "examples": len(outcomes), "failed": failed, "needs_approval": effect.needs_approval,
         "first": effect.only_disarms or change.kind == "return",
     }  # fmt: skip
+
+
+def _release(change: PolicyChange) -> dict[str, Any]:
+    """A rule that acts again; and why the breaker throttled it, while it is."""
+    rule = Rule.objects.filter(name=change.rule).first()
+    try:
+        after = bundle_of(newest()).rule(change.rule).mode
+    except (KeyError, PolicyProblems):  # the rule went meanwhile
+        after = "-"
+    moved = {"name": change.rule, "before": "throttled", "after": after, "rewritten": False}
+    at = _address(moved)
+    return {"rules": [moved | {"url": at}], "at": at, "why": rule.why if rule else ""}
+
+
+def _address(rule: dict[str, Any]) -> str:
+    """Where the page of a rule is that a change has put in force; nowhere for one that it took away."""
+    key, _, rule_id = rule["name"].rpartition("/")
+    return "" if rule["after"] == "-" else reverse("rule", args=[key, rule_id])
 
 
 def _can(person: User, change: PolicyChange) -> set[str]:

@@ -3,6 +3,7 @@ page (`changes`) is where it is proposed and settled.
 """
 
 import re
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from safehold.engine.authoring.workspace import Workspace
 from safehold.engine.policies.located import MAX_BYTES
 
 _PATH = re.compile(r"(?!events/|lists/)[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*\.ya?ml")
+#: Rules whose matches change that a trial shows.
+MOVED = 8
 NEW = """\
 policy: spam.example
 title: What this policy is about
@@ -230,7 +233,18 @@ def policy_tried(request: SignedInRequest, trial_id: str) -> HttpResponse:
     found = trial.answer(request.user.pk, trial_id)
     if found is None:
         return JsonResponse(trial.progress(trial_id), status=202)
-    return render(request, "console/parts/trial.html", {"trial": found, "diff": found.get("diff")})
+    return render(request, "console/parts/trial.html", {"trial": _shown(found), "diff": found.get("diff")})
+
+
+def _shown(found: dict[str, Any]) -> dict[str, Any]:
+    """A trial as its piece of the page has it: the rules whose matches change most, times as such, failing examples counted."""
+    diff = found.get("diff") or {}
+    moved = [(name, each) for name, each in diff.get("rules", {}).items() if each["gained"] or each["lost"]]
+    moved.sort(key=lambda pair: -(pair[1]["gained"] + pair[1]["lost"]))
+    for each in diff.get("changes", ()):
+        each["at"] = datetime.fromisoformat(each["occurred_at"])
+    failing = sum(not each["passed"] for each in found.get("examples", ()))
+    return found | {"moved": moved[:MOVED], "failing": failing}
 
 
 def editor_there() -> bool:

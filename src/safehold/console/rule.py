@@ -36,8 +36,11 @@ DAYS = 30
 #: Decisions that are looked at for values and costs: a sample of the newest, whatever the history.
 SAMPLE = 200
 LATEST = 12
+#: Decisions that are looked at for matches in shadow, which no index has.
+LOOKED_AT = 2_000
 #: Shown of the values that a rule saw.
 MOST_VALUES = 6
+_SHADOWS = ("shadow", "throttled", "suppressed")
 _TONES = {"live": "good", "canary": "warn", "shadow": "hold", "throttled": "hot", "suppressed": "bad"}
 
 
@@ -76,6 +79,7 @@ def rule(request: SignedInRequest, key: str, rule_id: str) -> HttpResponse:
     version, line = _line(key, rule_id)
     row = Rule.objects.filter(name=name).first()
     sample = list(_of_rule(name).select_related("event").order_by("-decided_at")[:SAMPLE])
+    shadowed = _shadowed(name)
     steps = list(Transition.objects.filter(entity_kind="rule", entity_id=row.pk).order_by("-at", "-id")) if row else []
     people = {each.pk: each for each in User.objects.filter(pk__in={step.by for step in steps if step.by})}
     state = row.state if row else line.mode
@@ -83,16 +87,17 @@ def rule(request: SignedInRequest, key: str, rule_id: str) -> HttpResponse:
     cost = measured().get(name) if version.effective_to is None else None
     context = {
         "name": name, "key": key, "version": version, "line": line, "row": row, "state": state,
-        "chart": _chart(name), "precision": _precision(name), "overturned": overturned, "appeals_note": f"of {heard:,} heard",
+        "chart": _chart(name, state), "precision": _precision(name), "overturned": overturned,
+        "appeals_note": f"of {heard:,} heard",
         "cost": _cost_lines(cost), "cost_text": micros_text(cost.cost.median) if cost else "–",
         "cost_note": f"{percent(cost.share)} of all rules" if cost else "not measured yet",
         "reads": _reads(version, rule_id, sample),
-        "values": _values(name, sample), "latest": sample[:LATEST],
+        "values": _values(name, sample + shadowed), "latest": sample[:LATEST], "shadowed": shadowed,
         "steps": [(step, people.get(step.by)) for step in steps],
         "open_changes": PolicyChange.objects.filter(policy=key, state__in=OPEN_CHANGES).exclude(state="draft"),
         "may_write": request.user.may(Permission.WRITE_POLICIES), "may_revert": request.user.may(Permission.REVERT_DECISIONS),
         "up": line.mode if state == "throttled" else NEXT_UP.get(state), "down": NEXT_DOWN.get(state),
-        "in_force": version.effective_to is None,
+        "in_force": version.effective_to is None, "promote": "Release" if state == "throttled" else "Promote",
     }  # fmt: skip
     return render(request, "console/rule.html", context)
 
@@ -140,24 +145,43 @@ def _of_rule(name: str) -> Any:
     return Decision.objects.filter(service_id=settings.SAFEHOLD_SERVICE, rule=name, person=None)
 
 
-def _chart(name: str) -> dict[str, Any]:
+def _shadowed(name: str) -> list[Decision]:
+    """The newest decisions that it would have had a part in, had it not been in shadow: of the newest hour with any, among the
+    newest that were made in it."""
+    ours = RuleHits.objects.filter(service_id=settings.SAFEHOLD_SERVICE, name=name, mode__in=_SHADOWS)
+    hour = ours.order_by("-hour").values_list("hour", flat=True).first()
+    if hour is None:
+        return []
+    made = Decision.objects.filter(service_id=settings.SAFEHOLD_SERVICE, person=None, decided_at__gte=hour)
+    found: list[Decision] = []
+    for decision in made.order_by("-decided_at").exclude(verdict=None)[:LOOKED_AT].iterator(200):
+        hits = (decision.verdict or {}).get("hits", ())
+        if any(f"{hit['policy']}/{hit['rule']}" == name and hit["mode"] == "shadow" for hit in hits):
+            found.append(decision)
+            if len(found) == LATEST:
+                break
+    return found
+
+
+def _chart(name: str, state: str) -> dict[str, Any]:
     today = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
     found: dict[tuple[str, datetime], int] = Counter()
     rows = RuleHits.objects.filter(service_id=settings.SAFEHOLD_SERVICE, name=name, hour__gte=days[0])
     for mode, hour, hits in rows.values_list("mode", "hour", "hits"):
         found[mode, hour.astimezone(UTC).replace(hour=0)] += hits
-    modes = [mode for mode in _TONES if any(key[0] == mode for key in found)] or ["live"]
+    modes = [mode for mode in _TONES if any(key[0] == mode for key in found)] or [state if state in _TONES else "live"]
     series = [(mode.capitalize(), _TONES[mode], [found[mode, day] for day in days]) for mode in modes]
     return {"labels": [f"{day:%-d %b}" for day in days], "series": series, "total": sum(found.values())}
 
 
 def _precision(name: str) -> Precision:
-    """Decisions of people over the rule's own, in the first place (not on appeal): agreed where the action stayed."""
+    """Decisions of people over the rule's own, in the first place (not on appeal): agreed where the action stayed. Taken back
+    in a batch is not looked at."""
     looked = Decision.objects.filter(override_of__rule=name, override_of__person=None, on_appeal=False).exclude(
         person=None
     )
-    looked = looked.filter(service_id=settings.SAFEHOLD_SERVICE)
+    looked = looked.filter(service_id=settings.SAFEHOLD_SERVICE, batch_item=None)
     lifted = Q(action="allow") & ~Q(override_of__action="allow")
     counted = looked.aggregate(all=Count("pk"), lifted=Count("pk", filter=lifted))
     return Precision(counted["all"], counted["all"] - counted["lifted"])

@@ -48,12 +48,16 @@ class Costs:
         self._ready: dict[int, _Rules] = {}
         self._waiting: deque[tuple[_Rules, int]] = deque()
         self._found: deque[tuple[Timed, int]] = deque(maxlen=_MOST)
+        self._known: set[Timed] = set()  # what was measured already
         self._clock = clock()
 
     def follow(self, rule_sets: Iterable[RuleSet]) -> None:
         """Measure these from now on, in place of those before. Nothing is compiled yet."""
         made = {id(rules): _Rules(rules) for rules in rule_sets}
-        self._waiting = deque((each, position) for each in made.values() for position in range(len(each.rules.rules)))
+        waiting = [(each, position) for each in made.values() for position in range(len(each.rules.rules))]
+        self._waiting = deque(
+            sorted(waiting, key=lambda pair: pair[0].timed(pair[1]) in self._known)
+        )  # what is new, first
         self._ready, self._verdicts, self.left = made, 0, 1
 
     def prepare(self, most: int = 10) -> bool:
@@ -80,6 +84,7 @@ class Costs:
         for _ in range(len(self._found)):
             timed, nanos = self._found.popleft()
             found.setdefault(timed, Counter())[bucket_of(nanos)] += 1
+        self._known.update(found)
         return found
 
 
@@ -109,9 +114,12 @@ class _Rules:
         self._compiled: list[tuple[Timed, Callable[[Any], bool]]] = []
         self._at = 0
 
-    def add(self, position: int) -> None:
+    def timed(self, position: int) -> Timed:
         policy, rule = self.rules.rules[position]
-        self._compiled.append(((f"{policy.key}/{rule.id}", rule.hash), self.rules.alone(position)))
+        return f"{policy.key}/{rule.id}", rule.hash
+
+    def add(self, position: int) -> None:
+        self._compiled.append((self.timed(position), self.rules.alone(position)))
 
     def next(self, most: int) -> list[tuple[Timed, Callable[[Any], bool]]]:
         there = len(self._compiled)

@@ -23,6 +23,13 @@ class Moved:
         return (self.before.mode if self.before else "-", self.after.mode if self.after else "-")
 
     @property
+    def arms(self) -> int:
+        """1 where a rule that was there begins to act, -1 where it ceases to, 0 otherwise."""
+        if self.before is None or self.after is None:
+            return 0
+        return (self.after.mode in ACTING) - (self.before.mode in ACTING)
+
+    @property
     def rewritten(self) -> bool:
         return self.before is not None and self.after is not None and self.before.hash != self.after.hash
 

@@ -97,7 +97,8 @@ def _pull(
 def _push(done: Synced, clone: Clone, head: str, theirs: Mapping[str, str], pushed: int) -> str:
     """A commit for each edition since, on what is there; a file that was changed there otherwise is left."""
     begun, there = False, dict(theirs)
-    for edition in Edition.objects.filter(number__gt=pushed).select_related("change__author", "change__approver"):
+    since = Edition.objects.filter(number__gt=pushed).select_related("change__author", "change__approver")
+    for edition in since.order_by("number"):
         before, files = texts_of(edition.number - 1), {}
         for row in PolicyFile.objects.filter(edition=edition):
             if there.get(row.path) == row.text:

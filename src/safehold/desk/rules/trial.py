@@ -11,12 +11,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
 from safehold.ids import new_id
+
+if TYPE_CHECKING:
+    from safehold.engine import Bundle
 
 #: Events that a text is tried on.
 EVENTS = 10_000
@@ -49,7 +53,9 @@ def trial(
         effect = effect_on(live, files)
     except PolicyProblems as found:
         return {"problems": len(found.problems)}
-    diff = recent(effect.bundle, live, events, progress=progress)
+    armed = {each.name for each in effect.rules if each.arms > 0}
+    disarmed = {each.name for each in effect.rules if each.arms < 0}
+    diff = recent(_without(effect.bundle, disarmed), _without(live, armed), events, progress=progress)
     changes = [msgspec.to_builtins(each) for each in diff.changes[:SAMPLES]]
     return {
         "examples": [
@@ -63,6 +69,20 @@ def trial(
         ],
         "needs_approval": effect.needs_approval,
     }
+
+
+def _without(bundle: "Bundle", names: set[str]) -> "Bundle":
+    """The bundle with these rules retired: what a promotion changes is what the rule does that did nothing before."""
+    policies = tuple(
+        replace(
+            policy,
+            rules=tuple(
+                replace(rule, mode="retired") if f"{policy.key}/{rule.id}" in names else rule for rule in policy.rules
+            ),
+        )
+        for policy in bundle.policies
+    )
+    return replace(bundle, policies=policies)
 
 
 def start(person: str, files: Mapping[str, str | None], edition: int) -> str:

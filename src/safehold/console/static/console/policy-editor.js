@@ -33,7 +33,7 @@ function show(problems) {
     const button = document.createElement("button");
     button.type = "button";
     button.dataset.severity = each.severity;
-    for (const [name, text] of [["where", `Line ${each.line}, ${each.severity}`], ["", each.message], ["hint", each.hint]]) {
+    for (const [name, text] of [["where", `Line ${each.line}, column ${each.column}: ${each.severity}`], ["", each.message], ["hint", each.hint]]) {
       if (!text) continue;
       const line = document.createElement("span");
       line.className = name;
