@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from safehold.cli.managed_lists import AsOfEvents, Where
 from safehold.cli.policy import load
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def backtest(
     json: Annotated[Path | None, typer.Option(help="Write the whole report here as JSON.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report here as one HTML file.")] = None,
     review: Annotated[bool, typer.Option(help="Send the sample to the queue `backtest` for blind review.")] = False,
+    lists: AsOfEvents = None,
 ) -> None:
     """Decide the past with other policies: what would newly be hit, what no longer, whom it would touch, how right it is.
 
@@ -58,7 +60,10 @@ def backtest(
             def progress(done: int, total: int, what: str) -> None:
                 bars.update(task, completed=done, total=total, description=what)
 
-            report = run(tried, live, since=begin, until=end, engine=engine, memory=memory, progress=progress)
+            report = run(
+                tried, live, since=begin, until=end, engine=engine, memory=memory, progress=progress,
+                recorded_lists=lists is not Where.files,
+            )  # fmt: skip
     except (ValueError, NoHistory, UnknownEngine, BrokenHistory) as error:
         err.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from None

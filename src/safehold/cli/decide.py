@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from safehold.cli.managed_lists import AsOfEvents, as_of_events
 from safehold.cli.policy import load
 
 if TYPE_CHECKING:
@@ -19,16 +20,18 @@ def decide(
         typer.FileBinaryRead | None,
         typer.Argument(metavar="[FILE]", help="NDJSON of CloudEvents; standard input if left out."),
     ] = None,
+    lists: AsOfEvents = None,
 ) -> None:
     """Decide events, one CloudEvent a line, and print one verdict a line, in the same order.
 
     A line that is no event, or does not fit its type, gives {"error": ...} with its line number; the exit code is then 1.
+    Managed lists have the entries that were in effect at each event's own time, where this installation has a record.
 
     Example: safehold decide --policies policies < events.ndjson > verdicts.ndjson
     """
     from safehold.engine import Engine
 
-    engine = Engine(load(policies))
+    engine = Engine(as_of_events(load(policies), lists))
     source: IO[bytes] = events if events is not None else sys.stdin.buffer
     refused = 0
     for number, line in enumerate(source, start=1):

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from safehold.cli.managed_lists import AsTheyAre, Where, as_they_are
 from safehold.cli.policy_explain import explain
 from safehold.cli.policy_files import export, import_, sync
 from safehold.cli.policy_fmt import fmt
@@ -100,14 +101,14 @@ def _print_bundle(bundle: "Bundle") -> None:
 
 
 @app.command()
-def test(folder: Folder = Path("policies")) -> None:
+def test(folder: Folder = Path("policies"), lists: AsTheyAre = Where.files) -> None:
     """Run the examples of every policy. Fails when one does not come out as it expects.
 
     Example: safehold policy test policies
     """
     from safehold.engine.examples import run_examples
 
-    bundle = load(folder)
+    bundle = as_they_are(load(folder), lists)
     outcomes = run_examples(bundle)
     for outcome in outcomes:
         if not outcome.passed:

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from safehold.desk.history.export import export, history
 from safehold.desk.history.truth import truth
+from safehold.desk.lists.past import as_it_was, files_only
 from safehold.engine.policies.model import Bundle
 from safehold.replay.backtest import Progress, backtest
 from safehold.replay.report import Report
@@ -32,17 +33,20 @@ def run(
     engine: str = "duckdb",
     memory: str = "",
     progress: Progress | None = None,
+    recorded_lists: bool = True,
 ) -> Report:
-    """Raises what `replay.backtest.backtest` raises."""
+    """Managed lists have the entries that were in effect at each event's time, or without `recorded_lists` those of their files.
+    Raises what `replay.backtest.backtest` raises."""
 
     def exporting(done: int, total: int) -> None:
         if progress is not None:
             progress(done, total, "exporting the record")
 
     export(live.event_types, exporting)
+    filled = as_it_was if recorded_lists else files_only
     return backtest(
-        new,
-        live,
+        filled(new),
+        filled(live),
         history(),
         since=since,
         until=until,

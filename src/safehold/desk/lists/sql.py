@@ -187,8 +187,17 @@ def _reached(revision: Revision, done: int) -> None:
     revision.done = done
 
 
+#: What a chunk asks is a few thousand looks into indexes; PostgreSQL, whose statistics are from before the import, would now and
+#: then read the whole list instead.
+_BY_INDEX = ("SET LOCAL enable_seqscan = off", "SET LOCAL enable_hashjoin = off", "SET LOCAL enable_mergejoin = off")
+
+
 def _run(statements: list[str], asked: Mapping[str, Any]) -> None:
+    """In a transaction."""
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            for setting in _BY_INDEX:
+                cursor.execute(setting)
         for statement in statements:
             cursor.execute(statement, asked)
 

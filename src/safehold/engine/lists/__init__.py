@@ -3,6 +3,7 @@ asked, and the formats that lists come in and leave in. Pure: no database, no ne
 """
 
 from safehold.engine.lists.entry import KINDS, BadEntry, Entry, Match, Origin
+from safehold.engine.lists.past import Past, Span, make_past
 from safehold.engine.lists.policy_list import Contents, Layer, PolicyList
 from safehold.engine.lists.table import Table, load, make_table, save
 from safehold.engine.lists.values import normal
@@ -15,9 +16,12 @@ __all__ = [
     "Layer",
     "Match",
     "Origin",
+    "Past",
     "PolicyList",
+    "Span",
     "Table",
     "load",
+    "make_past",
     "make_table",
     "normal",
     "save",

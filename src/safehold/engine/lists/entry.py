@@ -1,6 +1,6 @@
 """What a list is made of: entries with where they come from and how long they hold, and the match that a lookup finds."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -35,6 +35,21 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_at: datetime | None = None
     source: str = ""
     added_at: datetime | None = None
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def nanoseconds(moment: datetime | None) -> int:
+    """Since 1970; 0 for never. A moment before 1970 is taken as the first nanosecond: it is over."""
+    if moment is None:
+        return 0
+    return max(1, (moment.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000)
+
+
+def over(entry: Entry, now: int) -> bool:
+    """Whether the entry has ended by `now`, in nanoseconds since 1970."""
+    return 0 != nanoseconds(entry.expires_at) <= now
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from safehold.engine.lists.entry import Entry, Match, Origin
+from safehold.engine.lists.entry import Entry, Match, Origin, over
+from safehold.engine.lists.past import Past
 from safehold.engine.lists.table import SMALL, Table
 
 #: Characters of an item that a match repeats: it is often a whole message that has a pattern.
@@ -25,10 +26,30 @@ class Clock(Protocol):
 
 
 class Layer(msgspec.Struct, frozen=True):
-    """A table, and the positions in it that count no longer because a later layer says otherwise."""
+    """A table, and the positions in it that count no longer because a later layer says otherwise. With a `past` the table only
+    says which values were ever in effect; when, and what was known of them then, is the past's."""
 
     table: Table
     gone: frozenset[int] = frozenset()
+    past: Past | None = None
+
+    def entry(self, position: int, now: int | None) -> Entry | None:
+        """The entry that counts at a time; without `now`, expired or not."""
+        if position in self.gone or (now is not None and self.table.expired(position, now)):
+            return None
+        if self.past is None:
+            return self.table.entry(position)
+        found = self.past.entry(position, now)
+        return None if found is None or (now is not None and over(found, now)) else found
+
+    def counts(self, position: int, now: int | None) -> bool | None:
+        """Whether the entry counts at a time, without making it: None for an exception that does."""
+        if self.past is not None:
+            found = self.entry(position, now)
+            return None if found is not None and found.allow else found is not None
+        if position in self.gone or (now is not None and self.table.expired(position, now)):
+            return False
+        return None if self.table.allows(position) else True
 
 
 class Contents:
@@ -41,7 +62,7 @@ class Contents:
         self.layers = tuple(layer for layer in layers if len(layer.table))
         self.version = version
         #: Whether neither time nor exceptions nor later layers matter.
-        self.timeless = all(layer.table.plain and not layer.gone for layer in self.layers)
+        self.timeless = all(layer.table.plain and not layer.gone and not layer.past for layer in self.layers)
         self.holds: Callable[[Any, Clock], bool] = self._test()
 
     def __len__(self) -> int:
@@ -68,27 +89,28 @@ class Contents:
         """The entry that puts the item into the list, the most specific one; None if none does or an exception keeps it
         out. Without `now` entries that have expired count."""
         found = self._place(item, now)
-        return found[0].entry(found[1]) if found is not None else None
+        return found[0].entry(found[1], now) if found is not None else None
 
-    def _place(self, item: str, now: int | None) -> tuple[Table, int] | None:
-        found: tuple[Table, int] | None = None
+    def _place(self, item: str, now: int | None) -> tuple[Layer, int] | None:
+        found: tuple[Layer, int] | None = None
         for layer in self.layers:
-            table, gone = layer.table, layer.gone
-            for position in table.all(item):
-                if position in gone or (now is not None and table.expired(position, now)):
-                    continue
-                if table.allows(position):
+            if not layer.table.has(item):
+                continue
+            for position in layer.table.all(item):
+                counts = layer.counts(position, now)
+                if counts is None:
                     return None
-                if found is None:
-                    found = table, position
+                if counts and found is None:
+                    found = layer, position
         return found
 
     def entries(self) -> Iterator[Entry]:
         """All entries, in no order."""
         for layer in self.layers:
             for position in range(len(layer.table)):
-                if position not in layer.gone:
-                    yield layer.table.entry(position)
+                entry = layer.entry(position, None)
+                if entry is not None:
+                    yield entry
 
 
 class PolicyList:
@@ -132,6 +154,13 @@ class PolicyList:
             raise ValueError(f"the list `{self.name}` is not managed: its entries are in its files")
         self._contain(Contents((Layer(self.seeds), *layers), version))
         self.loaded = True
+
+    def afresh(self) -> "PolicyList":
+        """The same declaration, with no more than what its files say."""
+        return PolicyList(
+            self.name, self.seeds, managed=self.managed, title=self.title, source=self.source, licence=self.licence,
+            description=self.description,
+        )  # fmt: skip
 
     def _contain(self, contents: Contents) -> None:
         self._contents = contents

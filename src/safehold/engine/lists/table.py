@@ -16,7 +16,7 @@ from typing import Any, cast
 import msgspec
 
 from safehold.engine.lists import keys, ranges
-from safehold.engine.lists.entry import KINDS, Entry, Origin
+from safehold.engine.lists.entry import KINDS, Entry, Origin, nanoseconds
 from safehold.engine.lists.lookups import All, Has, depths_of, digest_text, digests, endings, key_of, suffixes, texts
 from safehold.engine.lists.patterns import Patterns
 from safehold.engine.lists.ranges import Ranges
@@ -227,7 +227,7 @@ def _packed(kind: str, entries: Iterable[Entry], fold: bool) -> tuple[_Head, dic
     columns["origin_of"] = array("B" if len(origins) < 1 << 8 else "I", numbers)
     packed = keys.pack_texts([msgspec.json.encode(origin) for origin in origins])
     columns["origins"], columns["origin_starts"] = packed["blob"], packed["starts"]
-    ends = [_nanoseconds(row.expires_at) for row in rows]
+    ends = [nanoseconds(row.expires_at) for row in rows]
     columns["expires"] = array("q", ends if any(ends) else [])
     columns["allows"] = bytes(row.allow for row in rows) if any(row.allow for row in rows) else b""
     depths: list[int] = []
@@ -269,11 +269,3 @@ def _distinct(entries: Iterable[Entry]) -> list[Entry]:
 
 def _lasts(entry: Entry) -> tuple[bool, bool, datetime]:
     return entry.allow, entry.expires_at is None, entry.expires_at or _EPOCH
-
-
-def _nanoseconds(moment: datetime | None) -> int:
-    """Since 1970; 0 for never. A moment before 1970 is taken as the first nanosecond: it is over."""
-    if moment is None:
-        return 0
-    delta = moment.astimezone(UTC) - _EPOCH
-    return max(1, (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1_000)
