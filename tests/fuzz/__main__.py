@@ -1,6 +1,7 @@
 """`python -m tests.fuzz TARGET [libFuzzer options]`: fuzz one target, in a folder of its own for what it finds."""
 
 import sys
+import tempfile
 from importlib import import_module
 from pathlib import Path
 
@@ -16,8 +17,13 @@ def main() -> None:
     with atheris.instrument_imports(include=["safehold"]):
         target = import_module(f"tests.fuzz.{name}")
     limits = ["-timeout=20", "-rss_limit_mb=3000", f"-artifact_prefix={Path('/tmp')}/safehold-fuzz-{name}-"]
-    atheris.Setup([f"fuzz {name}", *limits, *options], target.one_input)
-    atheris.Fuzz()
+    with tempfile.TemporaryDirectory(prefix=f"safehold-fuzz-{name}-") as seeds:
+        for number, seed in enumerate(getattr(target, "SEEDS", [])):
+            (Path(seeds) / str(number)).write_bytes(seed)
+        # libFuzzer keeps what it learns in the first folder that it is given.
+        folders = [seeds] if any(Path(seeds).iterdir()) else []
+        atheris.Setup([f"fuzz {name}", *limits, *options, *folders], target.one_input)
+        atheris.Fuzz()
 
 
 if __name__ == "__main__":
