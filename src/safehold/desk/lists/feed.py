@@ -41,7 +41,7 @@ def active(name: str, number: int) -> Iterator[Listed]:
 def changed(name: str, after: int, number: int, limit: int) -> list[tuple[Listed, bool]] | None:
     """(entry, whether it is active) for what changed after a number and up to another; None for more than `limit`."""
     rows = Entry.objects.filter(list=name, revision__gt=after, revision__lte=number).values_list(*_COLUMNS, "state")
-    found = list(rows[: limit + 1])
+    found = list(rows.order_by("revision", "id")[: limit + 1])
     if len(found) > limit:
         return None
     return [(_entry(row[:-1]), row[-1] == "active") for row in found]
