@@ -9,8 +9,8 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any
 
-from safehold.engine.compile.missing import MISSING
 from safehold.engine.policies.model import Window
+from safehold.engine.windows.solving import solver
 from safehold.engine.windows.store import EMPTY, LATE, LATENESS, SECOND
 from safehold.engine.windows.streams import Stream
 from safehold.engine.windows.values import exact_sum
@@ -19,11 +19,6 @@ from safehold.engine.windows.values import exact_sum
 MOST = 32
 
 Log = tuple[Any, ...]
-
-#: From a log and where its events of a window begin, the window.
-Measure = Callable[[Log, int], Any]
-#: A kind's Measure for a column of logs of a width, over so many seconds.
-Kind = Callable[[int, int, int], Measure]
 
 
 def put_in(log: Log, width: int, time: int, row: Log) -> Log:
@@ -39,90 +34,34 @@ def without(log: Log, width: int, cutoff: int) -> Log:
     return log[bisect_right(log[::width], cutoff) * width :]
 
 
-def _count(column: int, width: int, seconds: int) -> Measure:
-    return lambda log, start: (len(log) - start) // width
-
-
-def _rate(column: int, width: int, seconds: int) -> Measure:
-    return lambda log, start: (len(log) - start) // width / seconds
-
-
-def _sum(column: int, width: int, seconds: int) -> Measure:
-    return lambda log, start: exact_sum(log[start + column :: width])
-
-
-def _distinct(column: int, width: int, seconds: int) -> Measure:
-    return lambda log, start: len(set(log[start + column :: width]))
-
-
-def _least(column: int, width: int, seconds: int) -> Measure:
-    return lambda log, start: min(log[start + column :: width], default=EMPTY)
-
-
-def _greatest(column: int, width: int, seconds: int) -> Measure:
-    return lambda log, start: max(log[start + column :: width], default=EMPTY)
-
-
-def _first(column: int, width: int, seconds: int) -> Measure:
-    return lambda log, start: log[start + column] if start < len(log) else EMPTY
-
-
-def _last(column: int, width: int, seconds: int) -> Measure:
-    return lambda log, start: log[column - width] if start < len(log) else EMPTY
-
-
-KINDS: dict[str, Kind] = {
-    "count": _count, "rate": _rate, "sum": _sum, "distinct": _distinct, "min": _least, "max": _greatest,
-    "first": _first, "last": _last,
-}  # fmt: skip
-
-
 class Plan:
-    """How the windows of a stream come out of a log. `places` are their columns in it, `kinds` how each kind is measured.
+    """How the windows of a stream come out of a log. `places` are their columns in it; `total` adds values up, and `shown`
+    makes a window of a value where the log has values in another form."""
 
-    Windows that differ by their spans only are one measure. Mostly all of a log lies within all spans, and then it is made
-    once for them all."""
-
-    def __init__(self, stream: Stream, places: tuple[int, ...], width: int, kinds: dict[str, Kind] = KINDS) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        places: tuple[int, ...],
+        width: int,
+        total: Callable[[Log], Any] = exact_sum,
+        shown: Callable[[Any], Any] | None = None,
+    ) -> None:
         self.stream, self.width = stream, width
-        spans = sorted({window.seconds for window in stream.windows})
-        self._spans = [seconds * SECOND for seconds in spans]
-        measures: dict[tuple[str, int, int], Measure] = {}
-        self._steps: list[tuple[int, int]] = []  # of each window, its span and its measure
-        for window, place in zip(stream.windows, places, strict=True):
-            key = (window.kind, place, window.seconds if window.kind == "rate" else 0)
-            measures.setdefault(key, kinds[window.kind](place + 1, width, window.seconds))
-            self._steps.append((spans.index(window.seconds), list(measures).index(key)))
-        self._measures = list(measures.values())
-        self._order = [measure for _, measure in self._steps]
+        self._spans = [window.seconds * SECOND for window in stream.windows]
+        self._longest = max(self._spans)
+        self._values = solver(stream, places, width, {"total": total, "shown": shown})
 
     def values(self, log: Log, time: int, complete_since: int) -> list[Any]:
         """All windows at an event of that time; EMPTY and LATE for those that have no value."""
         if not log:
             found = [of_none(window) for window in self.stream.windows]
         elif time < log[-self.width] - LATENESS:
-            return [LATE] * len(self._steps)
-        elif log[0] > time - self._spans[0]:
-            made = [measure(log, 0) for measure in self._measures]
-            found = [made[number] for number in self._order]
+            return [LATE] * len(self._spans)
         else:
-            found = self._by_span(log, time)
-        if time - self._spans[-1] < complete_since:
-            late = [time - span < complete_since for span in self._spans]
-            found = [LATE if late[span] else value for value, (span, _) in zip(found, self._steps, strict=True)]
-        return found
-
-    def _by_span(self, log: Log, time: int) -> list[Any]:
-        times = log[:: self.width]
-        starts = [bisect_right(times, time - span) * self.width for span in self._spans]
-        made: dict[tuple[int, int], Any] = {}
-        found = []
-        for span, number in self._steps:
-            start = starts[span]
-            value = made.get((start, number), MISSING)
-            if value is MISSING:
-                value = made[start, number] = self._measures[number](log, start)
-            found.append(value)
+            found = self._values(log, time)
+        if time - self._longest < complete_since:
+            spans = zip(found, self._spans, strict=True)
+            found = [LATE if time - span < complete_since else value for value, span in spans]
         return found
 
 

@@ -90,28 +90,46 @@ class MemoryWindows:
 
     def apply(self, batch: Iterable[Fed]) -> Iterator["_Answers"]:
         """A stream's windows are computed when a rule asks for one of them."""
+        tables = self._tables
         for time, feeds in batch:
-            seen = [None if row is MISSING else self._put(time, stream, key, row) for stream, key, row in feeds]
+            seen: list[Any] = []
+            for stream, key, row in feeds:
+                if row is MISSING:
+                    seen.append(None)
+                    continue
+                table = tables.get(stream.name)
+                if table is None or table.stream is not stream:
+                    table = self.table(stream)
+                young = table.young
+                held = young.get(key)
+                # Nearly always: one event more, in order, and nothing to be dropped.
+                if (
+                    type(held) is tuple
+                    and type(row) is tuple
+                    and len(held) < table.most
+                    and time >= held[-table.width]
+                    and held[0] > time - table.stale
+                ):
+                    held = (*held, time, *row)
+                    self._entries += 1
+                else:
+                    held = self._put(table, key, held, time, row)
+                young[key] = held
+                seen.append(held)
             if time > self._watermark:
                 self._watermark = time
             if self._touched * 2 > self.most_entries or self._entries > self.most_entries:
                 self._make_room()
             yield _Answers(self, time, feeds, seen)
 
-    def _put(self, time: int, stream: Stream, key: Hashable, row: Any) -> Any:
-        """What the key has then."""
-        table = self._tables.get(stream.name)
-        if table is None or table.stream is not stream:
-            table = self.table(stream)
-        young = table.young
-        held = young.get(key)
+    def _put(self, table: _Table, key: Hashable, held: Any, time: int, row: Any) -> Any:
+        """What the key has then; `held` is None where it was not touched in this turn."""
         if held is None:
             self._touched += 1
             if self._turned:
                 held = table.take(key)
         held, more = table.put(held, time, row)
         self._entries += more
-        young[key] = held
         return held
 
     def table(self, stream: Stream) -> _Table:
@@ -193,14 +211,14 @@ class _Answers:
         self.store, self.time, self.feeds, self.seen = store, time, feeds, seen
 
     def values(self, number: int) -> list[Any]:
-        stream, key, _ = self.feeds[number]
-        table, held = self.store.table(stream), self.seen[number]
+        (stream, key, _), held, store = self.feeds[number], self.seen[number], self.store
+        table = store.table(stream)
         if held is None:  # it was not counted
             held = table.find(key)
         if not isinstance(held, Apart):
-            return table.plan.values(held or (), self.time, self.store.complete_since)
+            return table.plan.values(held or (), self.time, store.complete_since)
         cutoffs = [(window, self.time - window.seconds * SECOND) for window in stream.windows]
         return [
-            held.value(window, self.time, cutoff) if cutoff >= self.store.complete_since else LATE
+            held.value(window, self.time, cutoff) if cutoff >= store.complete_since else LATE
             for window, cutoff in cutoffs
         ]

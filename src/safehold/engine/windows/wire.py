@@ -13,8 +13,8 @@ from itertools import chain, pairwise
 from typing import Any
 
 from safehold.engine.windows.codec import HALVES, decode, digest, encode, from_halves, halves
-from safehold.engine.windows.log import KINDS, Kind, Log, Plan
-from safehold.engine.windows.store import EMPTY, LATENESS, SECOND
+from safehold.engine.windows.log import Log, Plan
+from safehold.engine.windows.store import LATENESS, SECOND
 from safehold.engine.windows.streams import Stream
 
 NUMBERS = {"count": 1, "rate": 1, "sum": 2, "distinct": 3, "min": 4, "max": 5, "first": 6, "last": 7}
@@ -55,7 +55,7 @@ class Wire:
         self.forms = [(place, _FORMS.get(kind, encode)) for place, kind in columns]
         self.sizes = [_size(stream, place, kind) for place, kind in columns]
         self.width = len(columns) + 1
-        self.plan = Plan(stream, tuple(places), self.width, _KINDS)
+        self.plan = Plan(stream, tuple(places), self.width, _total, decode)
         self.keep = stream.seconds * SECOND + LATENESS
         self.ttl = (stream.seconds + GRACE) * 1000
         layout = [
@@ -127,30 +127,5 @@ def _digest(text: str) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
-# -- measuring encoded values ------------------------------------------------------------------------------------------
-
-
-def _sum(column: int, width: int, seconds: int) -> Any:
-    def measure(log: Log, start: int) -> Any:
-        values = log[start + column :: width]
-        return from_halves(list(chain.from_iterable(HALVES.iter_unpack(b"".join(values)))))
-
-    return measure
-
-
-def _decoded(kind: Kind) -> Kind:
-    """A kind whose value is one of those encoded."""
-
-    def made(column: int, width: int, seconds: int) -> Any:
-        measure = kind(column, width, seconds)
-
-        def decoded(log: Log, start: int) -> Any:
-            found = measure(log, start)
-            return found if found is EMPTY else decode(found)
-
-        return decoded
-
-    return made
-
-
-_KINDS = {**KINDS, "sum": _sum, **{kind: _decoded(KINDS[kind]) for kind in ("min", "max", "first", "last")}}
+def _total(values: Log) -> Any:
+    return from_halves(list(chain.from_iterable(HALVES.iter_unpack(b"".join(values)))))
