@@ -137,8 +137,9 @@ def values_of(answered: Any, windows: Sequence[Window]) -> tuple[Any, ...]:
     return tuple(rows[number][place] for number, place in (places[one.id] for one in windows))
 
 
-def expected(steps: Sequence[Step], windows: Sequence[Window], *, only_last: bool = False) -> list[tuple[Any, ...]]:
+def expected(steps: Sequence[Step], windows: Sequence[Window], first: int = 0) -> list[tuple[Any, ...]]:
+    """From the step of that number on."""
     return [
         tuple(by_definition(one.kind, steps[: position + 1], one.seconds) for one in windows)
-        for position in range(len(steps) - 1 if only_last else 0, len(steps))
+        for position in range(first, len(steps))
     ]

@@ -111,9 +111,9 @@ def halves(value: Any) -> bytes:
 
 def from_halves(found: Sequence[int]) -> Any:
     """The sum from [exponent, high, low, exponent, high, low, ...]: integers exactly, doubles rounded once."""
+    if not found or found[0] == _WHOLE:
+        return (sum(found[1::3]) << 32) + sum(found[2::3])
     parts = [(found[at], (found[at + 1] << 32) + found[at + 2]) for at in range(0, len(found), 3)]
-    if not parts or parts[0][0] == _WHOLE:
-        return sum(amount for _, amount in parts)
     special = {_SPECIAL[exponent] for exponent, amount in parts if exponent in _SPECIAL and amount}
     if special:
         return float(sum(special))

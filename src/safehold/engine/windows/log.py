@@ -16,7 +16,7 @@ from safehold.engine.windows.streams import Stream
 from safehold.engine.windows.values import exact_sum
 
 #: Events of one key in a log. Looking through so many costs about what looking one up in a series does.
-MOST = 32
+MOST = 128
 
 Log = tuple[Any, ...]
 
@@ -59,10 +59,10 @@ class Plan:
             return [LATE] * len(self._spans)
         else:
             found = self._values(log, time)
-        if time - self._longest < complete_since:
-            spans = zip(found, self._spans, strict=True)
-            found = [LATE if time - span < complete_since else value for value, span in spans]
-        return found
+        if time - self._longest >= complete_since:
+            return found
+        spans = zip(found, self._spans, strict=True)
+        return [LATE if time - span < complete_since else value for value, span in spans]
 
 
 def of_none(window: Window) -> Any:

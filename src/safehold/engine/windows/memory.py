@@ -211,14 +211,13 @@ class _Answers:
         self.store, self.time, self.feeds, self.seen = store, time, feeds, seen
 
     def values(self, number: int) -> list[Any]:
-        (stream, key, _), held, store = self.feeds[number], self.seen[number], self.store
+        (stream, key, _), held, store, time = self.feeds[number], self.seen[number], self.store, self.time
         table = store.table(stream)
         if held is None:  # it was not counted
             held = table.find(key)
         if not isinstance(held, Apart):
-            return table.plan.values(held or (), self.time, store.complete_since)
-        cutoffs = [(window, self.time - window.seconds * SECOND) for window in stream.windows]
+            return table.plan.values(held or (), time, store.complete_since)
+        cutoffs = [(window, time - window.seconds * SECOND) for window in stream.windows]
         return [
-            held.value(window, self.time, cutoff) if cutoff >= store.complete_since else LATE
-            for window, cutoff in cutoffs
+            held.value(window, time, cutoff) if cutoff >= store.complete_since else LATE for window, cutoff in cutoffs
         ]

@@ -14,7 +14,7 @@
 
 local MOST_EVENTS, EXACT_DISTINCT, BUCKETS, SMALL, HOUR = 100000, 10000, 64, 128, 3600000000
 local COUNT, SUM, DISTINCT, LEAST, GREATEST, FIRST, LAST = 1, 2, 3, 4, 5, 6, 7
-local MOST, ROOM, LARGE = 32, 8192, '\0'  -- events and bytes of a log, and what stands for one that had more
+local MOST, ROOM, LARGE = 128, 16384, '\0'  -- events and bytes of a log, and what stands for one that had more
 
 local call, byte, sub, char = redis.call, string.byte, string.sub, string.char  -- Valkey knows this name too
 local floor, unpack_bytes, pack_bytes = math.floor, struct.unpack, struct.pack

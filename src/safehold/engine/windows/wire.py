@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Any
 
 from safehold.engine.windows.codec import HALVES, decode, digest, encode, from_halves, halves
@@ -94,7 +94,7 @@ class Wire:
         """A log as Valkey has it, in order of time."""
         flat = tuple(chain.from_iterable(self._row.iter_unpack(data[1:]))) if self._row else self._walked(data)
         times = flat[:: self.width]
-        if len(times) < 2 or all(one <= other for one, other in pairwise(times)):
+        if times == tuple(sorted(times)):
             return flat
         order = sorted(range(len(times)), key=times.__getitem__)
         return tuple(value for at in order for value in flat[at * self.width : (at + 1) * self.width])
