@@ -1,8 +1,10 @@
 """The record as files: idempotent, whole after a crash, private, without what was erased, readable after changes."""
 
 import stat
+import threading
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from safehold.cli import app
-from safehold.desk.history.export import export
+from safehold.desk.history.export import EVERY_SECONDS, FIRST_SECONDS, export, run
 from safehold.desk.history.reading import last_position, recorded
 from safehold.engine import load_bundle
 from safehold.engine.policies.events import EventTypes
@@ -99,6 +101,65 @@ def test_days_are_compacted_and_forgotten(past: SimpleNamespace) -> None:
     assert {file.day for file in past.files.manifest().files} == {f"2026-02-0{day}" for day in range(3, 7)}
 
 
+def _days_back(day: date) -> int:
+    return (datetime.now(UTC).date() - day).days
+
+
+def test_only_so_many_days_are_kept(past: SimpleNamespace, settings: Any) -> None:
+    settings.SAFEHOLD_HISTORY_DAYS = _days_back(date(2026, 2, 3))
+    first = export(past.bundle.event_types, files=past.files)
+    assert (first.added, first.forgotten) == (len(_in_files(past.files)), 0)
+    assert {file.day for file in past.files.manifest().files} == {f"2026-02-0{day}" for day in range(3, 7)}
+    settings.SAFEHOLD_HISTORY_DAYS = _days_back(date(2026, 2, 5))
+    assert export(past.bundle.event_types, files=past.files).forgotten == 2
+    assert {file.day for file in past.files.manifest().files} == {"2026-02-05", "2026-02-06"}
+    settings.SAFEHOLD_HISTORY_DAYS = 0
+    assert export(past.bundle.event_types, files=past.files).added == 0, "what was forgotten came back"
+
+
+class _TwoRounds(threading.Event):
+    """Two rounds of the worker, without the hour between them, in which `between` is done."""
+
+    def __init__(self, between: Callable[[], None]) -> None:
+        super().__init__()
+        self.waits, self._between = 0, between
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout == (EVERY_SECONDS if self.waits else FIRST_SECONDS)
+        self.waits += 1
+        if self.waits == 2:
+            self._between()
+        return self.waits > 2
+
+
+def test_the_worker_keeps_the_files_up_and_small(past: SimpleNamespace, settings: Any) -> None:
+    settings.SAFEHOLD_POLICIES, settings.SAFEHOLD_HISTORY = past.tmp / "policies", past.files.folder
+    (past.tmp / "policies" / "spam.yaml").write_text("policy: [broken")  # no rule is read, nor any list
+    later = stream(6, seed=2, every=60, begin=BEGIN + timedelta(days=5, hours=1))
+    more = [event | {"id": f"later-{number}"} for number, event in enumerate(later)]
+
+    def an_hour_later() -> None:
+        write(past.bundle, more)
+
+    run(_TwoRounds(an_hour_later))
+    assert _in_files(past.files) == list(recorded(0, last_position())) and last_position() == 126
+    assert len(past.files.manifest().files) == 6, "days that are over are one file each"
+
+
+def test_the_worker_waits_for_event_types_that_can_be_read(past: SimpleNamespace, settings: Any) -> None:
+    settings.SAFEHOLD_POLICIES, settings.SAFEHOLD_HISTORY = past.tmp / "policies", past.files.folder
+    path = next((past.tmp / "policies" / "events").glob("message*"))
+    whole = path.read_text()
+    path.write_text("event: [")
+
+    def mend() -> None:
+        assert past.files.manifest().position == 0
+        path.write_text(whole)
+
+    run(_TwoRounds(mend))
+    assert len(_in_files(past.files)) == 120
+
+
 def test_old_files_are_read_by_rules_on_fields_that_came_later(past: SimpleNamespace) -> None:
     """A field that was not declared then, and one that had another type, are read from the events themselves."""
     old = past.bundle.event_types
@@ -124,10 +185,10 @@ def test_old_files_are_read_by_rules_on_fields_that_came_later(past: SimpleNames
 
 def test_the_commands_say_what_they_did(past: SimpleNamespace, tmp_path: Path, settings: Any) -> None:
     settings.SAFEHOLD_HISTORY, settings.SAFEHOLD_POLICIES = tmp_path / "there", tmp_path / "policies"
-    run = CliRunner()
-    done = run.invoke(app, ["history", "export"])
+    runner = CliRunner()
+    done = runner.invoke(app, ["history", "export"])
     assert done.exit_code == 0 and "120 events added" in done.output, done.output
-    assert "120 events, 6 days (2026-02-01 to 2026-02-06)" in run.invoke(app, ["history", "status"]).output.replace(
+    assert "120 events, 6 days (2026-02-01 to 2026-02-06)" in runner.invoke(app, ["history", "status"]).output.replace(
         "\n", " "
     )
     narrower = policy_folder(tmp_path / "narrower")
@@ -135,13 +196,13 @@ def test_the_commands_say_what_they_did(past: SimpleNamespace, tmp_path: Path, s
     (narrower / "spam.yaml").write_text(text.replace('contains("buy pills")', 'contains("buy pills now, cheaper")'))
     page, data = tmp_path / "report.html", tmp_path / "report.json"
     arguments = ["backtest", str(narrower), "--since", "2026-01-01", "--html", str(page), "--json", str(data)]
-    done = run.invoke(app, arguments)
+    done = runner.invoke(app, arguments)
     assert done.exit_code == 0, done.output
     assert "no longer hit" in done.output and "spam.pills/pills" in done.output
     html = page.read_text()
     assert "spam.pills/pills" in html and "http" not in html.replace("http-equiv", "") and "<svg" not in html[:200]
     assert '"no_longer_hit"' in data.read_text()
-    refused = run.invoke(app, ["backtest", str(narrower), "--since", "someday"])
+    refused = runner.invoke(app, ["backtest", str(narrower), "--since", "someday"])
     assert refused.exit_code == 1 and "write 90d" in refused.output
     assert pq.read_table(next((tmp_path / "there").rglob("*.parquet")), partitioning=None).num_rows > 0
     assert load_bundle(narrower).hash[:12] in html

@@ -12,14 +12,15 @@ import structlog
 from django.conf import settings
 
 from safehold.desk.history.reading import last_position, position_before, recorded
-from safehold.engine.policies.bundle import load_bundle
+from safehold.engine.policies.bundle import event_types_of
 from safehold.engine.policies.events import EventTypes
+from safehold.engine.policies.problems import Report
 from safehold.record.models import Tombstone
 from safehold.replay.files import History
 
 log = structlog.get_logger("safehold.history")
-#: How often the worker looks.
-EVERY_SECONDS = 3600.0
+#: When the worker looks after a start, and how often from then on.
+FIRST_SECONDS, EVERY_SECONDS = 300.0, 3600.0
 
 Progress = Callable[[int, int], None]
 
@@ -60,8 +61,16 @@ def export(types: EventTypes, progress: Progress | None = None, *, files: Histor
 
 
 def run(stop: threading.Event) -> None:
-    """The worker."""
-    while not stop.wait(EVERY_SECONDS):
-        done = export(load_bundle(settings.SAFEHOLD_POLICIES).event_types)
+    """The worker. It reads the event types alone: a bundle with its lists would be there for nothing."""
+    wait = FIRST_SECONDS
+    while not stop.wait(wait):
+        wait = EVERY_SECONDS
+        report = Report()
+        types = event_types_of(settings.SAFEHOLD_POLICIES, report)
+        if report.problems:
+            # Events of a type that cannot be read would get no columns: they wait until somebody has mended it.
+            log.warning("history_waits", problem=str(report.problems[0]))
+            continue
+        done = export(types)
         if done.added or done.erased or done.forgotten:
             log.info("history_exported", **msgspec.to_builtins(done))
