@@ -50,21 +50,33 @@ class OnDuckDb:
 
     def with_columns(self, table: Any, columns: Mapping[str, Any]) -> Any:
         """A view with columns more, which the query over it computes once."""
-        name = self._name("view")
+        name = self.name_of("view")
         query = self.connection.compile(table.mutate(**columns))
         self.connection.con.execute(f"CREATE TEMP VIEW {name} AS {query}")
         return self.connection.table(name)
 
     def keep(self, query: str) -> Any:
         """A temporary table of what SQL says."""
-        name = self._name("kept")
+        name = self.name_of("kept")
         self.connection.con.execute(f"CREATE TEMP TABLE {name} AS {query}")
         return self.connection.table(name)
 
     def sql(self, expression: Any) -> str:
         return str(self.connection.compile(expression))
 
-    def _name(self, what: str) -> str:
+    def append(self, name: str, table: pa.Table) -> None:
+        """Add rows to a temporary table, which is made where it is not there."""
+        connection = self.connection.con
+        connection.register("appended", table)
+        connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} AS SELECT * FROM appended LIMIT 0")  # noqa: S608
+        connection.execute(f"INSERT INTO {name} SELECT * FROM appended")  # noqa: S608 - a name of our own
+        connection.unregister("appended")
+
+    def drop(self, name: str) -> None:
+        self.connection.con.execute(f"DROP TABLE IF EXISTS {name}")
+
+    def name_of(self, what: str) -> str:
+        """A name that nothing has yet."""
         self._number += 1
         return f"{what}_{self._number}"
 

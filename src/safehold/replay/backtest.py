@@ -25,6 +25,7 @@ from safehold.replay.files import DayFile, History, recorded_from
 from safehold.replay.outcomes import DayOutcome
 from safehold.replay.report import Report, Truth, make_report
 from safehold.replay.rows import Asked, decide_rows
+from safehold.replay.source import in_order
 
 #: Events that are decided in one query; a day is never cut.
 CHUNK = 2_000_000
@@ -151,23 +152,12 @@ class _Runner:
         before, after = self._again
         first, last = min(file.first for file in files), max(file.last for file in files)
         if max(longest_window(self.new), longest_window(self.live)):
-            for recorded in self._events(self.files):
+            for recorded in in_order(self.history, self.files):
                 if self._observed < recorded.position < first:
                     before.observe(recorded)
                     after.observe(recorded)
         self._observed = last
-        return decide_rows(_words(files), self._events(files), before, after)
-
-    def _events(self, files: Iterable[DayFile]):  # type: ignore[no-untyped-def]
-        """The events of files in the order of the record, a day in memory."""
-        by_day: dict[str, list[DayFile]] = {}
-        for file in files:
-            by_day.setdefault(file.day, []).append(file)
-        for day in sorted(by_day):
-            tables = [pq.read_table(self.history.folder / file.name, partitioning=None) for file in by_day[day]]
-            yield from sorted(
-                (each for table in tables for each in recorded_from(table)), key=lambda each: each.position
-            )
+        return decide_rows(_words(files), in_order(self.history, files), before, after)
 
     def sample(self, files: Sequence[DayFile], most: int = 400):  # type: ignore[no-untyped-def]
         """Some events of every type, the newest, for measuring what rules cost."""

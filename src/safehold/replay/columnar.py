@@ -21,7 +21,7 @@ from safehold.replay.feeds import Feeds
 from safehold.replay.files import STANDARD, DayFile, History, recorded_from
 from safehold.replay.layers import Layers
 from safehold.replay.outcomes import DayOutcome, RuleCount
-from safehold.replay.questions import Question, questions_of
+from safehold.replay.questions import Question, list_marks, questions_of
 from safehold.replay.rows import Asked
 from safehold.replay.segments import SEGMENTS
 from safehold.replay.source import Source
@@ -47,6 +47,7 @@ class Columnar:
         self.bundles, self.asked, self.history, self.backend, self.work = (before, after), asked, history, backend, work
         self.feeds = Feeds(history, self)
         self._lists: dict[tuple[int, str], Any] = {}
+        self._marks = [list_marks(bundle) for bundle in self.bundles]
 
     def decide(self, day: str, files: Sequence[DayFile], all_files: Sequence[DayFile]) -> DayOutcome:
         """The outcome of these files, which are one or more whole days. `all_files` are those that windows look back to."""
@@ -58,7 +59,7 @@ class Columnar:
         return outcome
 
     def _decide(self, outcome: DayOutcome, kind: str, files: list[DayFile], all_files: Sequence[DayFile]) -> None:
-        questions = questions_of(self.bundles, kind)
+        questions = questions_of(self.bundles, kind, self._marks)
         source = Source(self, kind, files)
         self._count(outcome, source)
         if not questions:
@@ -110,11 +111,11 @@ class Columnar:
                     if not any(window.id in other for other in wanted.values()):
                         group[window.id] = window
         table = source.table
-        for (side, _), group in wanted.items():
-            if not group:
-                continue
-            values = self.feeds.values(side, list(group.values()), source.kind, files, all_files)
-            held = values.select(window_at="position", **{columns[each]: f"value{at}" for at, each in enumerate(group)})
+        groups = [(side, list(group.values())) for (side, _), group in wanted.items() if group]
+        answered = self.feeds.values(groups, source.kind, files, all_files)
+        for (_, windows), values in zip(groups, answered, strict=True):
+            named_as = {columns[window.id]: f"value{at}" for at, window in enumerate(windows)}
+            held = values.select(window_at="position", **named_as)
             table = table.left_join(held, table.position == held.window_at).drop("window_at")
         source.window_columns = sorted(columns.values())
         source.joined = table

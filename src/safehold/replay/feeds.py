@@ -4,11 +4,10 @@ by the Python engine otherwise.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ibis
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from safehold.engine.compile.columns import Columns
 from safehold.engine.compile.columns.cell import Cell, is_false, is_true
@@ -17,16 +16,19 @@ from safehold.engine.compile.missing import MISSING
 from safehold.engine.language.tree import Node
 from safehold.engine.language.values import timestamp_from_datetime
 from safehold.engine.policies.model import Window
-from safehold.engine.windows.store import LATENESS, SECOND, NoValue
-from safehold.engine.windows.streams import streams_of
+from safehold.engine.windows.store import LATENESS, SECOND
 from safehold.replay.backends import OnDuckDb
-from safehold.replay.fields import FieldColumn
-from safehold.replay.files import DayFile, History, recorded_from
-from safehold.replay.source import Source
-from safehold.replay.windows import feeds_table, plain_query, rising_query, sql_kinds, window_query
+from safehold.replay.files import DayFile, History
+from safehold.replay.source import Source, footer, in_order
+from safehold.replay.spools import Remembered, Spool, spool_of
+from safehold.replay.windows import plain_query, rising_query, sql_kinds, window_query
 
 if TYPE_CHECKING:
     from safehold.replay.columnar import Columnar
+
+
+#: A side (0 before, 1 after) and windows of it that are alike.
+Group = tuple[int, Sequence[Window]]
 
 
 class Feeds:
@@ -39,21 +41,25 @@ class Feeds:
         self.by_python: set[str] = set()
 
     def values(
-        self, side: int, windows: Sequence[Window], kind: str, files: Sequence[DayFile], all_files: Sequence[DayFile]
-    ) -> Any:
-        """A relation of the backend's with `position` and `value0`, ... for every event of `files`, which are of the type
-        `kind`; NULL where a value is not known. The windows are of one `alike`."""
-        reach = self._reach(windows[0], files, all_files)
-        first, last = min(file.first for file in files), max(file.last for file in files)
-        if not all(map(sql_kinds, windows)):
-            self.by_python.add(windows[0].id)
-            return self._handed_over(self._remembered(side, windows[0], kind, reach, first, last))
-        query = self._by_columns(side, windows, kind, reach, first, last)
-        if query is None:
-            self.by_python |= {window.id for window in windows}
-            return self._from_python(side, windows, kind, reach, first, last)
-        feeds = self.backend.keep(query).get_name()
-        return self._answered(windows, feeds)
+        self, groups: Sequence[Group], kind: str, files: Sequence[DayFile], all_files: Sequence[DayFile]
+    ) -> list[Any]:
+        """For each group a relation of the backend's with `position` and `value0`, ... for every event of `files`, which
+        are of the type `kind`; NULL where a value is not known. The windows of a group are of one `alike`."""
+        asks = _Asks(kind, min(file.first for file in files), max(file.last for file in files))
+        found: list[Any] = []
+        for side, windows in groups:
+            query = None
+            if all(map(sql_kinds, windows)):
+                query = self._by_columns(side, windows, self._reach(windows[0], files, all_files), asks)
+            found.append(None if query is None else self._answered(windows, self.backend.keep(query).get_name()))
+        for side in (0, 1):
+            left = [at for at, group in enumerate(groups) if group[0] == side and found[at] is None]
+            if left:
+                windows_left = [groups[at][1] for at in left]
+                read = self._by_python(side, windows_left, files, all_files, asks)
+                for at, values in zip(left, read, strict=True):
+                    found[at] = values
+        return found
 
     def alike(self, window: Window) -> object:
         """What windows have to share so that one query answers them."""
@@ -73,42 +79,70 @@ class Feeds:
         (rising,) = connection.execute(rising_query(feeds)).fetchone()
         held = self.backend.keep((plain_query if rising else window_query)(windows, feeds))
         connection.execute(f"DROP TABLE IF EXISTS {feeds}")
+        return self._of_the_backend(held)
+
+    def _of_the_backend(self, held: Any) -> Any:
+        """A table of DuckDB's as one of the backend that asks for it."""
         if self.backend is self.run.backend:
             return held
-        return self._handed_over(connection.sql(self.backend.sql(held)).to_arrow_table())
-
-    def _handed_over(self, table: pa.Table) -> Any:
         self._number += 1
+        table = self.backend.connection.con.sql(self.backend.sql(held)).to_arrow_table()
         return self.run.backend.put(f"windows_{self._number}", table)
 
-    def _from_python(
-        self, side: int, windows: Sequence[Window], kind: str, files: list[DayFile], first: int, last: int
-    ) -> Any:
-        """One after the other: the engine feeds each by itself."""
-        found: pa.Table | None = None
-        connection = self.backend.connection.con
-        for at, window in enumerate(windows):
-            connection.register("python_feeds", self._by_python(side, window, kind, files, first, last))
-            table = connection.sql(window_query([window], "python_feeds")).to_arrow_table()
-            table = table.rename_columns(["position", f"value{at}"])
-            found = table if found is None else found.join(table, "position")
-        connection.unregister("python_feeds")
-        return self._handed_over(found)
+    def _by_python(
+        self,
+        side: int,
+        groups: Sequence[Sequence[Window]],
+        files: Sequence[DayFile],
+        all_files: Sequence[DayFile],
+        asks: "_Asks",
+    ) -> list[Any]:
+        """The same for windows of one side that columns cannot say: the engine reads each event once for all of them."""
+        spools: dict[str, Spool | Remembered] = {}
+        reach: dict[str, DayFile] = {}
+        for window in (window for group in groups for window in group):
+            near = self._reach(window, files, all_files)
+            reach |= {file.name: file for file in near}
+            spools[window.id] = spool_of(self.backend, window, min((file.first for file in near), default=0))
+        self.by_python |= set(spools)
+        for recorded, feeds in self.run.asked[side].feeds(in_order(self.history, reach.values())):
+            micros = int(timestamp_from_datetime(recorded.event.time)) // 1000
+            asking = asks.asks(recorded.event.type, recorded.position)
+            for stream, key, row in feeds:
+                for window, place in zip(stream.windows, stream.places, strict=True):
+                    spool = spools.get(window.id)
+                    if spool is None or recorded.position < spool.first:
+                        continue
+                    value = row if row is MISSING else row[place] if place >= 0 else True
+                    fault = isinstance(value, Fault)
+                    spool.add(recorded.position, micros, asking, value if fault else key, MISSING if fault else value)
+        return [self._joined([spools[window.id].answer() for window in group]) for group in groups]
+
+    def _joined(self, tables: Sequence[str]) -> Any:
+        """Tables of one window each as one."""
+        values = ", ".join(f"{name}.value0 AS value{at}" for at, name in enumerate(tables))
+        others = " ".join(f"JOIN {name} USING (position)" for name in tables[1:])
+        held = self.backend.keep(f"SELECT position, {values} FROM {tables[0]} {others}")  # noqa: S608 - our own names
+        for name in tables:
+            self.backend.drop(name)
+        return self._of_the_backend(held)
 
     def _reach(self, window: Window, files: Sequence[DayFile], all_files: Sequence[DayFile]) -> list[DayFile]:
         """The files that can have an event which some event of `files` counts."""
         last = max(file.last for file in files)
-        earliest = min(_times(self.history, file)[0] for file in files)
+        earliest = min(self._times(file)[0] for file in files)
         cutoff = earliest - (window.seconds * SECOND + LATENESS) * 1000
         return [
             file
             for file in all_files
-            if file.type in window.on and file.first <= last and _times(self.history, file)[1] > cutoff
+            if file.type in window.on and file.first <= last and self._times(file)[1] > cutoff
         ]
 
-    def _by_columns(
-        self, side: int, windows: Sequence[Window], kind: str, files: list[DayFile], first: int, last: int
-    ) -> str | None:
+    def _times(self, file: DayFile) -> tuple[int, int]:
+        """The least and the greatest time of a file's events, in nanoseconds."""
+        return footer(self.history.folder / file.name).times
+
+    def _by_columns(self, side: int, windows: Sequence[Window], files: list[DayFile], asking: "_Asks") -> str | None:
         """The feeds as a query over the files; None where columns cannot say them."""
         parts, on = [], windows[0]
         for event_type in sorted({file.type for file in files}):
@@ -122,63 +156,24 @@ class Feeds:
             if found is None:
                 return None
             table = source.table
-            asks = (table.position >= first) & (table.position <= last) if event_type == kind else ibis.literal(False)
+            inside = (table.position >= asking.first) & (table.position <= asking.last)
+            asks = inside if event_type == asking.kind else ibis.literal(False)
             measured = [name for name in found if name.startswith("v")]
             query = table.select(position=table.position, time=table.time_ns // 1000, asks=asks, **found)
             parts.append(self.backend.sql(query.select("position", "time", "asks", "key", "counts", *measured)))
         return " UNION ALL ".join(f"({part})" for part in parts) or None
 
-    def _by_python(self, side: int, window: Window, kind: str, files: list[DayFile], first: int, last: int) -> pa.Table:
-        rows = []
-        for position, micros, event_type, key, value in self._fed(side, window, files):
-            rows.append(
-                (
-                    position,
-                    micros,
-                    None if isinstance(key, Fault) else repr(key),
-                    None if value is MISSING or window.kind in ("count", "rate") else value,
-                    value is not MISSING,
-                    event_type == kind and first <= position <= last,
-                )
-            )
-        tree: Node | None = next(iter(window.value.values()), None)
-        held = FieldColumn(("v",), tree.type).arrow if tree is not None else pa.bool_()
-        return feeds_table(rows, held)
 
-    def _remembered(
-        self, side: int, window: Window, kind: str, files: list[DayFile], first: int, last: int
-    ) -> pa.Table:
-        """The values by the memory store itself."""
-        from safehold.engine.windows.memory import MemoryWindows
+@dataclass(frozen=True)
+class _Asks:
+    """Which events are to be answered: those of a type, from one position to another."""
 
-        store, positions, values = MemoryWindows(), [], []
-        (stream,) = streams_of([window])
-        for position, micros, event_type, key, value in self._fed(side, window, files):
-            row = value if value is MISSING else (value,) * len(stream.columns)
-            answers = next(store.apply([(micros, [(stream, key, row)])])) if not isinstance(key, Fault) else None
-            if event_type == kind and first <= position <= last:
-                found = None
-                if answers is not None:
-                    (value,) = answers.values(0)
-                    found = None if isinstance(value, NoValue) else value
-                positions.append(position)
-                values.append(found)
-        return pa.table({"position": pa.array(positions, pa.int64()), "value0": pa.array(values)})
+    kind: str
+    first: int
+    last: int
 
-    def _fed(self, side: int, window: Window, files: list[DayFile]) -> Any:
-        """(position, time in microseconds, event type, key, value) in the order of the record, by the engine."""
-        asked = self.run.asked[side]
-        tables = [pq.read_table(self.history.folder / file.name, partitioning=None) for file in files]
-        events = sorted((each for table in tables for each in recorded_from(table)), key=lambda each: each.position)
-        for recorded, feeds in asked.feeds(events):
-            for stream, key, row in feeds:
-                for each, place in zip(stream.windows, stream.places, strict=True):
-                    if each.id == window.id:
-                        value = row if row is MISSING else row[place] if place >= 0 else True
-                        if isinstance(value, Fault):
-                            key, value = value, MISSING
-                        micros = int(timestamp_from_datetime(recorded.event.time)) // 1000
-                        yield recorded.position, micros, recorded.event.type, key, value
+    def asks(self, kind: str, position: int) -> bool:
+        return kind == self.kind and self.first <= position <= self.last
 
 
 def _feed(columns: Columns, windows: Sequence[Window], kind: str) -> dict[str, Any] | None:
@@ -228,11 +223,3 @@ def _key_part(cell: Cell, kind: str, parts: int) -> Any:
     if kind == "string":
         return cell.value.length().cast("string") + ibis.literal(":") + cell.value
     return ibis.literal(f"{kind}:") + cell.value.cast("string") + ibis.literal(";")
-
-
-def _times(history: History, file: DayFile) -> tuple[int, int]:
-    """The least and the greatest time of a file's events, in nanoseconds, from its footer."""
-    metadata = pq.ParquetFile(history.folder / file.name).metadata
-    number = metadata.schema.names.index("time_ns")
-    statistics = [metadata.row_group(group).column(number).statistics for group in range(metadata.num_row_groups)]
-    return min(each.min for each in statistics), max(each.max for each in statistics)

@@ -2,7 +2,10 @@
 for one by one. `columnar` decides over it; `feeds` reads windows' events from it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +15,13 @@ import pyarrow.parquet as pq
 
 from safehold.engine.compile.columns import Columns, Found, Held
 from safehold.engine.language.tree import Node, paths
+from safehold.engine.language.values import INT_MAX, INT_MIN
 from safehold.engine.policies.events import EventType
 from safehold.replay.backends import Backend
 from safehold.replay.fields import FieldColumn, Filler, arrays, columns_of
-from safehold.replay.files import DayFile, recorded_from
+from safehold.replay.files import STANDARD, DayFile, History, recorded_from
 from safehold.replay.outcomes import rules_of
+from safehold.replay.recorded import Recorded
 
 if TYPE_CHECKING:
     from safehold.replay.columnar import Columnar
@@ -47,10 +52,11 @@ class Source:
             {column.parts: column for column in columns_of(each) if column.type is None} if each else {}
             for each in self.types
         ]
-        self.files = [self._whole(file, [*self._read(kind), *also]) for file in files]
+        wanted = _paths([*self._read(kind), *also])
+        self.files = [self._whole(file, wanted) for file in files]
         self.table = self.backend.read([str(path) for path in self.files])
         self.nulls = _nulls(self.files)
-        self.has_odd = any(_any_odd(path) for path in self.files)
+        self.has_odd = any(footer(path).odd for path in self.files)
         self.window_columns: list[str] = []
         self.joined = self.table
 
@@ -88,12 +94,10 @@ class Source:
             long_list=lambda name, entries: self.run.long_list(side, name, entries), found=found,
         )  # fmt: skip
 
-    def _whole(self, file: DayFile, trees: list[Node]) -> Path:
+    def _whole(self, file: DayFile, wanted: set[Parts]) -> Path:
         """The file, or a copy with the columns that it lacks, made from its events: the type had other fields then."""
         path = self.run.history.folder / file.name
-        there = set(pq.read_schema(path).names)
-        wanted = {parts for tree in trees for parts in paths(tree)}
-        wanted |= {(parts[0], "created_at") for parts in wanted if parts[1:] == ("age",)}
+        there = footer(path).names
         lacking: list[FieldColumn] = []
         for known in (*self._columns, *self._presence):
             lacking += [column for parts, column in known.items() if parts in wanted and column.name not in there]
@@ -148,29 +152,68 @@ class Source:
         return values
 
 
-def _nulls(files: list[Path]) -> dict[str, int]:
-    """Rows without a value, by column; a column without statistics is not there."""
-    found: dict[str, int] = {}
+def _paths(trees: Iterable[Node]) -> set[Parts]:
+    """What conditions read, and what `age` is made of."""
+    found = {parts for tree in trees for parts in paths(tree)}
+    return found | {(parts[0], "created_at") for parts in found if parts[1:] == ("age",)}
+
+
+@dataclass(frozen=True)
+class Footer:
+    """What a file says of itself: its columns, the rows without a value by column (a column without statistics is not
+    there), whether an event in it is odd, the least and the greatest time of its events in nanoseconds."""
+
+    names: frozenset[str]
+    nulls: Mapping[str, int]
+    odd: bool
+    times: tuple[int, int]
+
+
+def footer(path: Path) -> Footer:
+    return _footer(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4096)
+def _footer(path: Path, _changed: int) -> Footer:
+    metadata = pq.read_metadata(path)
+    nulls: dict[str, int] = {}
     unknown: set[str] = set()
-    for path in files:
-        metadata = pq.ParquetFile(path).metadata
-        for group in range(metadata.num_row_groups):
-            row_group = metadata.row_group(group)
-            for number in range(row_group.num_columns):
-                column = row_group.column(number)
-                name = column.path_in_schema
-                if column.statistics is None or not column.statistics.has_null_count:
-                    unknown.add(name)
-                else:
-                    found[name] = found.get(name, 0) + column.statistics.null_count
-    return {name: count for name, count in found.items() if name not in unknown}
-
-
-def _any_odd(path: Path) -> bool:
-    metadata = pq.ParquetFile(path).metadata
-    number = metadata.schema.names.index("odd")
+    odd, earliest, latest = False, INT_MAX, INT_MIN
     for group in range(metadata.num_row_groups):
-        statistics = metadata.row_group(group).column(number).statistics
-        if statistics is None or not statistics.has_min_max or statistics.max:
-            return True
-    return False
+        row_group = metadata.row_group(group)
+        for number in range(row_group.num_columns):
+            column = row_group.column(number)
+            name, said = column.path_in_schema, column.statistics
+            if said is None or not said.has_null_count:
+                unknown.add(name)
+            else:
+                nulls[name] = nulls.get(name, 0) + said.null_count
+            if name == "odd":
+                odd = odd or said is None or not said.has_min_max or bool(said.max)
+            elif name == "time_ns":
+                earliest, latest = min(earliest, said.min), max(latest, said.max)
+    names = frozenset(pq.read_schema(path).names)
+    return Footer(names, {name: count for name, count in nulls.items() if name not in unknown}, odd, (earliest, latest))
+
+
+def _nulls(files: Iterable[Path]) -> dict[str, int]:
+    """Rows without a value in all files, by column; one that some file does not count is not there."""
+    footers = [footer(path) for path in files]
+    known = set.intersection(*({*each.nulls} for each in footers)) if footers else set()
+    return {name: sum(each.nulls[name] for each in footers) for name in known}
+
+
+def in_order(history: History, files: Iterable[DayFile]) -> Iterator[Recorded]:
+    """The events of files in the order of the record, a row group of each of a day's files in memory."""
+    by_day: dict[str, list[DayFile]] = {}
+    for file in files:
+        by_day.setdefault(file.day, []).append(file)
+    for day in sorted(by_day):
+        streams = [_events(history.folder / file.name) for file in by_day[day]]
+        yield from heapq.merge(*streams, key=lambda each: each.position)
+
+
+def _events(path: Path) -> Iterator[Recorded]:
+    file = pq.ParquetFile(path)
+    for group in range(file.num_row_groups):
+        yield from recorded_from(file.read_row_group(group, columns=STANDARD.names))
