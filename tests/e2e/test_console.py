@@ -21,6 +21,7 @@ from safehold.desk.lists.changing import add_entry, move_entry
 from safehold.desk.lists.importing import apply, stage
 from safehold.desk.lists.models import Entry, Revision
 from tests import console_rows
+from tests.backtest_report import finished_backtest
 from tests.e2e.conftest import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -29,7 +30,9 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def made(live: SimpleNamespace) -> console_rows.Made:
     bring_in_a_list()
-    return console_rows.make(320)
+    made = console_rows.make(320)
+    finished_backtest(live.var / "history", made.overridden)
+    return made
 
 
 def bring_in_a_list() -> None:
@@ -81,6 +84,8 @@ def pages(made: console_rows.Made) -> dict[str, str]:
         "batch to confirm": f"/policies/batches/{batch}/",
         "revert": "/policies/batches/new/?kind=revert&rule=spam.bulk/repeated-text",
         "apply to the past": "/policies/batches/new/?kind=retro&rule=spam.bulk/repeated-text",
+        "backtests": "/backtests/",
+        "backtest": "/backtests/bkt_made/",
         "lists": "/lists/",
         "list": "/lists/phishing/",
         "list, searched": "/lists/phishing/?q=state:disputed",
@@ -122,6 +127,20 @@ def test_every_page_is_accessible(
         page.goto(live.url + path)
         axe(page)
         assert page.locator("h1").count() == 1, f"{name} has not one h1"
+
+
+def test_the_file_of_a_backtest_is_accessible_and_fits_a_phone(
+    live: SimpleNamespace, made: console_rows.Made, page: Page, axe: Any
+) -> None:
+    live.sign_in(page, "ada")
+    file = page.request.get(f"{live.url}/backtests/bkt_made/file/").text()
+    page.goto("about:blank")  # a file, without the headers of the console
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": 360, "height": 780})
+        page.set_content(file)
+        axe(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_every_page_fits_a_phone(live: SimpleNamespace, made: console_rows.Made, browser: Browser) -> None:

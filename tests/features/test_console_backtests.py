@@ -17,6 +17,7 @@ from safehold.desk.history import jobs
 from safehold.desk.history.sample import send_to_review
 from safehold.desk.review.models import Task
 from safehold.desk.rules.folder import open_policies
+from safehold.engine import load_bundle
 from safehold.replay.report import Sampled
 from tests.desk_rows import person
 from tests.gateway_server import policy_folder
@@ -27,7 +28,7 @@ from tests.history_rows import stream, write
 def place(fresh_sqlite: SimpleNamespace, tmp_path: Path, settings: Any) -> SimpleNamespace:
     settings.SAFEHOLD_POLICIES, settings.SAFEHOLD_HISTORY = policy_folder(tmp_path / "policies"), tmp_path / "history"
     open_policies()
-    write(settings.SAFEHOLD_POLICIES, stream(150, begin=datetime.now(UTC) - timedelta(days=1)), batch=150)
+    write(settings.SAFEHOLD_POLICIES, stream(150, every=1200, begin=datetime.now(UTC) - timedelta(days=3)), batch=150)
     return SimpleNamespace(
         author=_client(person("Ada", Role.POLICY_AUTHOR)), reader=_client(person("Rea", Role.READ_ONLY))
     )
@@ -63,6 +64,30 @@ def test_one_is_started_watched_and_read(place: SimpleNamespace) -> None:
     file = place.author.get(f"/backtests/{job_id}/file/")
     assert file["Content-Type"].startswith("text/html") and b"By rule" in file.content
     assert place.author.get(f"/backtests/{job_id}/progress/").headers["HX-Refresh"] == "true"
+
+
+def test_a_finished_report_shows_what_changes_and_where_to_look(
+    place: SimpleNamespace, tmp_path: Path, settings: Any
+) -> None:
+    """Of a trial that changes something: charts by day and rule, accounts and the sample lead on, figures have intervals."""
+    wider = policy_folder(tmp_path / "wider")
+    text = (wider / "spam.yaml").read_text()
+    (wider / "spam.yaml").write_text(text.replace('contains("buy pills")', 'contains("hello")'))
+    began = datetime.now(UTC) - timedelta(days=30)
+    started = jobs.start(
+        "Pills, said otherwise", load_bundle(wider), load_bundle(settings.SAFEHOLD_POLICIES), began, by="Ada"
+    )
+    done = _finished(started.id)
+    assert done.state == "done" and done.newly_hit > 5 and done.no_longer_hit > 5, done.error
+    report = jobs.report_of(started.id)
+    assert report is not None
+    page = place.author.get(f"/backtests/{started.id}/").content.decode()
+    assert "Events hit, by day" in page and "Events newly and no longer hit, by rule" in page
+    assert f"/decisions/{report.sample[0].decision}/" in page and f"account:{report.accounts[0].account}" in page
+    assert sum(day.newly for day in report.days) == report.newly_hit
+    assert sum(day.events for day in report.days) == report.events == 150
+    file = place.author.get(f"/backtests/{started.id}/file/").content.decode()
+    assert "What changes" in file and "Over time" in file and report.sample[0].event in file
 
 
 def test_who_may_not_read_content_sees_the_list_only(place: SimpleNamespace) -> None:

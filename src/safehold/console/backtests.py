@@ -2,6 +2,7 @@
 so that it needs the permission to read content; sending the sample to review needs the one to change policies.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,8 +21,8 @@ from safehold.desk.rules.in_force import bundle_of, newest
 from safehold.desk.rules.models import PolicyChange
 from safehold.engine import Bundle, PolicyProblems
 from safehold.record.recording import recording
-from safehold.replay.page import html_page, share_text
-from safehold.replay.report import Report
+from safehold.replay.page import html_page, share_parts
+from safehold.replay.report import Report, RuleLine, SegmentLine
 from safehold.web.charts import bar_chart
 
 #: How far back one can ask from the page.
@@ -29,6 +30,8 @@ SPANS = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "a year"
 #: The choice that tries nothing new: what the rules in force do, how right they are, what they cost.
 IN_FORCE = "in-force"
 _SHOWN = 25
+#: Bars of a chart, and letters below one.
+_BARS, _LETTERS = 8, 16
 
 
 @require(Permission.READ_POLICIES)
@@ -91,45 +94,53 @@ def backtest(request: SignedInRequest, job_id: str) -> HttpResponse:
 
 
 def _shown(report: Report) -> dict[str, Any]:
-    days = report.days
-    changed = [rule for rule in report.rules if rule.before or rule.after or rule.undecided_after]
-    top = changed[:12]
+    seen = [rule for rule in report.rules if rule.before or rule.after or rule.undecided_after]
     return {
-        "over_time": bar_chart(
-            [day.day[:10] for day in days],
-            [
-                ("Hit before", "neutral", [day.before for day in days]),
-                ("Hit after", "info", [day.after for day in days]),
-            ],
-            "Events hit, by day",
-        )
-        if len(days) > 1
-        else "",
-        "by_rule": bar_chart(
-            [rule.rule.rpartition("/")[2][:14] for rule in top],
-            [
-                ("Newly hit", "warn", [rule.newly for rule in top]),
-                ("No longer hit", "info", [rule.no_longer for rule in top]),
-            ],
-            "Events newly and no longer hit, by rule",
-        )
-        if any(rule.newly or rule.no_longer for rule in top)
-        else "",
-        "rules": [(rule, share_text(rule.precision_after), share_text(rule.recall_after)) for rule in changed],
-        "silent": len(report.rules) - len(changed),
+        "span": f"{report.events:,} events from {report.since[:10]} to {report.until[:10]}, each rule tried as if it were live",
+        "hit_note": f"{report.hit_before:,} hit before, {report.hit_after:,} after",
+        "over_time": _over_time(report),
+        "by_rule": _changes([(rule.rule.rpartition("/")[2], rule) for rule in seen], "rule"),
+        "rules": [(rule, share_parts(rule.precision_after), share_parts(rule.recall_after)) for rule in seen],
+        "silent": len(report.rules) - len(seen),
         "quality": [
-            ("Precision", share_text(report.precision_before), share_text(report.precision_after)),
-            ("Recall", share_text(report.recall_before), share_text(report.recall_after)),
+            ("Precision", share_parts(report.precision_before), share_parts(report.precision_after)),
+            ("Recall", share_parts(report.recall_before), share_parts(report.recall_after)),
         ],
         "dear": sorted((rule for rule in report.rules if rule.micros), key=lambda rule: -(rule.micros or 0))[:8],
         "segments": [
-            (_TITLES[name], lines[:_SHOWN])
+            (_TITLES[name], lines[:_SHOWN], _changes([(line.name, line) for line in lines], _TITLES[name].lower()))
             for name, lines in report.segments.items()
             if len(lines) > 1 or name == "type"
         ],
         "accounts": report.accounts[:_SHOWN],
-        "other_note": f"of {report.events:,} events",
+        "more_accounts": max(len(report.accounts) - _SHOWN, 0),
+        "sample": report.sample[:_SHOWN],
     }
+
+
+def _over_time(report: Report) -> str:
+    days = report.days
+    if len(days) < 2:
+        return ""
+    series = [
+        ("Hit as before", "neutral", [day.before - day.no_longer for day in days]),
+        ("Newly hit", "warn", [day.newly for day in days]),
+        ("No longer hit", "info", [day.no_longer for day in days]),
+    ]
+    return bar_chart([day.day for day in days], series, "Events hit, by day")
+
+
+def _changes(lines: Sequence[tuple[str, RuleLine | SegmentLine]], what: str) -> str:
+    """Those of which events come out otherwise, as a chart; nothing where there are none."""
+    changed = [(name, line) for name, line in lines if line.newly or line.no_longer][:_BARS]
+    if not changed:
+        return ""
+    series = [
+        ("Newly hit", "warn", [line.newly for _, line in changed]),
+        ("No longer hit", "info", [line.no_longer for _, line in changed]),
+    ]
+    names = [name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…" for name, _ in changed]
+    return bar_chart(names, series, f"Events newly and no longer hit, by {what}")
 
 
 _TITLES = {"type": "Event type", "age_band": "Age of the account", "locale": "Locale", "language": "Language"}

@@ -84,7 +84,7 @@ def backtest(
     report = make_report(
         new, live, outcomes, truth or Truth(), engine=engine, since=since, until=until,
         costs=rule_costs(new, runner.sample(chosen), signals), by_python=sorted(runner.by_python),
-        replayed=runner.replayed(),
+        received=_received(chosen), replayed=runner.replayed(),
     )  # fmt: skip
     report.seconds = round(time.perf_counter() - begun, 2)
     runner.close()
@@ -182,6 +182,14 @@ class _Runner:
             self._columnar.backend.close()
         shutil.rmtree(self.work / "spill", ignore_errors=True)
         shutil.rmtree(self.work / "widened", ignore_errors=True)
+
+
+def _received(files: Sequence[DayFile]) -> dict[str, int]:
+    """Events of each day."""
+    found: dict[str, int] = {}
+    for file in files:
+        found[file.day] = found.get(file.day, 0) + file.rows
+    return found
 
 
 def _chunks(files: Sequence[DayFile], most: int) -> Iterable[list[DayFile]]:

@@ -20,22 +20,27 @@ p{margin:.25rem 0}.soft{color:var(--soft)}.mono{font-family:ui-monospace,monospa
 .gain{color:var(--gain)}.loss{color:var(--loss)}.scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:.35rem .6rem;text-align:right;
 border-bottom:1px solid var(--line);white-space:nowrap}th{color:var(--soft);font-weight:500;font-size:.85rem}
-th:first-child,td:first-child{text-align:left}svg{max-width:100%;height:auto}svg text{fill:var(--soft);font-size:11px}
-.b{fill:var(--bar)}.a{fill:var(--gain)}
+th:first-child,td:first-child{text-align:left}p{overflow-wrap:anywhere}.share span{display:block;color:var(--soft);
+font-size:.8rem}svg{max-width:100%;height:auto}svg text{fill:var(--soft);font-size:11px}
+.b{fill:var(--bar);background:var(--bar)}.a{fill:var(--gain);background:var(--gain)}.c{fill:var(--loss);background:var(--loss)}
+.key{display:inline-block;width:.7em;height:.7em;border-radius:2px;margin:0 .35em 0 .6em}
 """
 
 
 def html_page(report: Report) -> str:
     """The file's text."""
     parts = [
-        _head(report), _tiles(report), _quality(report), _days(report), _rules(report.rules), _costs(report.rules),
+        _head(report), _tiles(report), _quality(report), _days(report), _changes(report.rules), _rules(report.rules),
+        _costs(report.rules),
         *(_segments(name, lines) for name, lines in report.segments.items() if len(lines) > 1 or name == "type"),
         _accounts(report), _sample(report), _method(report),
     ]  # fmt: skip
     body = "\n".join(part for part in parts if part)
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Backtest {escape(report.new[:12])}</title><style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>Backtest {escape(report.new[:12])}</title><style>{_STYLE}</style></head>\n"
+        f"<body>\n<main>\n{body}\n</main>\n</body></html>\n"
     )
 
 
@@ -58,11 +63,22 @@ def _tiles(report: Report) -> str:
     return f'<div class="tiles">{"".join(f"<div class=tile>{value}<span>{name}</span></div>" for value, name in tiles)}</div>'
 
 
+def share_parts(share: Share | None) -> tuple[str, str]:
+    """`81 %` and `68 to 90 %, of 52`, or a dash and nothing."""
+    if share is None or share.value is None or share.low is None or share.high is None:
+        return "–", ""
+    return f"{100 * share.value:.0f} %", f"{100 * share.low:.0f} to {100 * share.high:.0f} %, of {share.of:,}"
+
+
 def share_text(share: Share | None) -> str:
     """`81 % (68 to 90 %, of 52)`, or a dash."""
-    if share is None or share.value is None or share.low is None or share.high is None:
-        return "–"
-    return f"{100 * share.value:.0f} % ({100 * share.low:.0f} to {100 * share.high:.0f} %, of {share.of:,})"
+    value, interval = share_parts(share)
+    return f"{value} ({interval})" if interval else value
+
+
+def _share(share: Share | None) -> str:
+    value, interval = share_parts(share)
+    return f'<div class="share">{value}<span>{interval}</span></div>'
 
 
 def _quality(report: Report) -> str:
@@ -83,21 +99,50 @@ def _quality(report: Report) -> str:
 def _days(report: Report) -> str:
     if len(report.days) < 2:
         return ""
-    top = max(max(day.before, day.after) for day in report.days) or 1
+    top = max(day.before + day.newly for day in report.days) or 1
     slot, height = 640 / len(report.days), 120
     bars = []
     for number, day in enumerate(report.days):
-        for kind, value, shift in (("b", day.before, 0.12), ("a", day.after, 0.5)):
+        base = float(height)
+        for kind, value in (("b", day.before - day.no_longer), ("a", day.newly), ("c", day.no_longer)):
             size = height * value / top
+            base -= size
             bars.append(
-                f'<rect class="{kind}" x="{(number + shift) * slot:.1f}" y="{height - size:.1f}" width="{slot * 0.36:.1f}" '
-                f'height="{size:.1f}"><title>{escape(day.day)}: {value:,}</title></rect>'
+                f'<rect class="{kind}" x="{(number + 0.14) * slot:.1f}" y="{base:.1f}" width="{slot * 0.72:.1f}" '
+                f'height="{size:.1f}"><title>{escape(day.day)}: {value:,} {_KINDS[kind]}</title></rect>'
             )
-    ends = f'<text x="0" y="138">{escape(report.days[0].day[:10])}</text>'
-    ends += f'<text x="640" y="138" text-anchor="end">{escape(report.days[-1].day[-10:])}</text>'
-    label = f"Events hit before and after, over time; at most {top:,}"
+    ends = f'<text x="0" y="138">{escape(report.days[0].day)}</text>'
+    ends += f'<text x="640" y="138" text-anchor="end">{escape(report.days[-1].day)}</text>'
+    label = f"Events hit by day; at most {top:,}"
     chart = f'<svg viewBox="0 0 640 144" role="img" aria-label="{label}">{"".join(bars)}{ends}</svg>'
-    return f'<h2>Over time</h2><p class="soft">{label}</p>{chart}'
+    return f'<h2>Over time</h2><p class="soft">{label}. {" ".join(map(_key, _KINDS))}</p>{chart}'
+
+
+_KINDS = {"b": "hit as before", "a": "newly hit", "c": "no longer hit"}
+
+
+def _key(kind: str) -> str:
+    return f'<span class="key {kind}"></span>{_KINDS[kind]}'
+
+
+def _changes(lines: Sequence[RuleLine]) -> str:
+    """The rules that hit otherwise: to the left what they no longer hit, to the right what they newly hit."""
+    changed = [line for line in lines if line.newly or line.no_longer][:20]
+    if not changed:
+        return ""
+    top = max(max(line.newly, line.no_longer) for line in changed)
+    rows = []
+    for number, line in enumerate(changed):
+        y, left, right = 22 * number, 150 * line.no_longer / top, 150 * line.newly / top
+        rows.append(
+            f'<text x="0" y="{y + 14}">{escape(line.rule)}</text>'
+            f'<rect class="c" x="{480 - left:.1f}" y="{y + 3}" width="{left:.1f}" height="14"><title>{line.no_longer:,} no '
+            f'longer hit</title></rect><rect class="a" x="481" y="{y + 3}" width="{right:.1f}" height="14"><title>'
+            f"{line.newly:,} newly hit</title></rect>"
+        )
+    label = "Events that each rule newly or no longer hits; the figures are in the table below"
+    chart = f'<svg viewBox="0 0 640 {22 * len(changed)}" role="img" aria-label="{label}">{"".join(rows)}</svg>'
+    return f'<h2>What changes</h2><p class="soft">{_key("c")} {_key("a")}</p>{chart}'
 
 
 def _rules(lines: Sequence[RuleLine]) -> str:
@@ -106,7 +151,7 @@ def _rules(lines: Sequence[RuleLine]) -> str:
         (
             f'<span class="mono">{escape(line.rule)}</span>', escape(line.action), f"{line.before:,}", f"{line.after:,}",
             f'<span class="gain">{line.newly:,}</span>', f'<span class="loss">{line.no_longer:,}</span>',
-            share_text(line.precision_after), share_text(line.recall_after), f"{line.undecided_after:,}",
+            _share(line.precision_after), _share(line.recall_after), f"{line.undecided_after:,}",
         )
         for line in shown
     )  # fmt: skip
@@ -150,7 +195,7 @@ def _accounts(report: Report) -> str:
             f"{each.no_longer:,}",
             escape(each.strongest),
         )
-        for each in report.accounts[:30]
+        for each in report.accounts
     )
     words = f"{report.accounts_newly:,} accounts with events newly hit, {report.accounts_no_longer:,} with events no longer hit."
     heads = ("account", "newly", "no longer", "strongest action")
@@ -178,12 +223,17 @@ def _method(report: Report) -> str:
         f"{report.signals_run_again:,} times and took {report.signals_replayed:,} answers from the record.",
     ]
     if report.windows_by_python:
-        lines.append(f"Windows that were counted by the Python engine: {escape(', '.join(report.windows_by_python))}.")
+        names = ", ".join(window.partition("@")[0] for window in report.windows_by_python)
+        lines.append(f"Windows that were fed by the Python engine: {escape(names)}.")
     return f"<h2>How this was computed</h2>{''.join(f'<p class=soft>{line}</p>' for line in lines)}"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Cells are HTML."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+    """Cells are HTML. It can be scrolled by keyboard where it is wider than the page."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' if name else "<td></td>" for name in heads)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    label = escape(next(name for name in heads if name))
+    return (
+        f'<div class="scroll" tabindex="0" role="group" aria-label="Table: {label}"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )

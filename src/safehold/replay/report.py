@@ -4,10 +4,11 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
+from safehold.engine.language.values import SECOND
 from safehold.engine.policies.model import Bundle
 from safehold.replay.outcomes import DayOutcome, HitRow, RuleCount, actions_of, strongest
 from safehold.replay.segments import SEGMENTS
@@ -82,12 +83,14 @@ class AccountLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DayLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of days: events, hit before and after."""
+    """A day: events received on it; and of those that happened on it (in UTC) how many were hit before and after."""
 
     day: str
-    events: int
-    before: int
-    after: int
+    events: int = 0
+    before: int = 0
+    after: int = 0
+    newly: int = 0
+    no_longer: int = 0
 
 
 class Sampled(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +162,7 @@ def make_report(
     since: datetime,
     until: datetime,
     costs: Mapping[str, float],
+    received: Mapping[str, int],
     by_python: Iterable[str] = (),
     replayed: tuple[int, int] = (0, 0),
 ) -> Report:
@@ -170,16 +174,9 @@ def make_report(
     whole = DayOutcome(day="")
     actions = (actions_of(live), actions_of(new))
     for outcome in outcomes:
-        report.days.append(
-            DayLine(
-                day=outcome.day,
-                events=outcome.events,
-                before=sum(bool(hit.before) for hit in outcome.hits),
-                after=sum(bool(hit.after) for hit in outcome.hits),
-            )
-        )
         whole.add(outcome)
     report.events, report.asked = whole.events, whole.asked
+    report.days = _days(whole.hits, received)
     _count_events(report, whole.hits, actions)
     report.rules = _rules(whole, truth, actions, costs)
     report.segments = {name: _segment(name, whole) for name in SEGMENTS}
@@ -191,6 +188,15 @@ def make_report(
         setattr(report, f"precision_{side}", precision)
         setattr(report, f"recall_{side}", recall)
     return report
+
+
+def _days(hits: list[HitRow], received: Mapping[str, int]) -> list[DayLine]:
+    counts: dict[str, Counter[str]] = {day: Counter() for day in received}
+    for hit in hits:
+        count = counts.setdefault(datetime.fromtimestamp(hit.at // SECOND, UTC).date().isoformat(), Counter())
+        before, after = bool(hit.before), bool(hit.after)
+        count.update({"before": before, "after": after, "newly": after > before, "no_longer": before > after})
+    return [DayLine(day=day, events=received.get(day, 0), **counts[day]) for day in sorted(counts)]
 
 
 def _count_events(report: Report, hits: list[HitRow], actions: tuple[dict[str, str], dict[str, str]]) -> None:
