@@ -8,6 +8,7 @@ away what had not been read to the end.
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from typing import Any
 
 from django.utils import timezone
@@ -27,6 +28,8 @@ from safehold.record.recording import recording
 
 #: Rows of one transaction: some tens of milliseconds in which nobody else writes (SQLite).
 CHUNK = 2_000
+#: Chunks before which the database is told to look at its tables again: they were empty when it did, or a tenth as long.
+LOOKED_AT = (5, 50)
 #: Problems that are told; the count says how many there were.
 TOLD = 50
 
@@ -258,7 +261,11 @@ def go_on(by: User | None, revision_id: str, *, progress: Progress = _quiet) -> 
     """Write a revision that is being applied, from where it is, and bring it into effect."""
     revision = Revision.objects.select_related("reverts").get(pk=revision_id)
     chunk = sql.revert_chunk if revision.act == Act.REVERT else sql.apply_chunk
-    while not chunk(revision, CHUNK):
+    for number in count():
+        if number in LOOKED_AT:
+            sql.look_at_the_tables()
+        if chunk(revision, CHUNK):
+            break
         progress("Writing", *revision.written)
     if revision.mode == Mode.REPLACE:
         retired: int | None = 0

@@ -116,19 +116,29 @@ def apply_chunk(revision: Revision, chunk: int) -> bool:
     """Bring in the next staged rows; True when there are none left."""
     with transaction.atomic():
         _lock(revision)
-        ids = Staged.objects.filter(revision=revision, id__gt=revision.done).order_by("id").values_list("id", flat=True)
-        taken = list(ids[:chunk])
+        rows = Staged.objects.filter(revision=revision, id__gt=revision.done).order_by("id").values_list("id", "value")
+        taken = list(rows[:chunk])
         if not taken:
             return True
         asked = {
             "id": revision.pk, "list": revision.list, "number": revision.number, "done": revision.done,
-            "until": taken[-1], "at": connection.ops.adapt_datetimefield_value(revision.at), "by": revision.by_id,
+            "until": taken[-1][0], "at": connection.ops.adapt_datetimefield_value(revision.at), "by": revision.by_id,
             "approved_by": revision.approved_by_id,
             "newest": Entry.objects.aggregate(newest=Max("id"))["newest"] or 0,
         }  # fmt: skip
-        _run([_NOTE_CHANGES, _CHANGE, _ADD, _NOTE_ADDED], asked)
-        _reached(revision, taken[-1])
+        known = Entry.objects.filter(list=revision.list, value__in=[value for _, value in taken]).values_list(
+            "id", flat=True
+        )
+        if ids := list(known):
+            _run([f"{statement} AND {_among(ids)}" for statement in (_NOTE_CHANGES, _CHANGE)], asked)
+        _run([_ADD, _NOTE_ADDED], asked)
+        _reached(revision, taken[-1][0])
     return False
+
+
+def _among(ids: list[int]) -> str:
+    """The condition that `e` is one of these: a join of a chunk with the whole list would read all of it, a chunk at a time."""
+    return f"e.id IN ({', '.join(map(str, ids))})"
 
 
 def retire_chunk(revision: Revision, after: int, chunk: int) -> int | None:
@@ -187,17 +197,8 @@ def _reached(revision: Revision, done: int) -> None:
     revision.done = done
 
 
-#: What a chunk asks is a few thousand looks into indexes; PostgreSQL, whose statistics are from before the import, would now and
-#: then read the whole list instead.
-_BY_INDEX = ("SET LOCAL enable_seqscan = off", "SET LOCAL enable_hashjoin = off", "SET LOCAL enable_mergejoin = off")
-
-
 def _run(statements: list[str], asked: Mapping[str, Any]) -> None:
-    """In a transaction."""
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            for setting in _BY_INDEX:
-                cursor.execute(setting)
         for statement in statements:
             cursor.execute(statement, asked)
 
