@@ -80,6 +80,7 @@ def pages(made: console_rows.Made) -> dict[str, str]:
         "rule": "/policies/spam.bulk/rules/repeated-text/",
         "changes": "/policies/changes/",
         "change that waits": f"/policies/changes/{proposed}/",
+        "policies and Git": "/policies/git/",
         "batches": "/policies/batches/",
         "batch to confirm": f"/policies/batches/{batch}/",
         "revert": "/policies/batches/new/?kind=revert&rule=spam.bulk/repeated-text",

@@ -90,7 +90,8 @@ def test_from_the_match_on_that_is_too_much_the_rule_is_in_shadow_and_the_verdic
     breaker.renew(engine.bundle, Counts(history={}, today={}, throttled=frozenset({"test.policy/loud"})), NOON)
     assert decide(engine, breaker, 10, NOON + timedelta(hours=2)).action == "label"  # it stays so in the next hour
     known = {"test.policy/loud": History(now=10)}
-    breaker.renew(engine.bundle, Counts(history=known, today={}, throttled=frozenset()), NOON + timedelta(hours=2))
+    released = Counts(history=known, today={}, throttled=frozenset(), forgiven={"test.policy/loud": 10})
+    breaker.renew(engine.bundle, released, NOON + timedelta(hours=2))
     assert decide(engine, breaker, 11, NOON + timedelta(hours=2)).action == "warn"  # released: counted afresh
 
 
@@ -167,6 +168,10 @@ def test_what_other_processes_saw_counts_too(fresh_database, tmp_path):
     assert one.breaker.tripped() is not None and two.breaker.tripped() is not None  # whoever is first tells the others
     three = Process(policy, tmp_path / "three", {})
     assert three.decide(10) == ["label"]
+    hour = timezone.now().astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    Rule.objects.create(name="test.policy/loud", state="live", forgiven=10, forgiven_in=hour)  # released
+    four = Process(policy, tmp_path / "four", {})
+    assert four.decide(11, 12, 13, 14, 15, 16, 17) == ["warn"] * 6 + ["label"]
 
 
 def test_an_actions_share_of_the_day_is_that_of_all_processes(fresh_database, tmp_path):
@@ -199,12 +204,17 @@ def test_a_rule_that_acts_is_throttled_once_and_everybody_hears_of_it(place):
     assert AuditEvent.objects.filter(verb="rule.throttled").count() == 1
     assert '"rule":"spam.pills/pills"' in Delivery.objects.get(type="rule.throttled").payload
     assert list(check_moves()) == []
+    hour = timezone.now().astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    for mode, hits in (("live", 6), ("throttled", 3)):
+        RuleHits.objects.create(service_id="plaza", name=NAME, mode=mode, hour=hour, hits=hits)
     author, other = person(Role.POLICY_AUTHOR), person(Role.POLICY_AUTHOR)
     change = set_mode(author, NAME, "live", note="It was a wave of spam")
     assert (change.kind, change.state) == ("release", "proposed")
     assert approve(other, change.pk).state == "applied"
     rule.refresh_from_db()
     assert (rule.state, rule.why, newest()) == ("live", "", 3)
+    assert counts({}).forgiven == {NAME: 9}  # whoever starts now counts from here
+    assert counts({}, timezone.now() + timedelta(hours=1)).forgiven == {}
     assert list(check_moves()) == []
 
 

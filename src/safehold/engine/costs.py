@@ -24,7 +24,7 @@ from safehold.engine.reading import Reading
 
 #: One verdict in so many is measured, once there were many of an edition; of the first ones nearly each.
 EVERY = 1024
-#: Rules that are timed at a measured verdict, in turn.
+#: Rules that are timed at a measured verdict of the event type that has most, in turn; of other types as large a share.
 TURN = 4
 #: So many verdicts of an edition are measured each; then ever fewer.
 _EAGER = 64
@@ -48,19 +48,18 @@ class Costs:
         self._ready: dict[int, _Rules] = {}
         self._waiting: deque[tuple[_Rules, int]] = deque()
         self._found: deque[tuple[Timed, int]] = deque(maxlen=_MOST)
-        self._known: set[Timed] = set()  # what was measured already
+        self._share = 1.0
         self._clock = clock()
 
     def follow(self, rule_sets: Iterable[RuleSet]) -> None:
         """Measure these from now on, in place of those before. Nothing is compiled yet."""
         made = {id(rules): _Rules(rules) for rules in rule_sets}
-        waiting = [(each, position) for each in made.values() for position in range(len(each.rules.rules))]
-        self._waiting = deque(
-            sorted(waiting, key=lambda pair: pair[0].timed(pair[1]) in self._known)
-        )  # what is new, first
+        self._waiting = deque((each, position) for each in made.values() for position in range(len(each.rules.rules)))
+        # As large a share of the rules of each type, or their totals could not be compared.
+        self._share = TURN / max([TURN, *(len(each.rules.rules) for each in made.values())])
         self._ready, self._verdicts, self.left = made, 0, 1
 
-    def prepare(self, most: int = 10) -> bool:
+    def prepare(self, most: int = 20) -> bool:
         """Compile up to so many rules that wait for it, on any one thread but the one that decides. False: none waits."""
         for _ in range(min(most, len(self._waiting))):
             rules, position = self._waiting.popleft()
@@ -69,13 +68,16 @@ class Costs:
 
     def sample(self, reading: Reading) -> None:
         """Time the next rules of this event's type on what it read. Called when `left` is used up, after the rules ran."""
+        if self._waiting:  # what is compiled already would be measured more often than the rest
+            self.left = 16
+            return
         self.left = min(self._every, 1 + self._verdicts // _EAGER)
         self._verdicts += self.left
         rules = self._ready.get(id(reading.rules))
         if rules is None or reading.assumed:
             return
         micros = {run.signal: run.micros for run in reading.runs}
-        for timed, alone in rules.next(TURN):
+        for timed, alone in rules.next(self._share):
             self._found.append((timed, nanos_of(alone, reading, micros, self._clock)))
 
     def take(self) -> Buckets:
@@ -84,7 +86,6 @@ class Costs:
         for _ in range(len(self._found)):
             timed, nanos = self._found.popleft()
             found.setdefault(timed, Counter())[bucket_of(nanos)] += 1
-        self._known.update(found)
         return found
 
 
@@ -112,18 +113,19 @@ class _Rules:
     def __init__(self, rules: RuleSet) -> None:
         self.rules = rules
         self._compiled: list[tuple[Timed, Callable[[Any], bool]]] = []
-        self._at = 0
-
-    def timed(self, position: int) -> Timed:
-        policy, rule = self.rules.rules[position]
-        return f"{policy.key}/{rule.id}", rule.hash
+        self._at, self._owed = 0, 0.0
 
     def add(self, position: int) -> None:
-        self._compiled.append((self.timed(position), self.rules.alone(position)))
+        policy, rule = self.rules.rules[position]
+        self._compiled.append(((f"{policy.key}/{rule.id}", rule.hash), self.rules.alone(position)))
 
-    def next(self, most: int) -> list[tuple[Timed, Callable[[Any], bool]]]:
+    def next(self, share: float) -> list[tuple[Timed, Callable[[Any], bool]]]:
+        """So large a share of them, on average."""
         there = len(self._compiled)
-        chosen = [self._compiled[(self._at + n) % there] for n in range(min(most, there))]
+        self._owed += share * there
+        most = int(self._owed)
+        self._owed -= most
+        chosen = [self._compiled[(self._at + n) % there] for n in range(most)]
         self._at = (self._at + most) % there if there else 0
         return chosen
 

@@ -41,11 +41,13 @@ class Tripped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the store knows when an edition is loaded: matches by rule, rules' actions of the day by action."""
+    """What the store knows when an edition is loaded: matches by rule, rules' actions of the day by action, what is throttled,
+    and matches of this hour from before somebody released a rule."""
 
     history: Mapping[str, History]
     today: Mapping[str, int]
     throttled: frozenset[str]
+    forgiven: Mapping[str, int] = {}
 
 
 def limit_of(factor: int, at_least: int, history: History) -> int:
@@ -80,11 +82,10 @@ class Breaker:
                     limits[name] = limit_of(rule.breaker.factor, rule.breaker.at_least, history)
         self._turn(now)
         waiting = {each.rule for each in self._tripped}
-        for name in [name for name, why in self.held_back.items() if why == "breaker"]:
-            if name not in counts.throttled | waiting:
-                # A person has released it, knowing what it did: counting begins again.
-                self._forgiven[name] = counts.history.get(name, History()).now
-                self._hits.pop(name, None)
+        for name, number in counts.forgiven.items():
+            if self._forgiven.get(name) != number:
+                self._forgiven[name] = number
+                self._hits.pop(name, None)  # what this process counted was before that
         self._hits = {
             name: max(self._hits.get(name, 0), each.now - self._forgiven.get(name, 0))
             for name, each in counts.history.items()

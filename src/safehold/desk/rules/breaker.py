@@ -51,6 +51,7 @@ def counts(quotas: Mapping[str, int], now: datetime | None = None) -> Counts:
         },
         today={action: rules.filter(action=action).count() for action in quotas},
         throttled=frozenset(Rule.objects.filter(state="throttled").values_list("name", flat=True)),
+        forgiven=dict(Rule.objects.filter(forgiven_in=hour).values_list("name", "forgiven")),
     )
 
 

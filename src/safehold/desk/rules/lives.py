@@ -2,8 +2,12 @@
 what it throttled stays throttled while the rule is written the same and its file still wants it to act.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
+from django.db.models import Sum
+from django.utils import timezone
+
+from safehold.desk.decisions.models import RuleHits
 from safehold.desk.moves import move
 from safehold.desk.rules.models import Rule
 from safehold.desk.rules.states import ACTING, LEADS_TO, RULE
@@ -44,6 +48,11 @@ def _follow(record: Record, rule: Rule, written: Written, by: str, at: datetime 
 
 
 def _enter(record: Record, rule: Rule, activity: str, by: str, at: datetime | None) -> None:
+    if rule.state == "throttled":  # somebody knows what it did: counting begins again
+        hour = timezone.now().astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        hits = RuleHits.objects.filter(name=rule.name, hour=hour).aggregate(Sum("hits"))["hits__sum"]
+        rule.forgiven, rule.forgiven_in = hits or 0, hour
+        rule.save(update_fields=["forgiven", "forgiven_in"])
     move(record, rule, RULE, activity, by=by, at=at)
     rule.why = ""
     if at is not None:

@@ -141,6 +141,9 @@ class Rule(models.Model):
     share = models.FloatField(null=True)  # a canary's
     since = models.DateTimeField(default=timezone.now)
     why = models.CharField(max_length=300, blank=True)  # why the breaker throttled it
+    #: Matches in the hour of `forgiven_in` from before somebody released it: the breaker counts from there.
+    forgiven = models.PositiveIntegerField(default=0)
+    forgiven_in = models.DateTimeField(null=True)
     state = models.CharField(max_length=10, default=RULE.initial, choices=RULE.choices)
 
     class Meta:
