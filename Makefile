@@ -14,7 +14,7 @@ up: .venv/run  ## install, migrate, load the starter policies and the demo, serv
 	@$(BIN)/safehold up
 
 test: .venv/dev .venv/browser .venv/java lint types  ## everything CI runs: linters, types, doors, tests on SQLite, PostgreSQL and in the browser
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/dev  ## style, dead code, and the doors between the rooms
 	$(BIN)/ruff check .
@@ -32,7 +32,7 @@ bench: .venv/dev  ## every benchmark, side by side with its peers
 	$(BIN)/python -m benchmarks all
 
 nightly: .venv/dev  ## 250 times the random cases of `make test`, then the fuzzers (hours; CASES=1000 for more)
-	SAFEHOLD_CASES=$(or $(CASES),250) $(BIN)/pytest -n 2 --dist loadfile tests/properties
+	SAFEHOLD_CASES=$(or $(CASES),250) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/properties
 	$(MAKE) fuzz
 
 fuzz: .venv/dev  ## each fuzz target for ten minutes (SECONDS=60 for less), keeping what it learns in var/fuzz

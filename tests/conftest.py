@@ -1,11 +1,14 @@
-"""What every test may ask for: real databases, SQLite and PostgreSQL, each test its own copy of a migrated one.
+"""What every test may ask for: real databases, SQLite and PostgreSQL, each test its own copy of a migrated one; and the
+order of files, so that two workers end together.
 
 `db` and `client` are pytest-django's (one transaction, rolled back). Tests that need several connections, threads or
 processes take `fresh_database`, which is run once for each engine.
 """
 
+import fcntl
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +20,6 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from tests.cases import CASES
-from tests.environment import TEST_VAR
 
 #: `make test` tries the same seeded cases every time; with SAFEHOLD_CASES=250 (`make nightly`) 250 times as many new ones.
 hypothesis_settings.register_profile(
@@ -28,6 +30,27 @@ hypothesis_settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 hypothesis_settings.load_profile("safehold")
+
+
+#: The files that take longest, longest first; the others follow in the order of their names. A worker takes the next file
+#: when it is done with one, so the long ones must not come last. Newly long ones show in `pytest --durations=50`.
+LONG = (
+    "e2e/test_console", "features/test_gateway_life", "properties/test_kill_nine", "e2e/test_portal",
+    "e2e/test_design_system", "features/test_console_scale", "e2e/test_review_by_keyboard", "e2e/test_the_main_job",
+    "features/test_changing_policies", "e2e/test_policy_editor", "features/test_gateway_windows",
+    "features/test_fuzz_targets", "features/test_backtest_on_spark", "properties/test_overturned_is_as_if_never",
+    "features/test_console", "features/test_serving_by_several_processes", "properties/test_claims",
+    "features/test_access", "features/test_list_reload", "features/test_policies_change_while_deciding",
+    "features/test_starter_packs", "features/test_backtest", "features/test_batches", "features/test_policies_in_git",
+    "features/test_replay_recent", "properties/test_state_machines", "features/test_gateway_events",
+    "contracts/test_openapi", "features/test_history_files", "properties/test_windows",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long files first, tests of one file together and in their order."""
+    ranks = {config.rootpath / f"tests/{name}.py": rank for rank, name in enumerate(LONG)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 @pytest.fixture(scope="session")
@@ -58,11 +81,35 @@ def use_database(url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(django_db_blocker: object) -> Path:
-    """A migrated SQLite file, to be copied."""
-    path = TEST_VAR / "template.sqlite3"
-    _migrated(f"sqlite:///{path}", django_db_blocker)
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: object) -> Path:
+    """A migrated SQLite file, to be copied; the first worker that asks makes it for all."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    path = folder / "template.sqlite3"
+    with (folder / "template.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            made = path.with_suffix(".made")
+            _migrated(f"sqlite:///{made}", django_db_blocker)
+            made.rename(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(sqlite_template: Path, django_db_blocker: object) -> Iterator[None]:
+    """pytest-django's test database: as it would make it, in memory, but filled from the template."""
+    from django.db import connection
+
+    name = "file:memorydb_default?mode=memory&cache=shared"
+    with django_db_blocker.unblock():
+        connection.close()
+        connection.settings_dict["NAME"] = name
+        memory = sqlite3.connect(name, uri=True, check_same_thread=False)  # it lives as long as somebody holds it
+        with sqlite3.connect(sqlite_template) as template:
+            template.backup(memory)
+        template.close()
+    yield
+    memory.close()
 
 
 @pytest.fixture(scope="session")

@@ -90,7 +90,9 @@ def start(var: Path, *arguments: str, port: int, **environment: str) -> "subproc
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: object) -> Iterator[SimpleNamespace]:
+def live(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, django_db_blocker: object
+) -> Iterator[SimpleNamespace]:
     """A Safehold with an empty record: `.url`, `.var`, `.key` (events:write), `.send(event)`, `.sign_in(page, name)`.
 
     In the test's own process Django's ORM looks at the same database. People: those of `PEOPLE`.
@@ -99,6 +101,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: object) ->
 
     var = tmp_path_factory.mktemp("safehold")
     port = free_port()
+    shutil.copyfile(sqlite_template, var / "safehold.sqlite3")
     before = dict(connections.databases["default"])
     with django_db_blocker.unblock():
         use_database(f"sqlite:///{var / 'safehold.sqlite3'}")
@@ -116,18 +119,20 @@ def live(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: object) ->
 
 
 def _prepare() -> str:
-    """Tables, people and an API key, whose secret is returned; before the start, since a gateway hears of a new key
+    """People and an API key, whose secret is returned; before the start, since a gateway hears of a new key
     within a second only."""
+    from django.contrib.auth.hashers import make_password
+
     from safehold.accounts.keys import create_key
     from safehold.accounts.people import add_person
     from safehold.accounts.roles import Role, Scope
     from safehold.site import install
 
-    install.migrate()
     install.ensure_service()
+    password = make_password(PASSWORD)  # which takes its time, as it should
     for name, role in PEOPLE.items():
         user = add_person(None, f"{name}@plaza.example", name.capitalize(), [Role(role)])
-        user.set_password(PASSWORD)
+        user.password = password
         user.save(update_fields=["password"])
     _, key = create_key(None, "tests", [Scope.WRITE_EVENTS, Scope.READ_DECISIONS], service="plaza")
     return key
