@@ -100,17 +100,17 @@ class Server:
 
     def client(self, secret: str | None = None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {secret}"} if secret else {}
-        made = httpx.Client(base_url=self.url, headers=headers, timeout=30)
+        made = httpx.Client(base_url=self.url, headers=headers, timeout=120)
         self.clients.append(made)
         return made
 
-    def until_ready(self, seconds: float = 120) -> "Server":
+    def until_ready(self, seconds: float = 300) -> "Server":
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if self.process.poll() is not None:
                 break
             try:
-                if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
+                if httpx.get(f"{self.url}/readyz", timeout=30).status_code == 200:
                     return self
             except httpx.TransportError:
                 pass
@@ -185,4 +185,4 @@ def serving(
                 client.close()
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-            process.wait(40)
+            process.wait(120)

@@ -64,7 +64,7 @@ def cluster(nodes: int = 3) -> Iterator[list[ValkeyServer]]:
             server.client().execute_command("CLUSTER", "ADDSLOTSRANGE", number * share, last)
             if number:
                 server.client().execute_command("CLUSTER", "MEET", "127.0.0.1", found[0].port)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not all(_whole(server, nodes) for server in found):
             if time.monotonic() > until:
                 raise AssertionError("the cluster did not come together")

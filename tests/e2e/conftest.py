@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.conftest import restore_database, use_database
 
@@ -26,6 +26,8 @@ BROWSER_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+#: Whoever waits for what comes by itself waits long: a busy machine is slow, not wrong.
+expect.set_options(timeout=30_000)
 PASSWORD = "correct-horse-battery"
 PEOPLE = {
     "admin": "admin", "ada": "policy_author", "bo": "policy_author", "mira": "moderator", "noor": "senior_moderator",
@@ -53,7 +55,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     yield context
     context.close()
 
@@ -78,7 +80,7 @@ def start(var: Path, *arguments: str, port: int, **environment: str) -> "subproc
         stdout=log,
         stderr=log,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         assert process.poll() is None, (var / "log.txt").read_text()
         try:
@@ -86,7 +88,7 @@ def start(var: Path, *arguments: str, port: int, **environment: str) -> "subproc
                 return process
         except httpx.TransportError:
             time.sleep(0.1)
-    raise AssertionError("not ready after two minutes:\n" + (var / "log.txt").read_text())
+    raise AssertionError("not ready after five minutes:\n" + (var / "log.txt").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +116,7 @@ def live(
         finally:
             if process:
                 process.terminate()
-                process.wait(20)
+                process.wait(60)
             restore_database(before)
 
 
@@ -140,7 +142,7 @@ def _prepare() -> str:
 
 def _live(var: Path, port: int, key: str) -> SimpleNamespace:
     url = f"http://127.0.0.1:{port}"
-    http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
+    http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=120)
 
     def send(event: dict[str, object]) -> dict[str, object]:
         answer = http.post("/v1/events", json=event, headers={"Content-Type": "application/cloudevents+json"})

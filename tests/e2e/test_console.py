@@ -191,14 +191,14 @@ def test_decisions_stream_in_newest_on_top_and_wait_while_one_points_at_them(liv
     page.goto(live.url)
     first = page.locator(".live-row").first
     live.send(message(1, "see you at eight"))
-    expect(first).to_contain_text("live-1", timeout=15_000)
+    expect(first).to_contain_text("live-1", timeout=60_000)
     height = page.evaluate("document.documentElement.scrollHeight")
     first.hover()
     live.send(message(2, "see you at nine"))
-    expect(page.locator("[data-live-state]")).to_have_text("Paused while you look", timeout=15_000)
+    expect(page.locator("[data-live-state]")).to_have_text("Paused while you look", timeout=60_000)
     expect(first).to_contain_text("live-1")
     page.mouse.move(2, 2)
-    expect(first).to_contain_text("live-2", timeout=15_000)
+    expect(first).to_contain_text("live-2", timeout=60_000)
     expect(page.locator("[data-live-state]")).to_have_text("Live")
     assert page.evaluate("document.documentElement.scrollHeight") == height  # what arrived moved nothing
 
@@ -264,7 +264,7 @@ def test_content_is_shown_by_a_key_and_the_browser_verifies_the_decision(live: S
     page.keyboard.press("b")
     expect(page.locator("blockquote")).to_contain_text("09058094565")
     page.get_by_role("button", name="Verify in this browser").click()
-    expect(page.locator("verify-decision")).to_have_attribute("data-state", "passed", timeout=30_000)
+    expect(page.locator("verify-decision")).to_have_attribute("data-state", "passed", timeout=60_000)
     expect(page.locator("verify-decision li")).to_have_count(4)
     page.keyboard.press("b")
     expect(page.locator("main")).not_to_contain_text("09058094565")

@@ -49,7 +49,7 @@ def told(live: SimpleNamespace, settings: SimpleNamespace) -> StatementOfReasons
 
 def _eventually(read):
     """What another process is about to write."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while True:
         try:
             return read()
@@ -76,7 +76,7 @@ def _verified(page: Page) -> dict[str, str]:
     page.keyboard.press("Enter")
     for entry in ("verify-statement", "verify-decision"):
         expect(page.locator(f"#{entry}")).to_have_attribute(
-            "data-state", re.compile("passed|failed|incomplete"), timeout=30_000
+            "data-state", re.compile("passed|failed|incomplete"), timeout=60_000
         )
     return {
         entry: page.locator(f"#{entry}").get_attribute("data-state")
@@ -130,7 +130,7 @@ def test_it_verifies_in_every_language_and_says_so(page: Page, told: StatementOf
         page.goto(f"{statement_url(told)}?lang={language}")
         page.get_by_role("button", name=button).press("Enter")
         for entry in ("verify-statement", "verify-decision"):
-            expect(page.locator(f"#{entry} [data-verify-result]")).to_contain_text(says, timeout=30_000)
+            expect(page.locator(f"#{entry} [data-verify-result]")).to_contain_text(says, timeout=60_000)
         assert not re.search("passed|entry|checked", page.locator("#verify-statement").inner_text())
 
 
@@ -247,7 +247,7 @@ def test_every_page_is_clean_and_fits_a_phone(
         axe(page)
     page.goto(f"{statement_url(told)}?lang={language}")
     page.locator("[data-verify-start]").press("Enter")
-    expect(page.locator("#verify-decision")).to_have_attribute("data-state", "passed", timeout=30_000)
+    expect(page.locator("#verify-decision")).to_have_attribute("data-state", "passed", timeout=60_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     axe(page)
     assert errors == []

@@ -38,7 +38,7 @@ def waiting(queue: str) -> int:
     return Task.objects.filter(queue=queue, state="queued").count()
 
 
-def soon(true: Callable[[], bool], seconds: float = 15) -> None:
+def soon(true: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -64,7 +64,7 @@ def somebody(filled: SimpleNamespace, browser: Browser) -> Iterator[Callable[...
 
     def open_browser(name: str, **options: object) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         return filled.sign_in(context.new_page(), name)
 

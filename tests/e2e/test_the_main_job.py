@@ -47,7 +47,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     running.passwords = dict(re.findall(r"(\w+)@plaza\.example\s+(\S+)", running.log()))
     yield running
     running.process.terminate()
-    running.process.wait(30)
+    running.process.wait(60)
 
 
 def _rows(path: Path, sql: str, *values: object) -> list[tuple[object, ...]]:
@@ -58,7 +58,7 @@ def _rows(path: Path, sql: str, *values: object) -> list[tuple[object, ...]]:
         connection.close()
 
 
-def until(found: Callable[[], object], what: str, seconds: float = 60) -> object:
+def until(found: Callable[[], object], what: str, seconds: float = 120) -> object:
     """Wait for something that comes by itself."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -71,7 +71,7 @@ def until(found: Callable[[], object], what: str, seconds: float = 60) -> object
 def signed_in(browser: Browser, demo: SimpleNamespace, name: str) -> Page:
     """A browser of `name`'s own, signed in by keyboard."""
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     page.goto(demo.url)
     page.locator("input[name=login]").focus()
     page.keyboard.type(f"{name}@plaza.example")
@@ -189,7 +189,7 @@ def test_an_appeal_without_an_account_is_heard_by_somebody_else_and_undone_every
     assert demo.record("SELECT voided_by_id FROM decisions_strike WHERE decision_id = ?", decision) in ([], [(None,)])
 
     person = browser.new_context(viewport={"width": 390, "height": 844}, locale="en-GB").new_page()
-    person.set_default_timeout(20_000)
+    person.set_default_timeout(60_000)
     person.goto(str(link))
     axe(person)
     demo.statement = str(link)
@@ -228,7 +228,7 @@ def test_the_record_is_whole_and_tells_when_a_byte_is_changed(demo: SimpleNamesp
     person = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
     person.goto(demo.statement)
     person.locator("[data-verify-start]").press("Enter")
-    expect(person.locator("#verify-statement")).to_have_attribute("data-state", "passed", timeout=30_000)
+    expect(person.locator("#verify-statement")).to_have_attribute("data-state", "passed", timeout=60_000)
 
     whole = verify(demo)
     assert whole.returncode == 0, whole.stdout + whole.stderr

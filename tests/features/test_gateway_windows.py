@@ -49,7 +49,7 @@ def state(server: Server) -> str:
 
 
 def until_whole(server: Server) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while (found := state(server)) != "ok":
         assert time.monotonic() < until, found
         time.sleep(0.1)
@@ -130,5 +130,5 @@ def test_two_gateways_count_together(postgres_place: SimpleNamespace) -> None:
 
 def test_a_store_that_is_none_keeps_the_server_from_starting_and_says_so(place: SimpleNamespace) -> None:
     with serving(place.url, place.policies, place.var, ready=False, windows="etcd://x") as server:
-        assert server.process.wait(30) != 0
+        assert server.process.wait(120) != 0
     assert "SAFEHOLD_WINDOWS" in server.log.read_text()

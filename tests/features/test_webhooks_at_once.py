@@ -57,7 +57,7 @@ def test_the_daemons_carry_on_send_and_stop(fresh_database, settings):
             daemon.start()
         for _ in range(5):
             happens("hold", queue="scams")
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while Delivery.objects.filter(state="delivered").count() < 10 and time.monotonic() < until:
             time.sleep(0.05)
         stop.set()

@@ -154,7 +154,7 @@ def test_processes_that_take_everything_take_each_task_once(fresh_database):
     for child in children:
         child.stdin.write("go\n")
         child.stdin.flush()
-    held = [tuple(entry) for child in children for entry in json.loads(child.communicate(timeout=60)[0])]
+    held = [tuple(entry) for child in children for entry in json.loads(child.communicate(timeout=240)[0])]
     assert [child.returncode for child in children] == [0, 0, 0]
     nobody_held_what_another_held(held)
     the_rows_agree()
