@@ -119,7 +119,7 @@ class Server:
 
     def metric(self, line: str) -> float:
         """The value of a line of /metrics, as `safehold_decisions_total{action="allow"}`; 0 if it isn't there."""
-        text = httpx.get(f"{self.url}/metrics").text
+        text = httpx.get(f"{self.url}/metrics", timeout=60).text
         found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0
 

@@ -40,7 +40,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def document(place: tuple[Server, str]) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{place[0].url}/v1/openapi.json").json()
+    found: dict[str, Any] = httpx.get(f"{place[0].url}/v1/openapi.json", timeout=60).json()
     return found
 
 
@@ -103,6 +103,8 @@ def test_the_example_in_the_description_is_taken(document, place):
     body = document["paths"]["/v1/events"]["post"]["requestBody"]["content"]
     example = body["application/cloudevents+json"]["example"]
     assert example.keys() == message(1).keys()
-    answer = httpx.post(f"{server.url}/v1/events", json=example, headers={"Authorization": f"Bearer {secret}"})
+    answer = httpx.post(
+        f"{server.url}/v1/events", json=example, headers={"Authorization": f"Bearer {secret}"}, timeout=60
+    )
     assert answer.status_code == 200
     assert answer.json()["action"] == "allow"

@@ -28,6 +28,12 @@ BROWSER_ARGUMENTS = [
 ]
 #: Whoever waits for what comes by itself waits long: a busy machine is slow, not wrong.
 expect.set_options(timeout=30_000)
+#: Until what moves on a page has come to its end: after two frames everything that was to begin has begun.
+STILL = """async () => {
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const ending = document.getAnimations().filter(each => each.effect.getComputedTiming().endTime !== Infinity);
+    await Promise.all(ending.map(each => each.finished.catch(() => null)));
+}"""
 PASSWORD = "correct-horse-battery"
 PEOPLE = {
     "admin": "admin", "ada": "policy_author", "bo": "policy_author", "mira": "moderator", "noor": "senior_moderator",
@@ -84,7 +90,7 @@ def start(var: Path, *arguments: str, port: int, **environment: str) -> "subproc
     while time.monotonic() < deadline:
         assert process.poll() is None, (var / "log.txt").read_text()
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60).status_code == 200:
                 return process
         except httpx.TransportError:
             time.sleep(0.1)
@@ -166,7 +172,7 @@ def axe() -> object:
 
     def check(page: Page) -> None:
         page.emulate_media(reduced_motion="reduce")  # a colour half-way through a transition is nobody's choice
-        page.wait_for_timeout(250)
+        page.evaluate(STILL)
         results = Axe().run(page)
         assert results.violations_count == 0, f"{page.url}\n{results.generate_report()}"
 

@@ -154,4 +154,4 @@ def test_nobody_edits_without_being_allowed_to(live, page: Page) -> None:
     live.sign_in(page, "mira")
     answer = page.goto(f"{live.url}/policies/new/")
     assert answer is not None and answer.status == 403
-    assert httpx.post(f"{live.url}/policies/try/").status_code == 403  # no CSRF token
+    assert httpx.post(f"{live.url}/policies/try/", timeout=60).status_code == 403  # no CSRF token

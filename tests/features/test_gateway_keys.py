@@ -138,11 +138,11 @@ def test_when_too_many_wait_the_rest_is_asked_to_come_again(sqlite_template, tmp
 
 def test_metrics_are_for_this_machine_or_a_key(place):
     _, secret = a_key()
-    assert httpx.get(f"{place.server.url}/metrics").status_code == 200
+    assert httpx.get(f"{place.server.url}/metrics", timeout=60).status_code == 200
     proxied = {"X-Forwarded-For": "203.0.113.9"}
-    assert httpx.get(f"{place.server.url}/metrics", headers=proxied).status_code == 401
+    assert httpx.get(f"{place.server.url}/metrics", headers=proxied, timeout=60).status_code == 401
     keyed = {**proxied, "Authorization": f"Bearer {secret}"}
-    assert within(60, lambda: httpx.get(f"{place.server.url}/metrics", headers=keyed).status_code == 200)
+    assert within(60, lambda: httpx.get(f"{place.server.url}/metrics", headers=keyed, timeout=60).status_code == 200)
 
 
 def test_metrics_count_what_happened_and_name_nobody(place):
@@ -155,21 +155,21 @@ def test_metrics_count_what_happened_and_name_nobody(place):
     assert place.server.metric(line) == before + 1
     assert place.server.metric("safehold_commit_events_sum") > 0
     assert place.server.metric('safehold_request_seconds_count{route="/v1/events"}') > 0
-    text = httpx.get(f"{place.server.url}/metrics").text
+    text = httpx.get(f"{place.server.url}/metrics", timeout=60).text
     assert "m-metric" not in text
     assert secret not in text
 
 
 def test_health_readiness_and_head(place):
     for address in ("/healthz", "/readyz"):
-        answer = httpx.get(f"{place.server.url}{address}")
+        answer = httpx.get(f"{place.server.url}{address}", timeout=60)
         assert (answer.status_code, answer.json()["status"]) == (200, "ok")
-        head = httpx.head(f"{place.server.url}{address}")
+        head = httpx.head(f"{place.server.url}{address}", timeout=60)
         assert (head.status_code, head.content) == (200, b"")
 
 
 def test_everything_else_is_django(place):
-    answer = httpx.get(f"{place.server.url}/account/login/")
+    answer = httpx.get(f"{place.server.url}/account/login/", timeout=60)
     assert answer.status_code == 200
     assert "text/html" in answer.headers["content-type"]
 

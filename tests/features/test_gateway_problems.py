@@ -51,7 +51,7 @@ def problem(answer: httpx.Response, status: int, kind: str) -> dict[str, object]
     assert found["status"] == status
     assert found["title"] == KINDS[kind].title
     assert str(found["type"]).endswith(f"/v1/problems/{kind}")
-    explained = httpx.get(str(found["type"]))
+    explained = httpx.get(str(found["type"]), timeout=60)
     assert explained.status_code == 200
     assert explained.json()["about"] == KINDS[kind].about
     assert found["detail"]

@@ -43,7 +43,7 @@ def seen(actor: str = "talker") -> list[int]:
 
 
 def state(server: Server) -> str:
-    answer = httpx.get(f"{server.url}/readyz")
+    answer = httpx.get(f"{server.url}/readyz", timeout=60)
     assert answer.status_code == 200, "an outage of the windows is no reason to send events elsewhere"
     return str(answer.json()["checks"]["windows"])
 

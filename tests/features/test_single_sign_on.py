@@ -44,7 +44,7 @@ def sign_in(client: Client, alter: Callable[[str], str] = lambda url: url) -> An
     """Press the button, say yes at the provider, come back. `alter` tampers with the address one comes back to."""
     start = client.post(START)
     assert start.status_code == 302, start.content
-    back = httpx.get(start["Location"], follow_redirects=False)
+    back = httpx.get(start["Location"], follow_redirects=False, timeout=60)
     return client.get(alter(back.headers["Location"]).removeprefix("http://testserver"), follow=True)
 
 
