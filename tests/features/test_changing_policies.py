@@ -203,6 +203,9 @@ def test_in_an_emergency_what_disarms_holds_at_once_and_is_confirmed_afterwards(
     again = apply_first(author, written(author, POLICY.replace("mode: live", "mode: retired"), base=DISARMED).pk)
     assert reject(other, again.pk, reason="Too much").state == "contested"
     assert newest() == 3  # what should hold instead is another change
+    waiting = propose(author, written(author, POLICY, base=texts_of(3)["spam.yaml"]).pk)
+    with pytest.raises(ChangeRefused, match="disarms"):
+        apply_first(author, waiting.pk)
 
 
 def test_rules_are_where_their_files_have_them(author, other):
@@ -315,7 +318,21 @@ def test_one_returns_to_an_earlier_version_by_a_change(author, other):
     with pytest.raises(ChangeRefused, match="in force"):
         return_to(author, "spam.pills", first)
     second = PolicyVersion.objects.filter(key="spam.pills").order_by("effective_from")[1]
-    assert return_to(author, "spam.pills", second, first=True).state == "unconfirmed"
+    back = return_to(author, "spam.pills", second)
+    assert back.state == "proposed" and apply_first(author, back.pk).state == "unconfirmed"  # it can't wait after all
+    assert list(check_moves()) == []
+
+
+def test_the_history_says_who_changed_what_in_the_words_they_wrote(client, author, other):
+    text = POLICY.replace("rules:\n", "rules:\n  # four hurt, too\n").replace("sent_1h > 5", "sent_1h > 3")
+    change = written(author, text)
+    approve(other, propose(author, change.pk).pk)
+    client.force_login(author)
+    page = client.get("/policies/spam.pills/").content.decode()
+    assert f'<a href="/policies/changes/{change.pk}/">' in page and f"{author}, approved by {other}" in page
+    old, new = PolicyVersion.objects.filter(key="spam.pills").order_by("effective_from").values_list("pk", flat=True)
+    diff = client.get(f"/policies/spam.pills/{old}/{new}/").content.decode()
+    assert "# four hurt, too" in diff and "hash:" not in diff and f"approved by {other}" in diff
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def _can(person: User, change: PolicyChange) -> set[str]:
     others = change.author_id != person.pk and person.may(Permission.APPROVE_POLICIES)
     by_state: dict[str, tuple[set[str], set[str]]] = {
         "draft": ({"edit", "propose", "withdraw", "apply-first"}, set()),
-        "proposed": ({"take-back", "withdraw"}, {"approve", "reject"}),
+        "proposed": ({"take-back", "withdraw", "apply-first"}, {"approve", "reject"}),
         "approved": (set(), {"approve"}),
         "stale": ({"take-back", "withdraw"}, set()),
         "unconfirmed": (set(), {"approve", "reject"}),

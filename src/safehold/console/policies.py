@@ -230,6 +230,9 @@ def policy(request: SignedInRequest, key: str) -> HttpResponse:
     version = get_object_or_404(PolicyVersion, key=key, pk=chosen)
     for newer, older in pairwise(versions):
         newer.older = older.pk  # type: ignore[attr-defined]
+    led = _led_to(key)
+    for each in versions:
+        each.led = led.get(each.pk)  # type: ignore[attr-defined]
     rules = rules_of(version)
     fill(rules, costs=version.effective_to is None)
     spec = version.spec
@@ -262,12 +265,29 @@ def policy(request: SignedInRequest, key: str) -> HttpResponse:
 def policy_diff(request: SignedInRequest, key: str, before: str, after: str) -> HttpResponse:
     """What changed from one version of a policy to another."""
     old, new = (get_object_or_404(PolicyVersion, key=key, pk=each) for each in (before, after))
-    context = {"key": key, "old": old, "new": new, "before": _text(old), "after": _text(new)}
+    written = _written([old, new])
+    if not {old.pk, new.pk} <= set(written):  # two forms can't be compared line by line
+        written = {each.pk: _text(each) for each in (old, new)}
+    context = {"key": key, "old": old, "new": new, "led": _led_to(key).get(new.pk)}
+    context |= {"before": written[old.pk], "after": written[new.pk]}
     return render(request, "console/policy_diff.html", context)
 
 
+def _written(versions: Iterable[PolicyVersion]) -> dict[str, str]:
+    """The texts of versions as people wrote them, where they were kept."""
+    rows = PolicyFile.objects.filter(version__in=list(versions)).order_by("edition_id")
+    return {row.version_id: row.text for row in rows if row.version_id and row.text is not None}
+
+
+def _led_to(key: str) -> dict[str, PolicyChange]:
+    """Version -> the change that brought it, the first where an older text was put in force again."""
+    rows = PolicyFile.objects.filter(key=key, version__isnull=False, edition__change__isnull=False)
+    rows = rows.select_related("edition__change__author", "edition__change__approver").order_by("-edition_id")
+    return {row.version_id: row.edition.change for row in rows if row.version_id and row.edition.change}
+
+
 def _text(version: PolicyVersion) -> str:
-    """A version as YAML, so that two can be compared line by line."""
+    """A version as YAML, so that two can be compared line by line where what people wrote was not kept."""
     whole = {"policy": version.key, "title": version.title, "severity": version.severity, **version.spec}
     return yaml.dump(whole, Dumper=_Readable, sort_keys=False, allow_unicode=True, width=110)
 

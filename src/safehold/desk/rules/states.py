@@ -11,7 +11,8 @@ CHANGE = Machine(
         "approved": {"proposed": "approved"},
         "rejected": {"proposed": "rejected"},
         "applied": {"approved": "applied", "draft": "applied"},  # a draft: where nobody has to approve it
-        "applied_first": {"draft": "unconfirmed"},  # an emergency: in force now, and confirmed afterwards
+        # An emergency: in force now, and confirmed afterwards.
+        "applied_first": {"draft": "unconfirmed", "proposed": "unconfirmed"},
         "confirmed": {"unconfirmed": "applied"},
         "contested": {"unconfirmed": "contested"},
         "overtaken": {"draft": "stale", "proposed": "stale", "approved": "stale"},
