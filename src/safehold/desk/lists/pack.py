@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from safehold.engine.lists.table import FORMAT
+
 #: Files of earlier versions that are kept: another worker may be about to load one.
 KEPT = 2
 
@@ -15,7 +17,7 @@ KEPT = 2
 def packed(folder: Path, name: str, kind: str, fold: bool, number: int, version: str) -> Path:
     """The file of a table, made if it isn't there. Raises OSError, and CalledProcessError when it can't be made."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}-{kind}{'-fold' if fold else ''}-{version}.table"
+    path = folder / f"{name}-{kind}{'-fold' if fold else ''}-{version}.{FORMAT}.table"
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of a machine take turns, and all but one find the file there
         if not path.exists():

@@ -11,6 +11,7 @@ from array import array
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple, Protocol, overload
 from zlib import crc32
 
@@ -107,6 +108,11 @@ def pack_keys(keys: Sequence[bytes], spilled: int) -> Columns:
     return {"blob": blob, "starts": starts if len(blob) >= 1 << 32 else array("I", starts), "firsts": firsts}
 
 
+def widest(starts: Sequence[int]) -> int:
+    """The bytes of the longest bucket."""
+    return max(end - start for start, end in pairwise(starts))
+
+
 class Keys:
     """`has(line(key))`, `find(line(key))`: the key's position, or None; `self[position]` is the key."""
 
@@ -119,19 +125,37 @@ class Keys:
         if self._kept < count:
             rest = blob[base + starts[len(starts) - 1] + 1 : base + length].split(b"\n")
             self._spilled = {line(key): self._kept + number for number, key in enumerate(rest[:-1])}
-        self.has = self._test()
+        self.has_at = self._test()
 
-    def _test(self) -> Callable[[bytes], bool]:
-        """`find(wanted) is not None`, as a function that has all it needs at hand: it runs for every lookup."""
+    def has(self, wanted: bytes) -> bool:
+        return self.has_at(wanted, crc32(wanted))
+
+    def _test(self) -> Callable[[bytes, int], bool]:
+        """`find(wanted) is not None`, for a line and its CRC-32, as a function that has all it needs at hand: it runs for
+        every lookup."""
         search, starts, base, shift, spilled = self._blob.find, self._starts, self._base, self._shift, self._spilled
 
-        def has(wanted: bytes) -> bool:
-            bucket = crc32(wanted) >> shift
+        def has_at(wanted: bytes, crc: int) -> bool:
+            bucket = crc >> shift
             if search(b"\n" + wanted, base + starts[bucket], base + starts[bucket + 1] + 1) < 0:
                 return wanted in spilled
             return wanted.count(b"\n") == 1  # or it is the lines of two keys
 
-        return has
+        return has_at
+
+    def within(self, widest: int) -> Callable[[bytes, int], bool]:
+        """As `has_at`, for lines most of which are there: it searches as many bytes as the longest bucket has, and
+        spares itself the look where this one ends. Found beyond its bucket, a line would still be one of the lines."""
+        search, starts, base, shift, spilled = self._blob.find, self._starts, self._base, self._shift, self._spilled
+        window = widest + 1
+
+        def has_at(wanted: bytes, crc: int) -> bool:
+            start = base + starts[crc >> shift]
+            if search(b"\n" + wanted, start, start + window) < 0:
+                return wanted in spilled
+            return wanted.count(b"\n") == 1  # or it is the lines of two keys
+
+        return has_at
 
     def __iter__(self) -> Iterator[bytes]:
         """All keys by position, in a fraction of the time that asking for each takes."""

@@ -12,6 +12,8 @@ from safehold.engine.lists.values import ALGORITHMS, address_of, ascii_domain, d
 #: Takes an item, and whatever else a lookup has at hand: what holds at all times needs no clock, and is called as if it did.
 Has = Callable[..., bool]
 All = Callable[[str], list[int]]
+#: Whether a line, whose CRC-32 comes with it, is there.
+HasAt = Callable[[bytes, int], bool]
 #: What a domain ends with that needs a second look: digits (an IPv4 address?), a dot, a hyphen. All stand before this.
 _LETTERS = ord("9") + 1
 
@@ -48,19 +50,20 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def texts(find: Callable[[bytes], int | None], has: Callable[[bytes], bool], fold: bool) -> tuple[Has, All]:
+def texts(find: Callable[[bytes], int | None], has_at: HasAt, fold: bool) -> tuple[Has, All]:
     """(whether an item matches any entry, the positions of all it matches) of a list of kind `exact`."""
 
     def has_text(item: str, _: object = None) -> bool:
         if type(item) is not str:
             return False
         try:
-            return has(f"{item}\n".encode())  # with the name of an error handler it takes twice as long
+            wanted = f"{item}\n".encode()  # with the name of an error handler it takes twice as long
         except UnicodeEncodeError:
-            return has(_bytes(f"{item}\n"))
+            wanted = _bytes(f"{item}\n")
+        return has_at(wanted, crc32(wanted))
 
     def has_folded(item: str, _: object = None) -> bool:
-        return type(item) is str and has(_bytes(f"{folded(item)}\n"))
+        return type(item) is str and has_at(wanted := _bytes(f"{folded(item)}\n"), crc32(wanted))
 
     def all_texts(item: str) -> list[int]:
         at = find(_bytes(f"{folded(item) if fold else item}\n"))
@@ -69,7 +72,7 @@ def texts(find: Callable[[bytes], int | None], has: Callable[[bytes], bool], fol
     return has_folded if fold else has_text, all_texts
 
 
-def digests(find: Callable[[bytes], int | None], has: Callable[[bytes], bool]) -> tuple[Has, All]:
+def digests(find: Callable[[bytes], int | None], has_at: HasAt) -> tuple[Has, All]:
     """The same for a list of digests."""
     fromhex = bytes.fromhex
 
@@ -81,7 +84,7 @@ def digests(find: Callable[[bytes], int | None], has: Callable[[bytes], bool]) -
         except ValueError:
             return False
         # fromhex passes over spaces; the line break of the line is b2a_base64's own.
-        return len(digest) * 2 == len(item) and has(b2a_base64(digest))
+        return len(digest) * 2 == len(item) and has_at(wanted := b2a_base64(digest), crc32(wanted))
 
     def all_digests(item: str) -> list[int]:
         digest = digest_of(item)
@@ -92,14 +95,16 @@ def digests(find: Callable[[bytes], int | None], has: Callable[[bytes], bool]) -
 
 
 def suffixes(
-    find: Callable[[bytes], int | None], has: Callable[[bytes], bool], depths: Collection[int], marks: Marks
+    find: Callable[[bytes], int | None], has_at: HasAt, depths: Collection[int], marks: Marks
 ) -> tuple[Has, All]:
     """The same for a list of domains. `depths` are the numbers of labels that entries have, `marks` those of `endings`.
 
     An item's endings are asked for from the shortest one that an entry can be, and no further once no entry ends so. A host
     that is an IPv4 address is only ever the whole of an entry: its parts are no domains.
     """
-    asked = tuple(depth in depths for depth in range(max(depths, default=0) + 1))[1:]
+    least = min(depths, default=1)
+    above = range(least - 1)  # the labels at the end that are no entry by themselves
+    asked = tuple(depth in depths for depth in range(least, max(depths, default=0) + 1))
     blob, base, shift = marks
 
     def has_ending(item: str, _: object = None) -> bool:
@@ -111,11 +116,15 @@ def suffixes(
         if whole[-1] < _LETTERS:
             whole = whole.rstrip(b".")
             if whole[whole.rfind(b".") + 1 :].isdigit():
-                return has(whole + b"\n")
+                return has_at(whole := whole + b"\n", crc32(whole))
             if not whole:
                 return False
         dot = len(whole)
         whole += b"\n"
+        for _ in above:
+            dot = whole.rfind(b".", 0, dot)
+        if dot < 0:
+            return False
         for wanted in asked:
             dot = whole.rfind(b".", 0, dot)
             if wanted:
@@ -124,7 +133,7 @@ def suffixes(
                 flags = blob[base + (crc >> shift)] >> (crc & 3)
                 if not flags & PASSED:
                     return False
-                if flags & MARKED and has(ending):
+                if flags & MARKED and has_at(ending, crc):
                     return True
             if dot < 0:
                 return False

@@ -21,7 +21,9 @@ from safehold.engine.lists.lookups import All, Has, depths_of, digest_text, dige
 from safehold.engine.lists.patterns import Patterns
 from safehold.engine.lists.ranges import Ranges
 
-_MAGIC = b"safehold list 2\n"
+#: What a table's file is like; a file of another format has to be packed anew.
+FORMAT = 3
+_MAGIC = b"safehold list %d\n" % FORMAT
 #: Up to so many entries a dict is kept beside the arrays: it answers sooner and costs little. A table that is loaded is
 #: replaced while events are decided, and a large dict takes its time to go.
 SMALL, SMALL_LOADED = 1 << 16, 1 << 12
@@ -33,12 +35,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 class _Head(msgspec.Struct):
     """What a table's file says at its start. `columns`: name -> (type code, offset behind the head, bytes); `depths` are the
-    numbers of labels that the domains in it have."""
+    numbers of labels that the domains in it have, `widest` the bytes of the longest bucket of keys."""
 
     kind: str
     fold: bool
     count: int
     depths: list[int]
+    widest: int
     columns: dict[str, tuple[str, int, int]]
 
 
@@ -84,18 +87,18 @@ class Table:
             self._find, self.has, self.all = self._search, found.has, found.all
             return
         index = keys.Keys(blob, base, length, numbers["starts"], numbers["firsts"], head.count)
-        self._texts, self._find, has = index, index.find, index.has
-        if head.count <= small:
+        self._texts, self._find, has_at = index, index.find, index.has_at
+        if not (large := head.count > small):
             known = {keys.line(key): at for at, key in enumerate(index)}
-            self._find, has = known.get, known.__contains__
+            self._find, has_at = known.get, lambda wanted, _: wanted in known
         if head.kind == "domain_suffix":
             marks, first, size = columns.bytes_of("marks")
             at = keys.Marks(marks, first, 33 - size.bit_length())
-            self.has, self.all = suffixes(self._find, has, head.depths, at)
+            self.has, self.all = suffixes(self._find, index.within(head.widest) if large else has_at, head.depths, at)
         elif head.kind == "hash":
-            self.has, self.all = digests(self._find, has)
+            self.has, self.all = digests(self._find, has_at)
         else:
-            self.has, self.all = texts(self._find, has, head.fold)
+            self.has, self.all = texts(self._find, has_at, head.fold)
 
     def _patterns(self) -> list[str]:
         return [text.decode() for text in self._texts]
@@ -240,7 +243,8 @@ def _packed(kind: str, entries: Iterable[Entry], fold: bool) -> tuple[_Head, dic
         length = len(values) * (values.itemsize if isinstance(values, array) else 1)
         described[name] = (values.typecode if isinstance(values, array) else "B", offset, length)
         offset += length + -length % 8
-    return _Head(kind, fold, len(rows), depths, described), columns
+    widest = keys.widest(columns["starts"]) if "firsts" in columns else 0
+    return _Head(kind, fold, len(rows), depths, widest, described), columns
 
 
 def _indexed(kind: str, rows: list[Entry]) -> tuple[list[Entry], dict[str, Any]]:
