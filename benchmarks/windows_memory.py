@@ -240,14 +240,14 @@ def other_keys(engine: Engine) -> dict[str, float]:
     """Rates for keys that are new, have twenty events, or have thousands."""
     found = {"new keys": rate(engine.decide, fresh())}
     for number in range(20 * TWENTIES):
-        engine.observe(payed_again(number, TWENTIES))
-    again = map(payed_again, itertools.count(20 * TWENTIES), itertools.repeat(TWENTIES))
+        engine.observe(paid_again(number, TWENTIES))
+    again = map(paid_again, itertools.count(20 * TWENTIES), itertools.repeat(TWENTIES))
     found["keys of 20 events"] = rate(engine.decide, again)
-    found["busy keys"] = rate(engine.decide, map(payed_again, itertools.count(), itertools.repeat(10)))
+    found["busy keys"] = rate(engine.decide, map(paid_again, itertools.count(), itertools.repeat(10)))
     return found
 
 
-def payed_again(number: int, keys: int) -> Event:
+def paid_again(number: int, keys: int) -> Event:
     """The payments of so many accounts in turn."""
     at = START + timedelta(seconds=500 + number / 1000)
     return payment(f"a{number}", f"again-{keys}-{number % keys}", at, number % 10_000, f"r{number % 5000}")

@@ -38,7 +38,7 @@ class Step(NamedTuple):
 
 def window(kind: str, seconds: int = OVER, name: str = "", of: Type | None = None) -> Window:
     """`of` is the type of what it measures, where that is known."""
-    name = name or f"{kind}_{seconds}"
+    name = name or f"{kind}_{seconds}_{of.name if of else ''}"
     value: dict[str, Any] = {"t": SimpleNamespace(type=of)} if of and kind not in ("count", "rate") else {}
     return Window(f"test/{name}@0", name, kind, seconds, ("t",), value, {}, {}, "0")
 

@@ -81,7 +81,7 @@ class MemoryWindows:
         self.most_entries = most_entries
         #: Events before this moment (microseconds since 1970) may not have been observed.
         self.complete_since = _LONG_AGO
-        self._tables: dict[str, _Table] = {}
+        self.tables: dict[str, _Table] = {}
         self._queue: Iterator[tuple[_Table, Hashable]] = iter(())  # of the condemned
         self._touched = 0  # keys that became young in this turn
         self._entries = self._expired = self._evicted = 0
@@ -90,7 +90,7 @@ class MemoryWindows:
 
     def apply(self, batch: Iterable[Fed]) -> Iterator["_Answers"]:
         """A stream's windows are computed when a rule asks for one of them."""
-        tables = self._tables
+        tables = self.tables
         for time, feeds in batch:
             seen: list[Any] = []
             for stream, key, row in feeds:
@@ -134,12 +134,12 @@ class MemoryWindows:
 
     def table(self, stream: Stream) -> _Table:
         """Where a stream is; one of the same events with other columns becomes it."""
-        table = self._tables.get(stream.name)
+        table = self.tables.get(stream.name)
         if table is None:
-            table = self._tables[stream.name] = _Table(stream)
-            before = [name for name, other in self._tables.items() if other.stream.base == stream.base]
+            table = self.tables[stream.name] = _Table(stream)
+            before = [name for name, other in self.tables.items() if other.stream.base == stream.base]
             for name in before[:-1]:
-                self._move(self._tables.pop(name), table)
+                self._move(self.tables.pop(name), table)
         if table.stream is not stream:
             table.read(stream)
         return table
@@ -159,12 +159,12 @@ class MemoryWindows:
         return MemoryWindows(self.most_entries)
 
     def report(self) -> WindowReport:
-        keys = sum(len(table.young) + len(table.old) + len(table.condemned) for table in list(self._tables.values()))
+        keys = sum(len(table.young) + len(table.old) + len(table.condemned) for table in list(self.tables.values()))
         return WindowReport(keys, self._entries, self.most_entries, self._expired, self._evicted)
 
     def _make_room(self) -> None:
         """Drop condemned keys until the entries fit; begin a turn when half of the room was touched or none are left."""
-        condemned = any(table.condemned for table in self._tables.values())
+        condemned = any(table.condemned for table in self.tables.values())
         if self._touched * 2 > self.most_entries and not condemned:
             self._turn()
         while self._entries > self.most_entries:
@@ -187,9 +187,9 @@ class MemoryWindows:
 
     def _turn(self) -> None:
         self._turned, self._touched = True, 0
-        for table in self._tables.values():
+        for table in self.tables.values():
             table.condemned, table.old, table.young = table.old, table.young, {}
-        self._queue = _in_turn([(table, iter(list(table.condemned))) for table in self._tables.values()])
+        self._queue = _in_turn([(table, iter(list(table.condemned))) for table in self.tables.values()])
 
 
 def _in_turn(queues: list[tuple[_Table, Iterator[Hashable]]]) -> Iterator[tuple[_Table, Hashable]]:
@@ -212,7 +212,9 @@ class _Answers:
 
     def values(self, number: int) -> list[Any]:
         (stream, key, _), held, store, time = self.feeds[number], self.seen[number], self.store, self.time
-        table = store.table(stream)
+        table = store.tables.get(stream.name)
+        if table is None or table.stream is not stream:
+            table = store.table(stream)
         if held is None:  # it was not counted
             held = table.find(key)
         if not isinstance(held, Apart):

@@ -22,7 +22,7 @@ from safehold.engine.windows.store import EMPTY, SECOND
 from safehold.engine.windows.streams import Stream
 
 _NAMESPACE: dict[str, Any] = {
-    "bisect_right": bisect_right, "len": len, "set": set, "min": min, "max": max, "EMPTY": EMPTY, "__builtins__": {},
+    "bisect_right": bisect_right, "len": len, "set": set, "min": min, "max": max, "sum": sum, "EMPTY": EMPTY, "__builtins__": {},
 }  # fmt: skip
 #: Kinds that need no values.
 _COUNTS = ("count", "rate")
@@ -43,9 +43,7 @@ def solver(
             for seconds, place in sorted({(window.seconds, place) for window, place in windows if place >= 0})
         ),
         ast.Return(
-            ast.List(
-                [_window(each, place, width, functions["shown"] is not None) for each, place in windows], ast.Load()
-            )
+            ast.List([_window(each, place, width, functions["shown"] is None) for each, place in windows], ast.Load())
         ),
     ]
     parameters = ast.arguments([], [ast.arg("log"), ast.arg("time")], None, [], [], None, [])
@@ -70,21 +68,23 @@ def _column(seconds: int, place: int, width: int) -> ast.stmt:
     return assign(f"values_{seconds}_{place}", values)
 
 
-def _window(window: Window, place: int, width: int, is_shown: bool) -> ast.expr:
+def _window(window: Window, place: int, width: int, is_plain: bool) -> ast.expr:
+    """`is_plain` is whether the log has the values themselves."""
     if window.kind in _COUNTS:
         spanned = ast.BinOp(name("events"), ast.Sub(), name(f"from_{window.seconds}"))
         many = ast.BinOp(spanned, ast.FloorDiv(), constant(width))
         return many if window.kind == "count" else ast.BinOp(many, ast.Div(), constant(window.seconds))
     values = name(f"values_{window.seconds}_{place}")
     if window.kind == "sum":
-        return call(name("total"), values)
+        ints = is_plain and bool(window.value) and all(tree.type.name == "int" for tree in window.value.values())
+        return call(name("sum" if ints else "total"), values)
     if window.kind == "distinct":
         return call(name("len"), call(name("set"), values))
     if window.kind in ("min", "max"):
         found = call(name(window.kind), values)
     else:
         found = _item(values, 0 if window.kind == "first" else -1)
-    return ast.IfExp(values, call(name("shown"), found) if is_shown else found, name("EMPTY"))
+    return ast.IfExp(values, found if is_plain else call(name("shown"), found), name("EMPTY"))
 
 
 def _item(of: ast.expr, at: int) -> ast.expr:
