@@ -19,10 +19,12 @@ from safehold.engine.language.values import INT_MIN
 
 
 class Dialect(Protocol):
-    """`lambdas`: whether lists can be filtered by an expression; `semi_joins`: whether `isin` takes a table's column."""
+    """`lambdas`: whether lists can be filtered by an expression; `semi_joins`: whether `isin` takes a table's column;
+    `over_arrow`: whether functions are Arrow's."""
 
     lambdas: bool
     semi_joins: bool
+    over_arrow: bool
 
     def matches(self, text: Any, pattern: str) -> Any: ...
     def part_of(self, how: str, text: Any, part: Any) -> Any:
@@ -57,6 +59,7 @@ _LETTERS = ("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 class DuckDb:
     lambdas = semi_joins = True
+    over_arrow = False
 
     def matches(self, text: Any, pattern: str) -> Any:
         return text.re_search(pattern)
@@ -225,7 +228,7 @@ class Arrow:
     """Any engine that runs functions over Arrow arrays."""
 
     lambdas = False
-    semi_joins = True
+    semi_joins = over_arrow = True
 
     def matches(self, text: Any, pattern: str) -> Any:
         return _arrow_matches(text, ibis.literal(pattern))

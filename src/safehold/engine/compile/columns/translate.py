@@ -210,7 +210,7 @@ class Columns:
             return asking(node.type)
         if any(cell.empty for cell in cells):
             return without_value(node.type, cells)
-        if cells and not any(cell.value.op().relations for cell in cells):
+        if self.dialect.over_arrow and cells and not any(cell.value.op().relations for cell in cells):
             cells[0] = replace(cells[0], value=self._at_every_row(cells[0].value))
         found = translate(self.dialect, node, cells)
         return asking(node.type) if found is None else self._screened(node, found)
