@@ -5,12 +5,14 @@ import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks import _mixed
 from safehold.engine import Bundle
+from safehold.engine.event import lift
 from safehold.engine.language.values import timestamp_from_datetime
 from safehold.replay.fields import columns_of
 from safehold.replay.files import STANDARD, History, Manifest
@@ -77,7 +79,7 @@ def _whole(columns: dict[str, pa.Array], bundle: Bundle, count: int) -> pa.Table
         "labels.target": [],
         "labels.content": [],
         "signals": b"[]",
-        "event": b"{}",
+        "event": msgspec.json.encode(lift(_mixed.one_event(random.Random(1), 0))),
     }
     table = dict(columns)
     for field in STANDARD:

@@ -32,6 +32,7 @@ class OnDuckDb:
 
     def __init__(self, memory: str, work: Path) -> None:
         self._number = 0
+        self._made: list[str] = []
         spill = work / "spill"
         spill.mkdir(parents=True, exist_ok=True)
         self.connection = ibis.duckdb.connect(
@@ -53,11 +54,13 @@ class OnDuckDb:
         name = self.name_of("view")
         query = self.connection.compile(table.mutate(**columns))
         self.connection.con.execute(f"CREATE TEMP VIEW {name} AS {query}")
+        self._made.append(f"VIEW {name}")
         return self.connection.table(name)
 
     def keep(self, query: str) -> Any:
         """A temporary table of what SQL says."""
         name = self.name_of("kept")
+        self._made.append(f"TABLE {name}")
         self.connection.con.execute(f"CREATE TEMP TABLE {name} AS {query}")
         return self.connection.table(name)
 
@@ -67,6 +70,7 @@ class OnDuckDb:
     def append(self, name: str, table: pa.Table) -> None:
         """Add rows to a temporary table, which is made where it is not there."""
         connection = self.connection.con
+        self._made.append(f"TABLE {name}")
         connection.register("appended", table)
         connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} AS SELECT * FROM appended LIMIT 0")  # noqa: S608
         connection.execute(f"INSERT INTO {name} SELECT * FROM appended")  # noqa: S608 - a name of our own
@@ -74,6 +78,18 @@ class OnDuckDb:
 
     def drop(self, name: str) -> None:
         self.connection.con.execute(f"DROP TABLE IF EXISTS {name}")
+
+    def forget(self) -> None:
+        """Drop all views and tables that were made."""
+        for made in reversed(dict.fromkeys(self._made)):
+            self.connection.con.execute(f"DROP {made.replace(' ', ' IF EXISTS ')}")
+        self._made = []
+
+    def one_thread(self) -> bool:
+        """Work on one thread from now on, which takes less memory; whether there were more."""
+        (threads,) = self.connection.con.execute("SELECT current_setting('threads')").fetchone()
+        self.connection.con.execute("SET threads = 1")
+        return bool(threads > 1)
 
     def name_of(self, what: str) -> str:
         """A name that nothing has yet."""

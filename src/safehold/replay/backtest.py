@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import msgspec
 import pyarrow.parquet as pq
 
@@ -59,8 +60,8 @@ def backtest(
     """Decide every event that was received from `since` until `until` with both bundles, and compare.
 
     `engine` is `duckdb`, `polars`, `spark` or `python`; they give the same report. Every rule that is not retired is tried as
-    if it were live. `memory` bounds the engine, which spills into `work`. Raises NoHistory, UnknownEngine, and
-    BrokenHistory.
+    if it were live. `memory` bounds the engine, which spills into `work`. Raises NoHistory, UnknownEngine,
+    BrokenHistory and TooLittleMemory.
     """
     if engine != "python" and engine not in ENGINES:
         raise UnknownEngine(f"`{engine}` is no engine; one of: {', '.join((*ENGINES, 'python'))}")
@@ -91,6 +92,10 @@ def backtest(
     if progress is not None:
         progress(total, total, "done")
     return report
+
+
+class TooLittleMemory(ValueError):
+    """Not even one day on one thread can be decided with this much."""
 
 
 class _Runner:
@@ -144,7 +149,24 @@ class _Runner:
             asked = (Asked(self.live, self.signals), Asked(self.new, self.signals))
             where = backend(self.engine, self.memory, self.work)
             self._columnar = Columnar(self.live, self.new, asked, self.history, where, self.work, self.memory)
-        return self._columnar.decide(_words(files), files, self.files)
+        return self._decided(self._columnar, files)
+
+    def _decided(self, run: Columnar, files: list[DayFile]) -> DayOutcome:
+        """Where memory does not do although DuckDB spills, on one thread, and then day by day. Raises TooLittleMemory."""
+        try:
+            return run.decide(_words(files), files, self.files)
+        except duckdb.OutOfMemoryException as error:
+            if run.feeds.backend.one_thread():
+                return self._decided(run, files)
+            days = list(_chunks(files, 1))
+            if len(days) == 1:
+                raise TooLittleMemory(
+                    f"{self.memory} are too little for {_words(files)}: give more (`--memory`, or SAFEHOLD_HISTORY_MEMORY)"
+                ) from error
+        outcome = DayOutcome(day=_words(files))
+        for day in days:
+            outcome.add(self._decided(run, day))
+        return outcome
 
     def _by_rows(self, files: list[DayFile]) -> DayOutcome:
         if self._again is None:

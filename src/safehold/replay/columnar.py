@@ -52,8 +52,11 @@ class Columnar:
     def decide(self, day: str, files: Sequence[DayFile], all_files: Sequence[DayFile]) -> DayOutcome:
         """The outcome of these files, which are one or more whole days. `all_files` are those that windows look back to."""
         outcome, begun = DayOutcome(day=day), time.process_time()
-        for kind in sorted({file.type for file in files}):
-            self._decide(outcome, kind, [file for file in files if file.type == kind], all_files)
+        try:
+            for kind in sorted({file.type for file in files}):
+                self._decide(outcome, kind, [file for file in files if file.type == kind], all_files)
+        finally:
+            self.feeds.backend.forget()
         outcome.hits.sort(key=lambda hit: hit.position)
         outcome.seconds = time.process_time() - begun
         return outcome
