@@ -382,6 +382,19 @@ def test_a_cluster_gives_the_same_and_forgets_what_was_rolled_back() -> None:
         stream = steps(60, 300)
         alone = ValkeyWindows(address(nodes[1], cluster=1))
         assert answers(alone, stream, ALL, batch=7) == answers(MemoryWindows(), stream, ALL)
+        # When no node answers, windows are away; whether the nodes then did it or not, nothing counts twice.
+        place = address(nodes[1], cluster=1, timeout=0.2)
+        hasty = ValkeyWindows(place)
+        counted, keys = [window("count")], "abcdefgh"
+        answers(hasty, [Step(key, 0, 1) for key in keys], counted, batch=8)
+        for server in nodes:
+            server.client().execute_command("CLIENT", "PAUSE", "700", "ALL")
+        (lost, *_) = hasty.apply([fed(Step(key, 1, 1), counted) for key in keys])
+        with pytest.raises(Away):
+            lost.values(0)
+        time.sleep(0.8)
+        seen = answers(ValkeyWindows(place), [Step(key, 2, 1) for key in keys], counted, batch=8)
+        assert {count for (count,) in seen} <= {2, 3}
 
 
 def test_a_slot_moves_to_another_node_while_events_come() -> None:

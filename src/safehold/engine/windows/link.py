@@ -70,7 +70,11 @@ class Link:
         except ImportError:
             raise RuntimeError("windows in Valkey need the `valkey` extra: pip install 'safehold[valkey]'") from None
         self.address = Address(url)
-        self._errors: tuple[type[Exception], ...] = (valkey.ValkeyError, OSError)
+        self._errors: tuple[type[Exception], ...] = (
+            valkey.ValkeyError,
+            valkey.exceptions.ValkeyClusterException,  # which is none of the former
+            OSError,
+        )
         self._no_script = valkey.exceptions.NoScriptError
         self._client: Any = None
         self._clock = clock
@@ -88,12 +92,13 @@ class Link:
         """Why the last call failed; empty when it did not."""
         return self._cause if self._failures else ""
 
-    def run(self, calls: Sequence[Call]) -> list[Any]:
-        """The scripts' answers, all sent before any is waited for. Raises Away."""
+    def run(self, calls: Sequence[Call], *, once: bool = False) -> list[Any]:
+        """The scripts' answers, all sent before any is waited for. `once` is for what must not be done twice although nothing
+        would notice: a cluster's client sends what was not answered again, unless calls go one by one. Raises Away."""
         if cause := self.resting:
             raise Away("valkey", cause)
         try:
-            found = self._run(calls)
+            found = self._run(calls, once)
         except self._errors as error:
             self._fail(error)
             raise Away("valkey", self._cause) from error
@@ -116,20 +121,28 @@ class Link:
             self._client.close()
         self._client = None
 
-    def _run(self, calls: Sequence[Call]) -> list[Any]:
+    def _run(self, calls: Sequence[Call], once: bool) -> list[Any]:
         client = self._connected()
         self.calls += 1
+        if len(calls) == 1 or (once and self.address.cluster):
+            return [self._one(client, call) for call in calls]
         try:
-            return self._send(client, calls)
+            return self._together(client, calls)
         except self._no_script:  # a server that was restarted, or joined; nothing was run where the script is not known
             for source in {source for source, _, _ in calls}:
                 client.script_load(source)
-            return self._send(client, calls)
+            return self._together(client, calls)
 
-    def _send(self, client: Any, calls: Sequence[Call]) -> list[Any]:
-        if len(calls) == 1:
-            source, keys, arguments = calls[0]
-            return [client.execute_command("EVALSHA", self._hash(source), len(keys), *keys, *arguments)]
+    def _one(self, client: Any, call: Call) -> Any:
+        source, keys, arguments = call
+        command = ("EVALSHA", self._hash(source), len(keys), *keys, *arguments)
+        try:
+            return client.execute_command(*command)
+        except self._no_script:
+            client.script_load(source)
+            return client.execute_command(*command)
+
+    def _together(self, client: Any, calls: Sequence[Call]) -> list[Any]:
         pipeline = client.pipeline(transaction=False) if not self.address.cluster else client.pipeline()
         for source, keys, arguments in calls:
             pipeline.execute_command("EVALSHA", self._hash(source), len(keys), *keys, *arguments)
@@ -177,7 +190,11 @@ class Link:
 
 def _words(error: Exception) -> str:
     name = type(error).__name__
-    known = {"ConnectionError": "cannot be reached", "TimeoutError": "did not answer in time"}
+    known = {
+        "ConnectionError": "cannot be reached",
+        "ValkeyClusterException": "cannot be reached",
+        "TimeoutError": "did not answer in time",
+    }
     if name == "ResponseError" and str(error).split(" ", 1)[0] in (
         "OOM",
         "LOADING",

@@ -243,9 +243,11 @@ class ValkeyWindows:
 
     def _run(self, asked: Sequence[tuple[Message, str | None, int]]) -> list[Any]:
         """The answers. Where a key has turned out to be busy, nothing was done, and it is asked again. Raises Away."""
-        found = self.link.run([self._call(*one) for one in asked])
+        once = any(token is None for _, token, _ in asked)  # without a record nothing tells a second time from a first
+        found = self.link.run([self._call(*one) for one in asked], once=once)
         while again := [at for at, reply in enumerate(found) if self._learn(asked[at][0].turned_busy(reply))]:
-            for at, reply in zip(again, self.link.run([self._call(*asked[at]) for at in again]), strict=True):
+            calls = [self._call(*asked[at]) for at in again]
+            for at, reply in zip(again, self.link.run(calls, once=once), strict=True):
                 found[at] = reply
         return found
 
