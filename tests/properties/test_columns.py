@@ -111,3 +111,9 @@ def test_the_rest_of_a_division_by_a_zero_that_is_written_down_is_an_error_at_ev
     texts = ["i % 0", "cel.bind(z, 0, i % z)", "cel.bind(z, 0, 7 % z)", "[0, 1].all(n, i % n == 0)", "i / 0"]
     rows = [_as_read({"i": 7}), _as_read({"i": 0}), {}]
     assert not _agree(backend, _checked(texts), rows)
+
+
+@pytest.mark.parametrize("backend", ["duckdb", "polars"])
+def test_a_zero_that_is_written_down_keeps_its_sign(backend: str) -> None:
+    texts = ["1.0 / (e + 0.0)", "1.0 / (e - (-0.0))", "1.0 / (0.0 - e)", "1.0 / (-0.0 - e)", "1.0 / (e + (0.0 - 0.0))"]
+    assert not _agree(backend, _checked(texts), [_as_read({"e": value}) for value in (0.0, -0.0, 2.5)])

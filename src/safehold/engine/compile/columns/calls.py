@@ -5,7 +5,9 @@ division by zero, no cast of a NaN ever happens, wherever the row ends up.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from math import copysign
 from typing import Any
 
 import ibis
@@ -97,9 +99,32 @@ def _add(dialect: Dialect, node: Call, cells: list[Cell]) -> Cell | None:
     left, right = _kinds(node)
     if over := _TIMES.get((left, right)):
         return _whole(dialect, "+", cells, over)
-    if left == right and left in ("double", "string"):
-        return strict(cells[0].value + cells[1].value, cells)
+    if left == right == "double":
+        one, other = cells
+        value = (
+            _beside_zero(other.value, _zero(one)) if _zero(one) is not None else _beside_zero(one.value, _zero(other))
+        )
+        return strict(one.value + other.value if value is None else value, cells)
+    return strict(cells[0].value + cells[1].value, cells) if left == right == "string" else None
+
+
+def _zero(cell: Cell) -> float | None:
+    """The zero that is written down, with its sign; None for any other value."""
+    operation = cell.value.op()
+    literal = operation.arg if isinstance(operation, ops.Cast) else operation
+    value = literal.value if isinstance(literal, ops.Literal) else None
+    with suppress(TypeError, ValueError):
+        return None if value is None or float(value) != 0 else float(value)
     return None
+
+
+def _beside_zero(value: Any, zero: float | None) -> Any:
+    """A double plus a zero, spelt out: engines take it for the double itself, also where the sum of -0.0 and 0.0 is 0.0."""
+    if zero is None:
+        return None
+    if copysign(1.0, zero) < 0:
+        return value
+    return ibis.cases((value == 0, ibis.literal(0.0, "float64")), else_=value)
 
 
 def _subtract(dialect: Dialect, node: Call, cells: list[Cell]) -> Cell | None:
@@ -108,7 +133,13 @@ def _subtract(dialect: Dialect, node: Call, cells: list[Cell]) -> Cell | None:
         return _whole(dialect, "-", cells)
     if (left, right) == ("timestamp", "duration"):
         return _whole(dialect, "-", cells, "ask")
-    return strict(cells[0].value - cells[1].value, cells) if left == right == "double" else None
+    if left != right or left != "double":
+        return None
+    one, other = cells
+    if (zero := _zero(other)) is not None:
+        return strict(_beside_zero(one.value, -zero), cells)
+    value = _beside_zero(-other.value, _zero(one))
+    return strict(one.value - other.value if value is None else value, cells)
 
 
 def _age(dialect: Dialect, node: Call, cells: list[Cell]) -> Cell | None:
