@@ -6,6 +6,7 @@ alone, the screens of a few patterns each. Only DuckDB computes a view's column 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import ibis
@@ -53,17 +54,36 @@ class Layers:
         lists = self.source.run.bundles[side].lists
         trees = (question.tree for question in self.questions if question.side == side)
         for number, (parts, names) in enumerate(_asked(trees).items()):
-            entries = {name: held for name in names if (held := exact_entries(lists.get(name))) is not None}
-            long = [name for name, held in sorted(entries.items()) if len(held) > IN_THE_QUERY][:_BITS]
-            if parts not in self._held or not long:
+            if parts not in self._held:
                 continue
-            bits = {name: 1 << bit for bit, name in enumerate(long)}
-            lookup = self.backend.put(f"lookup_{side}_{number}", _bits({name: entries[name] for name in long}, bits))
+            ready = ((name, self._in_list(lists.get(name), parts)) for name in sorted(names))
+            entries = dict(islice(((name, held) for name, held in ready if held is not None), _BITS))
+            if not entries:
+                continue
+            bits = {name: 1 << bit for bit, name in enumerate(entries)}
+            lookup = self.backend.put(f"lookup_{side}_{number}", _bits(entries, bits))
             column = f"in_{side}_{number}"
             lookup = lookup.select(entry="entry", **{column: "bits"})
             item = self.table[self._held[parts].name]
             self.table = self.table.left_join(lookup, item == lookup.entry).drop("entry")
             self.found[side].lists.update({(parts, name): (column, bit) for name, bit in bits.items()})
+
+    def _in_list(self, held: Any, parts: Parts) -> frozenset[str] | None:
+        """The texts that are in the list: its entries, or for domains, networks, patterns and hashes the field's own values,
+        each asked once. None for a list that changes with time, and for one that is short enough for the query itself."""
+        entries = exact_entries(held)
+        if entries is not None:
+            return entries if len(entries) > IN_THE_QUERY else None
+        if held is None or not held.contents.timeless:
+            return None
+        column = self.source.table[self._held[parts].name]
+        batches = self.backend.batches(self.source.table.select(value=column).distinct())
+        return frozenset(
+            value
+            for batch in batches
+            for value in batch.column("value").to_pylist()
+            if value is not None and value in held
+        )
 
     def _screen(self) -> None:
         """A column for each text that many rules search."""
