@@ -431,6 +431,8 @@ def test_all_files_of_a_change_are_tried_together(place, author, client):
         "before": 1, "after": 0, "gained": 0, "lost": 1, "undecided_before": 0, "undecided_after": 0
     }  # fmt: skip
     assert answer["diff"]["rules"]["spam.other/pills"]["gained"] == 1 and len(answer["examples"]) == 2
+    rules = {each["name"]: (each["before"], each["rewritten"]) for each in answer["rules"]}
+    assert rules["spam.pills/pills"] == ("live", True) and rules["spam.other/pills"] == ("-", False)
     base = sha(texts_of(newest())["spam.yaml"])
     change = draft(
         author, [File(path, text, base if text is None else "") for path, text in files.items()], title="Move"
@@ -438,6 +440,15 @@ def test_all_files_of_a_change_are_tried_together(place, author, client):
     client.force_login(author)
     page = client.get(f"/policies/changes/{change.pk}/").content.decode()
     assert f'data-change="{change.pk}"' in page and "Edit other.yaml" in page and "Edit spam.yaml" not in page
+    typing = {"path": "pills/bulk.yaml", "text": moved["pills/bulk.yaml"]}
+    said = [
+        [
+            each["message"]
+            for each in client.post("/policies/check/", ask, content_type="application/json").json()["problems"]
+        ]
+        for ask in (typing, typing | {"change": change.pk})
+    ]
+    assert "also in" in said[0][0] and not any("also in" in message for message in said[1])
     editor = client.get(f"/policies/changes/{change.pk}/edit/?file=2").content.decode()
     assert '<a class="tab mono" href="?file=1">pills/bulk.yaml</a>' in editor and "<s>spam.yaml</s>" in editor
     assert client.get(f"/policies/changes/{change.pk}/edit/?file=0").status_code == 302  # it goes: there is no text

@@ -22,6 +22,7 @@ from safehold.desk.rules.in_force import PATH, file_of, newest
 from safehold.desk.rules.models import PolicyChange
 from safehold.engine import PolicyProblem, PolicyProblems
 from safehold.engine.authoring.workspace import Workspace
+from safehold.engine.policies.bundle import file_name
 from safehold.engine.policies.located import MAX_BYTES
 
 _PATH = re.compile(r"(?!events/|lists/)[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*\.ya?ml")
@@ -183,9 +184,18 @@ def policy_check(request: SignedInRequest) -> HttpResponse:
     """Everything that is wrong with the text: errors, and warnings where it could be better."""
     asked = _asked(request)
     found = workspace().diagnostics(asked.text, asked.path)
+    gone = {file["path"] for file in _files_of(asked.change) if file["text"] is None}
+    moved = tuple(f"is also in {file_name(settings.SAFEHOLD_POLICIES, path)}" for path in gone)
+    found = [each for each in found if not (moved and each.message.endswith(moved))]  # from a file that goes with it
     # The same is said once, for however many event types it is so.
     once = {(each.line, each.column, each.message): _problem(each) for each in found}
     return JsonResponse({"problems": list(once.values())})
+
+
+def _files_of(change_id: str) -> list[dict[str, Any]]:
+    """The files of a change; none where there is none yet."""
+    change = PolicyChange.objects.filter(pk=change_id).first() if change_id else None
+    return change.files if change else []
 
 
 def _problem(problem: PolicyProblem) -> dict[str, Any]:
@@ -218,8 +228,7 @@ def policy_try(request: SignedInRequest) -> HttpResponse:
     """Begin to run the examples and the newest events with the text, and with the other files of its change; an older trial
     of this person is given up."""
     asked = _asked(request)
-    change = PolicyChange.objects.filter(pk=asked.change).first() if asked.change else None
-    files: dict[str, str | None] = {file["path"]: file["text"] for file in change.files} if change else {}
+    files: dict[str, str | None] = {file["path"]: file["text"] for file in _files_of(asked.change)}
     if asked.path:
         files[asked.path] = asked.text
     return JsonResponse({"trial": trial.start(request.user.pk, files, newest())}, status=202)

@@ -81,10 +81,13 @@ def effect_on(live: Bundle, files: Mapping[str, str | None]) -> Effect:
     """What these files (path -> text, None for one that goes) would make of a bundle, all together. Raises PolicyProblems."""
     folder = settings.SAFEHOLD_POLICIES
     bundle = check_policies(live, folder, files)
-    before, after = ({policy.file: policy for policy in each.policies} for each in (live, bundle))
     names = [file_name(folder, path) for path in files]
-    pairs = [(before.get(name), after.get(name)) for name in names]
-    return Effect(bundle, [pair for pair in pairs if any(pair)])
+    before, after = (
+        {policy.key: policy for policy in sorted(each.policies, key=lambda policy: policy.file) if policy.file in names}
+        for each in (live, bundle)
+    )
+    # By key: a policy that moves to another file is the same one.
+    return Effect(bundle, [(before.get(key), after.get(key)) for key in dict.fromkeys([*after, *before])])
 
 
 # Writing

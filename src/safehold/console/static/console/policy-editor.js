@@ -51,7 +51,7 @@ let checking = null;
 async function check(text) {
   checking?.abort();
   checking = new AbortController();
-  const answer = await (await ask(field.dataset.check, { path: path(), text }, checking.signal)).json();
+  const answer = await (await ask(field.dataset.check, { path: path(), text, change: change.value }, checking.signal)).json();
   show(answer.problems);
   return answer.problems;
 }
