@@ -31,7 +31,7 @@ fmt: .venv/dev  ## put the code in the one style
 bench: .venv/dev  ## every benchmark, side by side with its peers
 	$(BIN)/python -m benchmarks all
 
-nightly: .venv/dev  ## 250 times the random cases of `make test`, then the fuzzers (hours; CASES=1000 for more)
+nightly: .venv/dev  ## 250 times the random cases of `make test`, then the fuzzers (four hours on two cores; CASES=50 for 1.5)
 	SAFEHOLD_CASES=$(or $(CASES),250) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/properties
 	$(MAKE) fuzz
 

@@ -2,16 +2,17 @@
 
 import random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from safehold.engine.explain import Explanation
 from safehold.engine.reading import Reading
+from tests.cases import cases
 from tests.properties.test_indexes import SCOPE, condition, event, labels, rule_set
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=12, deadline=None)
+@cases(12)
 def test_a_match_is_explained_with_the_values_that_the_exact_evaluator_reads(seed: int) -> None:
     draw = random.Random(seed)
     rules, held = rule_set([condition(draw) for _ in range(40)]), labels()

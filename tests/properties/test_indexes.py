@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from safehold.engine.compile import index
@@ -26,6 +26,7 @@ from safehold.engine.policies.model import ActionSpec, Policy, Rule
 from safehold.engine.policies.schema import complete
 from safehold.engine.policies.scope import Scope
 from safehold.engine.reading import Reading
+from tests.cases import cases
 from tests.properties.expressions import _quoted as quoted
 
 KIND = "test.message"
@@ -162,7 +163,7 @@ def labels() -> Labels:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=30, deadline=None)
+@cases(30)
 def test_the_index_and_the_exact_evaluator_agree_on_every_rule(seed: int) -> None:
     draw = random.Random(seed)
     rules, held = rule_set([condition(draw) for _ in range(draw.randint(1, 60))]), labels()

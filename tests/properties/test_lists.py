@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from safehold.engine.lists import (
@@ -31,6 +31,7 @@ from safehold.engine.lists import (
 from safehold.engine.lists import table as tables
 from safehold.engine.lists.patterns import Patterns
 from safehold.engine.lists.values import folded
+from tests.cases import cases
 
 EPOCH = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = int(EPOCH.timestamp()) * 10**9
@@ -151,7 +152,7 @@ KINDS = [
 def test_a_list_is_its_definition(kind: str, fold: bool, small: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "SMALL", 100 if small else 0)  # with the dict beside the arrays, and without it
 
-    @settings(max_examples=40)
+    @cases(40)
     @given(entries_of(kind, fold), st.lists(ITEMS[kind], max_size=8))
     def run(entries: list[Entry], items: list[str]) -> None:
         table = make_table(kind, entries, fold=fold)
@@ -163,7 +164,7 @@ def test_a_list_is_its_definition(kind: str, fold: bool, small: bool, monkeypatc
 
 
 @pytest.mark.parametrize(("kind", "fold"), KINDS)
-@settings(max_examples=30)
+@cases(30)
 @given(st.data())
 def test_layers_and_files_are_as_one_table(kind: str, fold: bool, data: st.DataObject) -> None:
     first, second = data.draw(entries_of(kind, fold)), data.draw(entries_of(kind, fold))
@@ -203,7 +204,7 @@ def indexed(words: list[bytes]) -> tuple[keys.Keys, list[bytes]]:
 WORDS = st.binary(max_size=6).filter(lambda word: b"\n" not in word)
 
 
-@settings(max_examples=40)
+@cases(40)
 @given(st.sets(WORDS, max_size=300), st.lists(st.binary(max_size=6), max_size=20))
 def test_an_index_finds_its_keys_and_no_others(words: set[bytes], others: list[bytes]) -> None:
     index, listed = indexed(list(words))

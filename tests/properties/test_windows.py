@@ -21,6 +21,7 @@ from safehold.engine.windows.series import EXACT_DISTINCT, MOST_EVENTS
 from safehold.engine.windows.sketch import STANDARD_ERROR, SlidingSketch
 from safehold.engine.windows.store import LATENESS, SECOND, Away, OutOfStep, WindowStore
 from safehold.engine.windows.valkey import ValkeyWindows, token_of
+from tests.cases import CASES
 from tests.properties.window_streams import (
     DOUBLES,
     EMPTY,
@@ -52,7 +53,7 @@ ALL = every(types.INT)
 def few(examples: int) -> settings:
     """So many, because each is dear; as many as of any other where somebody explores."""
     exploring = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
-    return settings(max_examples=settings.default.max_examples if exploring and settings.default else examples)
+    return settings(max_examples=settings.default.max_examples if exploring and settings.default else examples * CASES)
 
 
 _valkey: list[ValkeyWindows] = []
