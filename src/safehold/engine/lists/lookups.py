@@ -102,9 +102,9 @@ def suffixes(
     An item's endings are asked for from the shortest one that an entry can be, and no further once no entry ends so. A host
     that is an IPv4 address is only ever the whole of an entry: its parts are no domains.
     """
-    least = min(depths, default=1)
+    least, most = min(depths, default=1), max(depths, default=0)
     above = range(least - 1)  # the labels at the end that are no entry by themselves
-    asked = tuple(depth in depths for depth in range(least, max(depths, default=0) + 1))
+    asked = tuple(depth in depths for depth in range(least, most + 1))
     blob, base, shift = marks
 
     def has_ending(item: str, _: object = None) -> bool:
@@ -144,9 +144,16 @@ def suffixes(
         if not domain:
             return []
         labels = _bytes(domain).split(b".")
-        count = len(labels)
-        starts = [0] if labels[-1].isdigit() else [start for start in range(count) if count - start in depths]
-        lines = (line(b".".join(labels[start:])) for start in starts)
-        return [at for each in lines if (at := find(each)) is not None]
+        if labels[-1].isdigit():
+            at = find(line(b".".join(labels)))
+            return [] if at is None else [at]
+        count, found = len(labels), []
+        for start in range(max(0, count - most), count):
+            if count - start in depths:
+                ending = line(b".".join(labels[start:]))
+                crc = crc32(ending)
+                if blob[base + (crc >> shift)] >> (crc & 3) & MARKED and (at := find(ending)) is not None:
+                    found.append(at)
+        return found
 
     return has_ending, all_endings

@@ -79,7 +79,10 @@ class Contents:
             return False
 
         def is_in_now(item: Any, clock: Clock) -> bool:
-            return is_in_one(item, clock) and place(item, clock.now) is not None
+            for number, test in enumerate(tests):
+                if test(item):
+                    return place(item, clock.now, number) is not None
+            return False
 
         if not self.timeless:
             return is_in_now
@@ -91,11 +94,10 @@ class Contents:
         found = self._place(item, now)
         return found[0].entry(found[1], now) if found is not None else None
 
-    def _place(self, item: str, now: int | None) -> tuple[Layer, int] | None:
+    def _place(self, item: str, now: int | None, first: int = 0) -> tuple[Layer, int] | None:
+        """In the layers from `first` on: those before it are known not to match the item."""
         found: tuple[Layer, int] | None = None
-        for layer in self.layers:
-            if not layer.table.has(item):
-                continue
+        for layer in self.layers[first:]:
             for position in layer.table.all(item):
                 counts = layer.counts(position, now)
                 if counts is None:
