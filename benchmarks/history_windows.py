@@ -17,6 +17,6 @@ def run() -> Result:
         _history.prepare(Path(name), events, windows=True)
         measured = {each: _history.measure(each, Path(name)) for each in ("ours", "windows_by_sql")}
     assert measured["ours"]["found"] == measured["windows_by_sql"]["found"], "other events were hit"
-    assert len(measured["ours"]["found"]) == len(_history.WINDOWS), "a window never reaches its limit"
+    assert set(_history.WINDOWS) <= set(measured["ours"]["found"]), "a window never reaches its limit"
     rates = {each: events / figures["cpu"] for each, figures in measured.items()}
     return Result(rates["ours"], "events per CPU-second", {"SQL by hand": rates["windows_by_sql"]})
