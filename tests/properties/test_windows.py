@@ -5,6 +5,7 @@ import itertools
 import os
 import random
 import time
+from collections import deque
 from typing import Any
 
 import duckdb
@@ -35,6 +36,7 @@ from tests.properties.window_streams import (
     expected,
     fed,
     streams,
+    streams_for,
     values_of,
     window,
 )
@@ -351,9 +353,10 @@ def test_what_has_ended_is_not_counted_as_lost() -> None:
 def test_one_busy_key_is_bounded_too() -> None:
     for kind in ("count", "first"):
         store, kept = MemoryWindows(), [window(kind, 86400)]
-        last: Any = None
-        for number in range(MOST_EVENTS + 10):
-            last = next(iter(store.apply([fed(Step("k", number / 1000, number), kept)])))
+        (stream,) = streams_for(kept)
+        row: Any = (1,) * len(stream.columns)
+        events = ((SECOND + number, [(stream, "k", row)]) for number in range(MOST_EVENTS + 10))
+        (last,) = deque(store.apply(events), maxlen=1)
         assert MOST_EVENTS * 8 // 10 <= store.report().entries <= MOST_EVENTS
         assert kind != "count" or last.values(0)[0] == store.report().entries
 

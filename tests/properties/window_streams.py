@@ -128,13 +128,12 @@ def answers(
 
 
 def values_of(answered: Any, windows: Sequence[Window]) -> tuple[Any, ...]:
-    places = {
-        one.id: (number, place)
+    found = {
+        one.id: value
         for number, stream in enumerate(streams_for(windows))
-        for place, one in enumerate(stream.windows)
+        for one, value in zip(stream.windows, answered.values(number), strict=True)
     }
-    rows = [answered.values(number) for number in range(len(streams_for(windows)))]
-    return tuple(rows[number][place] for number, place in (places[one.id] for one in windows))
+    return tuple(found[one.id] for one in windows)
 
 
 def expected(steps: Sequence[Step], windows: Sequence[Window], first: int = 0) -> list[tuple[Any, ...]]:

@@ -2,7 +2,7 @@
 
 A log is a byte that says how many events it has, and the events one after the other, in the order they came: the time (a
 double), then the values as each kind of window wants them, with four bytes of length before those whose length is not
-always the same. A key with more events than a log holds has the one byte LARGE, and sorted sets beside it (`windows.lua`).
+always the same. A key with more events than a log holds has the one byte LARGE, and sorted sets beside it (`series.lua`).
 """
 
 import struct
