@@ -54,6 +54,8 @@ NEEDS: dict[str, tuple[str, set[P]]] = {
     "rule": ("get", {P.READ_POLICIES}),
     "rule-mode": ("post", {P.WRITE_POLICIES}),
     "policy-return": ("post", {P.WRITE_POLICIES}),
+    "policy-git": ("get", {P.READ_POLICIES}),
+    "policy-git-sync": ("post", {P.WRITE_POLICIES}),
     "backtests": ("get", {P.READ_POLICIES}),
     "backtest-start": ("post", {P.WRITE_POLICIES}),
     "backtest": ("get", {P.READ_CONTENT}),
