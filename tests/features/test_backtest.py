@@ -1,6 +1,9 @@
 """What somebody gets who tries a rule on the past: the same answer from every engine, whom it would hit, how right it is."""
 
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -178,3 +181,17 @@ def test_what_cannot_be_asked_is_said(past: SimpleNamespace) -> None:
         backtest(past.new, past.live, History(past.tmp / "elsewhere"), since=BEGIN, work=past.tmp / "w")
     with pytest.raises(ValueError, match="write 90d"):
         days_ago("soon")
+
+
+def test_without_a_database_it_says_what_to_start(tmp_path: Path) -> None:
+    command = [
+        str(Path(sys.executable).with_name("safehold")),
+        "backtest",
+        str(Path(__file__).parents[2] / "policies"),
+        "--since",
+        "7d",
+    ]
+    surroundings = {**os.environ, "SAFEHOLD_VAR": str(tmp_path)}
+    surroundings["SAFEHOLD_DATABASE_URL"] = f"sqlite:///{tmp_path}/none.sqlite3"
+    done = subprocess.run(command, capture_output=True, text=True, env=surroundings, timeout=120)
+    assert done.returncode == 1 and "no record here yet" in done.stderr and "Traceback" not in done.stderr

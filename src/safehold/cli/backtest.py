@@ -154,7 +154,15 @@ def _live(folder: Path | None) -> "Bundle":
 
 
 def _django() -> Any:
+    """Sets Django up; ends with a sentence where there is no database yet."""
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "safehold.site.settings")
     django.setup()
+    from django.db import connection
+
+    if "rules_edition" not in connection.introspection.table_names():
+        err.print(
+            "[red]There is no record here yet.[/red] `safehold up` makes the database; `safehold serve` fills it."
+        )
+        raise typer.Exit(1)
