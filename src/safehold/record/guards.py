@@ -2,7 +2,7 @@
 
 An operator with the file in hand can drop a trigger; then the ledger tells. `safehold ledger verify` also says which
 of these guards are missing. SQLite rebuilds a table when a migration alters it and loses its
-triggers on the way: such a migration repeats the operation.
+triggers on the way: the next migration repeats the operation, which does no harm where they are still there.
 """
 
 from collections.abc import Sequence
@@ -40,27 +40,29 @@ class Guard(Operation):
         quoted = self.message.replace("'", "''")
         if schema_editor.connection.vendor == "sqlite":
             schema_editor.execute(
-                f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {when} "
+                f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {event} ON {table} WHEN {when} "
                 f"BEGIN SELECT RAISE(ABORT, '{quoted}'); END"
             )
             return
         # PL/pgSQL, not a WHEN clause: PostgreSQL allows no sub-queries there.
         result = "OLD" if event.startswith("DELETE") else "NEW"
         schema_editor.execute(
-            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $guard$ BEGIN "
+            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $guard$ BEGIN "
             f"IF {when} THEN RAISE EXCEPTION '{quoted.replace('%', '%%')}' USING ERRCODE = 'check_violation'; "
             f"END IF; RETURN {result}; END $guard$"
         )
-        schema_editor.execute(f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()")
+        schema_editor.execute(
+            f"CREATE OR REPLACE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
+        )
 
     def database_backwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
     ) -> None:
         if schema_editor.connection.vendor == "sqlite":
-            schema_editor.execute(f"DROP TRIGGER {self.name}")
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS {self.name}")
         else:
-            schema_editor.execute(f"DROP TRIGGER {self.name} ON {self.table}")
-            schema_editor.execute(f"DROP FUNCTION {self.name}()")
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS {self.name} ON {self.table}")
+            schema_editor.execute(f"DROP FUNCTION IF EXISTS {self.name}()")
 
     def describe(self) -> str:
         return f"Guard {self.table}: {self.message}"
