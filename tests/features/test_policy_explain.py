@@ -66,6 +66,7 @@ def test_an_event_shows_what_each_part_was(tmp_path: Path) -> None:
 def test_what_cannot_be_explained_says_why(tmp_path: Path) -> None:
     where = folder(tmp_path, POLICY, words=WORDS)
     assert "there is no rule `nothing`" in explain(where, "nothing").output.replace("\n", " ")
+    assert "did you mean `cold`?" in " ".join(explain(where, "clod").output.replace("│", " ").split())
     event = tmp_path / "event.json"
     event.write_text('{"type": "message.sent"}')
     result = explain(where, "cold", "--event", str(event))

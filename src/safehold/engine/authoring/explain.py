@@ -15,6 +15,7 @@ from safehold.engine.costs import clock, nanos_of
 from safehold.engine.decide import Engine
 from safehold.engine.event import Event, lift
 from safehold.engine.examples import assumptions
+from safehold.engine.language.problem import did_you_mean
 from safehold.engine.language.tree import Call, Node, Path, Present, children, walk
 from safehold.engine.language.unparse import unparse
 from safehold.engine.language.values import to_json
@@ -82,7 +83,9 @@ def find_rule(bundle: Bundle, name: str) -> tuple[Policy, Rule]:
         if name in (f"{policy.key}/{rule.id}", rule.id)
     ]
     if not found:
-        raise KeyError(f"there is no rule `{name}`; write policy/rule")
+        known = [f"{policy.key}/{rule.id}" for policy in bundle.policies for rule in policy.rules]
+        near = did_you_mean(name, known) or did_you_mean(name, [rule.partition("/")[2] for rule in known])
+        raise KeyError(f"there is no rule `{name}`; {near or 'write policy/rule'}")
     if len(found) > 1:
         raise KeyError(f"several policies have a rule `{name}`: {', '.join(policy.key for policy, _ in found)}")
     return found[0]
