@@ -128,3 +128,21 @@ def decided(value: Any, cells: Iterable[Cell], *, nullable: bool) -> Cell:
         both(open_, either(cell.ask for cell in cells)),
         nullable=nullable,
     )
+
+
+def where_all(value: Any, cells: list[Cell]) -> Cell:
+    """`value`, NULL where one of the cells is."""
+    missing = absent(cells)
+    if missing is not None:
+        value = ibis.cases((missing, ibis.null("boolean")), else_=value)
+    return Cell(
+        value,
+        either(cell.unknown for cell in cells),
+        either(cell.ask for cell in cells),
+        nullable=missing is not None,
+    )
+
+
+def only(where: Any, condition: Any) -> Any:
+    """The condition where the other one holds; None for none."""
+    return None if condition is None else where & condition

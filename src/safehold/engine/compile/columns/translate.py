@@ -17,7 +17,6 @@ from safehold.engine.compile.columns.calls import CALLS
 from safehold.engine.compile.columns.cell import (
     Cell,
     Held,
-    absent,
     asking,
     column_type,
     decided,
@@ -25,9 +24,12 @@ from safehold.engine.compile.columns.cell import (
     failing,
     is_false,
     is_true,
+    only,
+    where_all,
     without_value,
 )
 from safehold.engine.compile.columns.dialects import DIALECTS
+from safehold.engine.compile.columns.macros import macro
 from safehold.engine.compile.exact import evaluate
 from safehold.engine.compile.faults import EvalError
 from safehold.engine.language.tree import Bind, Call, ListOf, Literal, Local, Macro, Node, Path, Present, walk
@@ -37,8 +39,6 @@ from safehold.engine.language.values import INT_MAX, INT_MIN, Duration, Timestam
 #: What `status` says: the rule matches or not, or has no value, or the exact evaluator has to be asked.
 FALSE, TRUE, UNKNOWN, ERROR, ASK = range(5)
 Parts = tuple[str, ...]
-#: A macro over a list that is written down is spelt out up to this many items.
-_SPELT_OUT = 40
 #: Operations that one expression may have in a query. Databases plan long ones slowly; real conditions have a tenth.
 MOST_OPERATIONS = 2_000
 
@@ -73,7 +73,7 @@ class Columns:
         self.dialect = DIALECTS[backend]
         self.long_list, self.found = long_list, found or Found()
         self._policy = ""
-        self._in_macro = False
+        self.in_macro = False
         self._lengths: dict[Any, int] = {}
 
     def status(self, tree: Node, policy: str = "") -> Any:
@@ -142,7 +142,7 @@ class Columns:
             case Bind(name=name, value=value, body=body):
                 return self.cell(body, {**local, name: self.cell(value, local)})
             case Macro():
-                return self._macro(node, local)
+                return macro(self, node, local)
             case Call():
                 return self._call(node, local)
         return asking(node.type)
@@ -199,7 +199,7 @@ class Columns:
     def _call(self, node: Call, local: Mapping[str, Cell]) -> Cell:
         function, arguments = node.function, node.arguments
         if function in ("_&&_", "_||_"):
-            return self._junction(function, [self._condition(part, local) for part in arguments])
+            return self.junction(function, [self.condition(part, local) for part in arguments])
         if function == "_?_:_":
             return self._choice(node, local)
         if function == "@in":
@@ -235,18 +235,18 @@ class Columns:
                 return self.found.screens.get(parts, {}).get((function, sought))
         return None
 
-    def _condition(self, node: Node, local: Mapping[str, Cell]) -> Cell:
+    def condition(self, node: Node, local: Mapping[str, Cell]) -> Cell:
         cell = self.cell(node, local)
         return cell if node.type.name == "bool" else asking(BOOL)
 
-    def _junction(self, function: str, cells: list[Cell]) -> Cell:
+    def junction(self, function: str, cells: list[Cell]) -> Cell:
         value = cells[0].value
         for cell in cells[1:]:
             value = value & cell.value if function == "_&&_" else value | cell.value
         return decided(value, cells, nullable=any(cell.nullable for cell in cells))
 
     def _choice(self, node: Call, local: Mapping[str, Cell]) -> Cell:
-        condition = self._condition(node.arguments[0], local)
+        condition = self.condition(node.arguments[0], local)
         then, otherwise = (self.cell(part, local) for part in node.arguments[1:])
         if then.value is None or node.arguments[1].type != node.arguments[2].type:
             return asking(node.type)
@@ -254,8 +254,8 @@ class Columns:
         value = ibis.cases((yes, then.value), (no, otherwise.value), else_=ibis.null(then.value.type()))
         return Cell(
             value,
-            either((condition.unknown, _only(yes, then.unknown), _only(no, otherwise.unknown))),
-            either((condition.ask, _only(yes, then.ask), _only(no, otherwise.ask))),
+            either((condition.unknown, only(yes, then.unknown), only(no, otherwise.unknown))),
+            either((condition.ask, only(yes, then.ask), only(no, otherwise.ask))),
             nullable=condition.nullable or then.nullable or otherwise.nullable,
             finite=then.finite and otherwise.finite,
         )
@@ -267,7 +267,7 @@ class Columns:
             ready = self.found.lists.get((item.parts, container.parts[1])) if isinstance(item, Path) else None
             if ready is not None:
                 bits = self.table[ready[0]].fill_null(0)
-                return self._where_all((bits & ibis.literal(ready[1], "int64")) != 0, [cell])
+                return where_all((bits & ibis.literal(ready[1], "int64")) != 0, [cell])
             return self._listed(node, cell, item.type, self.lists.get(container.parts[1]))
         if container.type.name != "list" or item.type != container.type.parameters[0] or cell.value is None:
             return asking(node.type)
@@ -281,7 +281,7 @@ class Columns:
         cells = [cell, held]
         if cell.empty or held.empty:
             return without_value(node.type, cells)
-        return self._where_all(held.value.contains(cell.value), cells)
+        return where_all(held.value.contains(cell.value), cells)
 
     def _one_of(self, cell: Cell, items: list[Cell]) -> Cell:
         """`x in [a, b]`: every item is needed, as CEL makes the list before it looks into it."""
@@ -293,19 +293,7 @@ class Columns:
         found = ibis.literal(False)
         if items:
             found = cell.value.isin([each.value for each in items])
-        return self._where_all(found, cells)
-
-    def _where_all(self, value: Any, cells: list[Cell]) -> Cell:
-        """`value`, NULL where one of the cells is."""
-        missing = absent(cells)
-        if missing is not None:
-            value = ibis.cases((missing, ibis.null("boolean")), else_=value)
-        return Cell(
-            value,
-            either(cell.unknown for cell in cells),
-            either(cell.ask for cell in cells),
-            nullable=missing is not None,
-        )
+        return where_all(found, cells)
 
     def _listed(self, node: Call, cell: Cell, kind: Type, held: Any) -> Cell:
         """`x in lists.y`: exact lists are in the query, or beside it as a table where they are long."""
@@ -314,88 +302,13 @@ class Columns:
             return asking(node.type)
         if cell.empty:
             return without_value(node.type, [cell])
-        if len(entries) <= (IN_A_MACRO if self._in_macro else IN_THE_QUERY):
+        if len(entries) <= (IN_A_MACRO if self.in_macro else IN_THE_QUERY):
             found = cell.value.isin(sorted(entries)) if entries else ibis.literal(False)
-        elif self.dialect.semi_joins and self.long_list is not None and not self._in_macro:
+        elif self.dialect.semi_joins and self.long_list is not None and not self.in_macro:
             found = cell.value.isin(self.long_list(held.name, entries))
         else:
             return asking(node.type)
-        return self._where_all(found, [cell])
-
-    def _macro(self, node: Macro, local: Mapping[str, Cell]) -> Cell:
-        if node.kind not in ("all", "exists", "exists_one") or node.condition is None or node.second is not None:
-            return asking(node.type)
-        if isinstance(node.over, ListOf) and len(node.over.items) <= _SPELT_OUT:
-            return self._spelt_out(node, [self.cell(item, local) for item in node.over.items], local)
-        over = self.cell(node.over, local) if node.over.type.name == "list" else None
-        if over is None or over.value is None or over.empty or not self.dialect.lambdas or node.kind == "exists_one":
-            return asking(node.type)
-        return self._over_column(node, over, local)
-
-    def _spelt_out(self, node: Macro, items: list[Cell], local: Mapping[str, Cell]) -> Cell:
-        """As the chain of `&&` or `||` that the macro is, over a list whose items all have to have values."""
-        if any(item.value is None for item in items):
-            return asking(node.type)
-        if not items:
-            return Cell(ibis.literal(node.kind == "all"))
-        condition = node.condition
-        bodies = [self._condition(condition, {**local, node.variable: item}) for item in items] if condition else []
-        if node.kind == "exists_one":
-            if any(body.empty for body in bodies):
-                return without_value(BOOL, [*items, *bodies])
-            hits = bodies[0].value.cast("int64")
-            for body in bodies[1:]:
-                hits = hits + body.value.cast("int64")
-            return self._where_all(hits == 1, [*items, *bodies])
-        found = self._junction("_&&_" if node.kind == "all" else "_||_", bodies)
-        missing = absent(items)
-        if missing is None:
-            return found
-        value = ibis.cases((missing, ibis.null("boolean")), else_=found.value)
-        return Cell(
-            value,
-            either((*(item.unknown for item in items), _only(~missing, found.unknown))),
-            either((*(item.ask for item in items), _only(~missing, found.ask))),
-            nullable=True,
-        )
-
-    def _over_column(self, node: Macro, over: Cell, local: Mapping[str, Cell]) -> Cell:
-        """Over a list that the table holds: how many of its items decide it, and how many leave it open."""
-        item = node.over.type.parameters[0]
-        if column_type(item) is None or node.condition is None:
-            return asking(node.type)
-        condition = node.condition
-
-        def body(value: Any) -> Cell:
-            outside, self._in_macro = self._in_macro, True
-            try:
-                return self._condition(condition, {**local, node.variable: Cell(value)})
-            finally:
-                self._in_macro = outside
-
-        example = body(ibis.null(column_type(item)))
-        decisive = node.kind == "exists"
-
-        def count(test: Any) -> Any:
-            return over.value.filter(test).length() > 0
-
-        settled = count(lambda value: is_true(body(value)) if decisive else is_false(body(value)))
-        branches = [(settled, ibis.literal(decisive))]
-        if over.nullable:
-            branches.insert(0, (over.value.isnull(), ibis.null("boolean")))
-        nullable = over.nullable or example.nullable
-        if example.nullable:
-            branches.append((count(lambda value: body(value).value.isnull()), ibis.null("boolean")))
-        value = ibis.cases(*branches, else_=ibis.literal(not decisive))
-        unknown = None if example.unknown is None else count(lambda value: body(value).unknown).fill_null(False)
-        ask = None if example.ask is None else count(lambda value: body(value).ask).fill_null(False)
-        open_ = value.isnull()
-        return Cell(
-            value,
-            either((over.unknown, _only(open_, unknown))),
-            either((over.ask, _only(open_, ask))),
-            nullable=nullable,
-        )
+        return where_all(found, [cell])
 
 
 #: Entries of a list that are written into the query itself; inside a macro there is no other way.
@@ -426,10 +339,6 @@ def exact_entries(held: Any) -> frozenset[str] | None:
         return None
     entries: frozenset[str] = held.entries
     return entries
-
-
-def _only(where: Any, condition: Any) -> Any:
-    return None if condition is None else where & condition
 
 
 def _storable(text: str) -> bool:
