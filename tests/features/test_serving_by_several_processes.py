@@ -98,6 +98,8 @@ def test_all_processes_answer_and_one_decides(place):
         )  # fmt: skip
         assert taken.status_code == 207
         assert [taken.json()[part] for part in ("taken", "duplicates", "refused")] == [2, 1, 1]
+        assert server.client().get("/v1/nothing").status_code == 404
+        until(lambda: server.metric('safehold_problems_total{problem="not-found"}') == 1)
     assert not any(Path(f"/proc/{pid}").exists() for pid in (*under["decides"], *under["answers"]))
     assert Event.objects.count() == 41
     assert verify_record().whole
@@ -128,3 +130,11 @@ def test_policies_that_cannot_be_loaded_are_said_and_nothing_starts(place):
     with serving(place.url, place.policies, place.var, ready=False, processes=2) as server:
         assert server.process.wait(60) != 0
         assert "broken.yaml" in server.log.read_text()
+
+
+def test_a_setting_that_is_wrong_is_said_and_nothing_starts(place):
+    with serving(place.url, place.policies, place.var, ready=False, processes=2, windows="etcd://x") as server:
+        assert server.process.wait(60) != 0
+        said = server.log.read_text()
+        assert "SAFEHOLD_WINDOWS" in said
+        assert "Traceback" not in said

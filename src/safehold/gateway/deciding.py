@@ -3,7 +3,6 @@
 """
 
 import asyncio
-import functools
 import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -11,7 +10,7 @@ from typing import Protocol
 from safehold.engine.costs import Costs
 from safehold.gateway.breaker import Breaker
 from safehold.gateway.editions import Admitted, Edition, Follower
-from safehold.gateway.inbox import Inbox, LoopInbox, Result, busy, not_ready
+from safehold.gateway.inbox import Inbox, LoopInbox, Result, let_in, not_ready
 from safehold.gateway.limits import Limits
 from safehold.gateway.lists import Keeper
 from safehold.gateway.metrics import Metrics
@@ -90,23 +89,9 @@ class Deciding:
 class InProcess:
     """A decider beside the event loop. See `Decider`."""
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        edition: Edition,
-        load: Callable[[int], Edition],
-        breaker: Breaker,
-        costs: Costs | None,
-        lists: Keeper,
-        limits: Limits,
-        metrics: Metrics,
-    ) -> None:
-        self._edition, self._limits, self._metrics = edition, limits, metrics
-        self._make = functools.partial(
-            Deciding, store, edition=edition, load=load, breaker=breaker, costs=costs, lists=lists, limits=limits,
-            metrics=metrics,
-        )  # fmt: skip
+    def __init__(self, make: Callable[..., Deciding], edition: Admitted, limits: Limits, metrics: Metrics) -> None:
+        """`make` is given an `inbox` and whom to tell of another edition (`turned`); `edition` decides at first."""
+        self._make, self._edition, self._limits, self._metrics = make, edition, limits, metrics
         self._inbox: LoopInbox | None = None
         self._deciding: Deciding | None = None
         self._thread: threading.Thread | None = None
@@ -154,8 +139,7 @@ class InProcess:
         inbox = self._inbox
         if inbox is None or not self.ready:
             raise not_ready()
-        if inbox.waiting and inbox.waiting + len(events) > self._limits.waiting:
-            raise busy(inbox.waiting)
+        let_in(len(events), inbox.waiting, self._limits)
         return inbox.submit(events)
 
     async def exposition(self) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from safehold.gateway.answers import Sealed
+from safehold.gateway.limits import Limits
 from safehold.gateway.problems import Refusal
 from safehold.gateway.store import Conflict, Failed, Incoming, Minds
 
@@ -56,16 +57,24 @@ class Inbox(Protocol):
         """In the middle of long work: say how far it is."""
 
 
-def not_written() -> Refusal:
-    return Refusal("not-written", "the events could not be written; send them again", headers=_SOON)
-
-
 def not_ready() -> Refusal:
     return Refusal("not-ready", "the engine is not ready to decide; try again", headers=_SOON)
 
 
-def busy(waiting: int) -> Refusal:
-    return Refusal("busy", f"{waiting} events are waiting already", headers=_SOON)
+def let_in(count: int, waiting: int, limits: Limits) -> None:
+    """Raises Refusal 503 if so many events are too many beside those that wait; a request alone is always let in."""
+    if waiting and waiting + count > limits.waiting:
+        raise Refusal("busy", f"{waiting} events are waiting already", headers=_SOON)
+
+
+def settle(future: "asyncio.Future[list[Result]]", results: list[Result] | None) -> None:
+    """Wake a request with its results; None: they were not written, or nobody knows, and who sends again finds out."""
+    if future.done():  # the client went away; its events are in the record all the same
+        return
+    if results is None:
+        future.set_exception(Refusal("not-written", "the events could not be written; send them again", headers=_SOON))
+    else:
+        future.set_result(results)
 
 
 class _Waiting:
@@ -111,9 +120,4 @@ class LoopInbox:
         for ticket in tickets:
             assert isinstance(ticket, _Waiting)  # noqa: S101  no others are in here
             self.waiting -= len(ticket.events)
-            if ticket.future.done():  # the client went away; its events are in the record all the same
-                continue
-            if ticket.results is None:
-                ticket.future.set_exception(not_written())
-            else:
-                ticket.future.set_result(ticket.results)
+            settle(ticket.future, ticket.results)

@@ -7,6 +7,7 @@ Who calls: `application.Gateway`, through `deciding.Decider`. The other end is `
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import cast
 
 import structlog
 
@@ -14,7 +15,7 @@ from safehold.gateway import frames
 from safehold.gateway.editions import Admitted
 from safehold.gateway.faults import described
 from safehold.gateway.frames import Expose, Exposition, Frames, Hand, Parcel, Results, State, framed
-from safehold.gateway.inbox import Result, busy, not_ready, not_written
+from safehold.gateway.inbox import Result, let_in, not_ready, settle
 from safehold.gateway.limits import Limits
 from safehold.gateway.metrics import Tally
 from safehold.gateway.store import Incoming, WindowsState
@@ -82,8 +83,7 @@ class Remote:
         """See `deciding.Decider`. All that is handed in within one turn of the loop goes out as one frame."""
         if not self.ready:
             raise not_ready()
-        if self._waiting and self._waiting + len(events) > self._limits.waiting:
-            raise busy(self._waiting)
+        let_in(len(events), self._waiting, self._limits)
         loop = asyncio.get_running_loop()
         self._number += 1
         future: asyncio.Future[list[Result]] = loop.create_future()
@@ -106,9 +106,7 @@ class Remote:
 
     def _flush(self) -> None:
         out, self._out = self._out, []
-        if self._link is None:
-            self._refuse([number for number, _ in out])
-        else:
+        if out and self._link is not None:
             self._link.transport.write(framed(Hand(out)))
 
     async def _connect(self) -> None:
@@ -122,7 +120,7 @@ class Remote:
             self._link = link
             await link.closed
             self._link, self._state = None, State(False, "", 0, None)
-            self._refuse(list(self._open))
+            self._refuse()
             for asked in self._asked.values():
                 if not asked.done():
                     asked.set_exception(not_ready())
@@ -133,7 +131,7 @@ class Remote:
     async def _count(self) -> None:
         while True:
             await asyncio.sleep(COUNT_SECONDS)
-            if self._link is not None and (counted := self._tally.drain()).routes:
+            if self._link is not None and ((counted := self._tally.drain()).routes or counted.problems):
                 self._link.transport.write(framed(counted))
 
     async def _follow(self) -> None:
@@ -160,12 +158,7 @@ class Remote:
                 for number, results in requests:
                     count, future = self._open.pop(number)
                     self._waiting -= count
-                    if future.done():  # the client went away; its events are in the record all the same
-                        continue
-                    if results is None:
-                        future.set_exception(not_written())
-                    else:
-                        future.set_result([frames.heard(result) for result in results])
+                    settle(future, None if results is None else [frames.heard(result) for result in results])
             case State() as state:
                 self._state = state
                 if state.edition != self._edition:
@@ -175,13 +168,13 @@ class Remote:
                 if not asked.done():
                     asked.set_result(text)
 
-    def _refuse(self, numbers: Sequence[int]) -> None:
-        """Nobody knows whether their events were written; who sends them again finds out."""
-        for number in numbers:
-            count, future = self._open.pop(number)
-            self._waiting -= count
-            if not future.done():
-                future.set_exception(not_written())
+    def _refuse(self) -> None:
+        """The decider is gone: nobody knows what of what was handed in is written, and what waits to be sent is not."""
+        self._out = []
+        for _, future in self._open.values():
+            settle(future, None)
+        self._open.clear()
+        self._waiting = 0
 
 
 class _Connection(asyncio.Protocol):
@@ -194,8 +187,7 @@ class _Connection(asyncio.Protocol):
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport) or hasattr(transport, "write")  # noqa: S101
-        self.transport = transport  # type: ignore[assignment]
+        self.transport = cast("asyncio.WriteTransport", transport)
 
     def data_received(self, data: bytes) -> None:
         for frame in self._frames.feed(data):

@@ -12,7 +12,11 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+import structlog
+
 from safehold.site.serving import end_with
+
+log = structlog.get_logger("safehold.site")
 
 
 def main(path: str) -> None:
@@ -20,15 +24,15 @@ def main(path: str) -> None:
     import django
 
     django.setup()
-    from safehold.engine import PolicyProblems
     from safehold.site.gateway import make_deciding
 
     Path(path).unlink(missing_ok=True)  # of one that was killed
     listener = socket.socket(socket.AF_UNIX)
     try:
         deciding, inbox = make_deciding(listener)
-    except PolicyProblems as problems:
-        sys.exit(str(problems))
+    except Exception as error:  # as `asgi` says it where one process does all: policies, settings, the database
+        log.critical("not_started", reason=str(error))
+        sys.exit(3)
     listener.bind(path)  # not before the policies are loaded: whoever can connect knows that they can be
     Path(path).chmod(0o600)
     listener.listen()

@@ -4,6 +4,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from socket import socket
 from typing import TypedDict
 
@@ -59,10 +60,10 @@ def make_gateway() -> Gateway:
     else:
         metrics = Metrics()
         tally = metrics.traffic
-        decider = InProcess(intake, **_rules(intake), limits=limits, metrics=metrics)
-    return Gateway(
-        intake, decider, tally=tally, limits=limits, base_url=settings.PUBLIC_URL, version=__version__
-    )  # fmt: skip
+        rules = _rules(intake)
+        make = partial(Deciding, intake, **rules, limits=limits, metrics=metrics)
+        decider = InProcess(make, rules["edition"], limits, metrics)
+    return Gateway(intake, decider, tally=tally, limits=limits, base_url=settings.PUBLIC_URL, version=__version__)
 
 
 def make_deciding(listener: socket) -> tuple[Deciding, SocketInbox]:
@@ -86,7 +87,7 @@ def make_deciding(listener: socket) -> tuple[Deciding, SocketInbox]:
 
 
 class _Rules(TypedDict):
-    """What `InProcess` and `Deciding` need to decide by the policies in force."""
+    """What `Deciding` needs to decide by the policies in force."""
 
     edition: Edition
     load: Callable[[int], Edition]

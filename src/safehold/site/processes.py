@@ -45,6 +45,8 @@ class Processes:
     def stop(self) -> None:
         """End them, those that answer first; what was taken is answered."""
         self._ending.set()
+        if self._watch.is_alive():  # it may be starting one again
+            self._watch.join()
         for other in self._others:
             other.terminate()
         for process in (*self._others, self._decider):
