@@ -63,18 +63,22 @@ def round_now(asked: GitSync | None = None) -> tuple[Synced | None, str]:
         close_old_connections()
     if settings.SAFEHOLD_GIT_REMOTE:
         _keep(asked, begun, done, wrong)
-    if done and (done.change or done.pushed or done.conflicts):
+    if done and _did_something(done):
         log.info("policies_synced", change=done.change, pushed=done.pushed, conflicts=len(done.conflicts))
     elif wrong:
         log.error("policies_not_synced", error=wrong)
     return done, wrong
 
 
+def _did_something(done: Synced) -> bool:
+    return bool(done.change or done.pushed or done.conflicts)
+
+
 def _keep(asked: GitSync | None, begun: datetime, done: Synced | None, wrong: str) -> None:
     error = wrong or (done.problems if done else "")
-    last = GitSync.objects.order_by("-pk").first()
-    if asked is None and not error and not (done and (done.change or done.pushed or done.conflicts)):
+    if asked is None and not error and not (done and _did_something(done)):
         return
+    last = GitSync.objects.order_by("-pk").first()
     with transaction.atomic():
         if asked is None and last is not None and last.finished_at and wrong and last.error == wrong:
             kept = last  # the same failure each minute is one line, with when it was last so
