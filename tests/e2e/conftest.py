@@ -52,10 +52,16 @@ def chromium() -> str:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, headless; for one file, since Playwright's event loop runs in this thread and would be in the way of others."""
+    from django.db import connections
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=BROWSER_ARGUMENTS)
         yield browser
         browser.close()
+        # While a loop runs in this thread Django keeps the thread's connection in another place: what is there looks at
+        # this file's database, and the next file with a browser would find it.
+        connections["default"].close()
+        del connections["default"]
 
 
 @pytest.fixture
