@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -13,6 +14,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON = b"application/json"
+FORM = "application/x-www-form-urlencoded"
+#: Fields of one form at most.
+MAX_FIELDS = 1_000
 _LOOPBACK = ("127.", "::1", "::ffff:127.")
 #: Headers by which a proxy says that somebody else is asking.
 _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
@@ -80,6 +84,25 @@ class Request:
             if not message.get("more_body"):
                 return b"".join(parts)
             message = await self._receive()
+
+    async def form(self, limit: int) -> dict[str, list[str]]:
+        """The fields of an `application/x-www-form-urlencoded` body with their values, in the order they came.
+
+        UTF-8; bytes that are none become U+FFFD, since what people paste into a form is not in the sender's hands. Raises
+        Refusal 415 for another media type, 413 beyond `limit` bytes or `MAX_FIELDS` fields.
+        """
+        if self.media_type() != FORM:
+            raise Refusal("unsupported-media-type", f"send a form: {FORM}", headers=((b"accept-post", FORM.encode()),))
+        # Not decoded as ASCII only: some clients send letters as they are.
+        text = (await self.body(limit)).decode("utf-8", "replace")
+        try:
+            pairs = parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=MAX_FIELDS)
+        except ValueError:
+            raise Refusal("too-large", f"a form may have {MAX_FIELDS:,} fields; send fewer") from None
+        fields: dict[str, list[str]] = {}
+        for name, value in pairs:
+            fields.setdefault(name, []).append(value)
+        return fields
 
 
 def _too_large(limit: int) -> Refusal:
