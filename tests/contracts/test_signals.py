@@ -7,6 +7,7 @@ import pytest
 from safehold.engine.signal import Signal
 from safehold.signals.contract import SignalContract
 from safehold.signals.fingerprint import Fingerprint
+from safehold.signals.language import Language
 from safehold.signals.lexicon import Lexicon
 from safehold.signals.links import Links
 from safehold.signals.personal import Personal
@@ -38,9 +39,14 @@ class TestFingerprint(SignalContract):
         return Fingerprint()
 
 
-def test_all_five_are_found_through_entry_points():
+class TestLanguage(SignalContract):
+    def signal(self) -> Signal:
+        return Language()
+
+
+def test_all_of_them_are_found_through_entry_points():
     found = {point.name: point.load()() for point in entry_points(group="safehold.signals")}
-    assert {"text", "links", "lexicon", "personal", "fingerprint"} <= set(found)
+    assert {"text", "links", "lexicon", "personal", "fingerprint", "language"} <= set(found)
     for name, signal in found.items():
         assert signal.name == name
 
