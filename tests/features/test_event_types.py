@@ -18,7 +18,7 @@ def event_types() -> EventTypes:
 
 def test_the_event_types_are_there(event_types: EventTypes) -> None:
     assert set(event_types.types) == {
-        "account.created", "account.changed", "login.attempted", "recovery.requested", "content.created",
+        "account.created", "account.changed", "login.attempted", "recovery.requested", "content.created", "content.checked",
         "message.sent", "review.posted", "listing.created", "follow.created", "reaction.created",
         "payment.attempted", "promo.redeemed", "payout.requested", "report.filed",
     }  # fmt: skip

@@ -31,6 +31,8 @@ class Permission(StrEnum):
     MANAGE_PEOPLE = "people.manage"
     MANAGE_KEYS = "keys.manage"
     SEND_EVENTS = "events.send"  # nothing in the console needs it: it is there to be given to a key
+    SCORE_TEXTS = "texts.score"  # as before
+    WRITE_LABELS = "labels.write"  # as before: what is submitted there teaches the models
 
     @property
     def label(self) -> str:
@@ -60,6 +62,8 @@ LABELS: dict[Permission, str] = {
     Permission.MANAGE_PEOPLE: "add people and give them roles",
     Permission.MANAGE_KEYS: "manage API keys",
     Permission.SEND_EVENTS: "send events",
+    Permission.SCORE_TEXTS: "have texts scored",
+    Permission.WRITE_LABELS: "submit labels from which models learn",
 }
 
 #: Whoever holds one of these can give others access, or send what people wrote elsewhere: they need a second factor
@@ -134,6 +138,8 @@ class Scope(StrEnum):
 
     WRITE_EVENTS = "events:write"
     READ_DECISIONS = "decisions:read"
+    SCORE_TEXTS = "text:score"
+    WRITE_LABELS = "labels:write"
 
     @property
     def permission(self) -> Permission:
@@ -148,6 +154,8 @@ class Scope(StrEnum):
 SCOPE_PERMISSIONS: dict[Scope, Permission] = {
     Scope.WRITE_EVENTS: Permission.SEND_EVENTS,
     Scope.READ_DECISIONS: Permission.READ_DECISIONS,
+    Scope.SCORE_TEXTS: Permission.SCORE_TEXTS,
+    Scope.WRITE_LABELS: Permission.WRITE_LABELS,
 }
 
 

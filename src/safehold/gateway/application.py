@@ -38,7 +38,7 @@ for _route in ROUTES:
 
 def serves(path: str) -> bool:
     """Whether a path is the gateway's; all others are Django's."""
-    return path.startswith("/v1/") or path in {"/v1", "/healthz", "/readyz", "/metrics"}
+    return path.startswith("/v1/") or path == "/v1" or path in _EXACT
 
 
 class Gateway:
@@ -48,6 +48,7 @@ class Gateway:
         self, store: Store, decider: Decider, *, tally: Tally, limits: Limits, base_url: str, version: str
     ) -> None:
         self._base_url, self._tally = base_url, tally
+        own = [route for route in ROUTES if not route.drop_in]
         self._parts = Parts(
             store=store,
             keyring=Keyring(store, limits),
@@ -56,7 +57,7 @@ class Gateway:
             limits=limits,
             base_url=base_url,
             readers=ThreadPoolExecutor(2, thread_name_prefix="gateway-read"),
-            openapi=description(ROUTES, base_url=base_url, version=version, limits=limits),
+            openapi=description(own, base_url=base_url, version=version, limits=limits),
         )
 
     async def start(self) -> None:
@@ -84,7 +85,7 @@ class Gateway:
             route = _find(request)
             reply = await route.handle(self._parts, request)
         except Refusal as refusal:
-            reply = self._refused(refusal)
+            reply = self._refused(refusal, route)
         except Exception as error:
             # The only place where what nobody foresaw ends. The id joins the answer and the log line.
             request_id = new_id("req")
@@ -92,13 +93,15 @@ class Gateway:
             fault = Refusal(
                 "internal", "something failed here; try again", headers=((b"x-request-id", request_id.encode()),)
             )
-            reply = self._refused(fault)
+            reply = self._refused(fault, route)
         await reply.send(send)
         if route is not None:
             self._tally.request(route.path, time.perf_counter() - started)
 
-    def _refused(self, refusal: Refusal) -> Reply:
+    def _refused(self, refusal: Refusal, route: Route | None) -> Reply:
         self._tally.problem(refusal.kind)
+        if route is not None and route.refuse is not None:
+            return route.refuse(refusal)
         problem = refusal.problem(self._base_url)
         return Reply(problem.status, _encode(problem), MEDIA_TYPE, refusal.headers)
 

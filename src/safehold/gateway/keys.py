@@ -64,14 +64,19 @@ class Keyring:
 
     def check(self, authorization: bytes | None, scope: str | None) -> Key:
         """The key of an Authorization header, which must have `scope` unless that is None. Raises Refusal 401, 403, 503."""
-        if self.age > STALE_SECONDS:
-            raise Refusal("not-ready", "API keys can't be read now; try again", headers=((b"retry-after", b"1"),))
         if authorization is None:
             raise Refusal("unauthorized", "the Authorization header is missing", headers=(_ASK,))
         scheme, _, secret = authorization.partition(b" ")
         if scheme.lower() != b"bearer":
             raise Refusal("unauthorized", "the Authorization header must be: Bearer sh_...", headers=(_ASK,))
-        digest = hashlib.sha256(secret.strip()).hexdigest()
+        return self.check_secret(secret.strip(), scope)
+
+    def check_secret(self, secret: bytes, scope: str | None) -> Key:
+        """The key of a secret that came elsewhere than in Authorization (`?key=`, another header, a form), which must have
+        `scope` unless that is None. Raises Refusal 401, 403, 503."""
+        if self.age > STALE_SECONDS:
+            raise Refusal("not-ready", "API keys can't be read now; try again", headers=((b"retry-after", b"1"),))
+        digest = hashlib.sha256(secret).hexdigest()
         key = self._by_digest.get(digest)
         # The look-up is by a hash that the sender can't steer, so its timing says nothing; the comparison is for the
         # same reason of constant time.

@@ -25,7 +25,7 @@ _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 class Request:
     """One HTTP request. `argument` is what the route's `{...}` matched, if it has one."""
 
-    __slots__ = ("_receive", "argument", "client", "headers", "method", "path")
+    __slots__ = ("_query", "_receive", "argument", "client", "headers", "method", "path")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.method: str = scope["method"]
@@ -33,7 +33,14 @@ class Request:
         self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
         self.client: str | None = scope["client"][0] if scope.get("client") else None
         self.argument = ""
+        self._query: bytes = scope.get("query_string", b"")
         self._receive = receive
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query string, decoded; of a name that comes twice the first value, so that every reader sees the same one."""
+        pairs = parse_qsl(self._query.decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
+        return dict(reversed(pairs))
 
     @property
     def from_this_machine(self) -> bool:

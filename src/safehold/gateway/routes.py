@@ -200,7 +200,11 @@ async def expose_metrics(parts: Parts, request: Request) -> Reply:
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One address. `answers` maps statuses to what is in them: a struct, or a media type for other than JSON."""
+    """One address. `answers` maps statuses to what is in them: a struct, or a media type for other than JSON.
+
+    `drop_in` names the API of somebody else that it answers: that API has a description of its own, and `refuse` says in
+    its words what is wrong.
+    """
 
     method: str
     path: str
@@ -210,6 +214,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     scope: str | None = None
     key: bool = False
     takes: tuple[str, ...] = ()
+    drop_in: str = ""
+    refuse: Callable[[Refusal], Reply] | None = None
 
 
 _KEYED = ("unauthorized", "rate-limited", "not-ready")

@@ -226,7 +226,7 @@ def read_event_type(node: Located, report: Report) -> EventType | None:
         fields.text("title") or name,
         fields.text("description"),
         SubjectSpec(kind, identity, **paths),
-        complete(schema),
+        complete(schema, actor_known=fields.choice("actor", vocabulary.ACTORS, "required") == "required"),
     )
     try:
         jsonschema_rs.meta.validate(dict(event_type.schema))

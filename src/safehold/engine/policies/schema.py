@@ -38,17 +38,18 @@ STANDARD: dict[str, dict[str, Any]] = {
 _NAMES = {"boolean": types.BOOL, "integer": types.INT, "number": types.DOUBLE, "null": types.NULL}
 
 
-def complete(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The type's schema with the standard objects merged in; `actor` is required."""
+def complete(schema: Mapping[str, Any], *, actor_known: bool = True) -> dict[str, Any]:
+    """The type's schema with the standard objects merged in; `actor` with its id and age is required where it is known."""
     own = dict(schema.get("properties") or {})
     properties = {name: value for name, value in own.items() if name not in STANDARD}
     for name, standard in STANDARD.items():
         added = own.get(name) or {}
         merged = {**standard, **{key: value for key, value in added.items() if key not in ("required", "properties")}}
         merged["properties"] = {**standard["properties"], **(added.get("properties") or {})}
-        merged["required"] = list(dict.fromkeys([*standard.get("required", ()), *(added.get("required") or ())]))
+        always = standard.get("required", ()) if actor_known else ()
+        merged["required"] = list(dict.fromkeys([*always, *(added.get("required") or ())]))
         properties[name] = merged
-    required = list(dict.fromkeys(["actor", *(schema.get("required") or ())]))
+    required = list(dict.fromkeys([*(["actor"] if actor_known else ()), *(schema.get("required") or ())]))
     return {**schema, "type": "object", "properties": properties, "required": required}
 
 

@@ -16,6 +16,8 @@ MODES = ("draft", "shadow", "canary", "live", "retired")
 #: What a rule does that could not be decided only because the store of its windows was away: nothing, and the verdict says
 #: so; not match; match.
 WHEN_AWAY = ("unknown", "fail_open", "fail_closed")
+#: Whether an event type always has an actor.
+ACTORS = ("required", "optional")
 #: What a label is put on.
 LABELLED = ("actor", "target", "content")
 
@@ -133,6 +135,9 @@ EVENT_TYPE: Table = {
     "title": Entry("text", "What people call it"),
     "description": Entry("prose", "When a platform sends it"),
     "subject": Entry("table", "Which entity the event is a snapshot of", True, table="subject"),
+    "actor": Entry(
+        "choice", "Whether it is always known who did it, with id and age; required without it", choices=ACTORS
+    ),
     "schema": Entry("schema", "The JSON Schema of `data`", True),
 }
 SUBJECT: Table = {
