@@ -26,6 +26,7 @@ COMMANDS = {
         "safehold.cli.policy", "app", "Policies: check, test, format, explain and draw them; serve editors."
     ),
     "lists": _Entry("safehold.cli.lists", "app", "Lists: look, add, import, export, compare, take back."),
+    "labels": _Entry("safehold.cli.labels", "app", "Labels: count, export, import what was said of texts."),
     "decide": _Entry("safehold.cli.decide", "decide", "Decide a file of events; nothing is recorded."),
     "backtest": _Entry("safehold.cli.backtest", "backtest", "Try policies on the past."),
     "history": _Entry("safehold.cli.backtest", "history", "The record as files, for backtests."),

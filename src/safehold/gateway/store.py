@@ -125,6 +125,22 @@ class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
     actions: list[ActionView]
 
 
+class LabelSubmission(msgspec.Struct, frozen=True, kw_only=True):
+    """A word on a text: that it is `attribute` to the degree `value`, 0 to 1, by `source` (`akismet`, `suggestscore`).
+
+    `reference` is the client's own name for what it speaks of; the same source says a thing under one reference once. `key`
+    is the id of the API key that brought it.
+    """
+
+    text: str
+    attribute: str
+    value: float
+    source: str
+    at: datetime
+    reference: str = ""
+    key: str = ""
+
+
 class Unavailable(Exception):
     """The database can't be reached, or can't write now: no event is to blame."""
 
@@ -232,6 +248,12 @@ class Store(Protocol):
 
     def decision(self, service: str, decision_id: str) -> DecisionView | None:
         """A decision of this service, or None."""
+
+    def submit_labels(self, service: str, submissions: Sequence[LabelSubmission]) -> int:
+        """Keep labels that a client brought, all or none; how many of them are new.
+
+        Raises ValueError, which names the field and says what to do, for one that can't be a label; Unavailable.
+        """
 
     def close(self) -> None:
         """Close the calling thread's connection."""

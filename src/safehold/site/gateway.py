@@ -18,6 +18,7 @@ from safehold.desk.decisions.elsewhere import Elsewhere
 from safehold.desk.decisions.hot_rows import PolicyInForce
 from safehold.desk.decisions.intake import Intake
 from safehold.desk.decisions.policies import terms_of
+from safehold.desk.learning.taking import submit_labels
 from safehold.desk.lists.feed import Feed
 from safehold.desk.rules.breaker import counts, throttle
 from safehold.desk.rules.costs import add_costs
@@ -98,7 +99,8 @@ class _Rules(TypedDict):
 
 def _intake() -> Intake:
     limited = settings.SAFEHOLD_BREAKER or settings.SAFEHOLD_QUOTAS
-    return Intake(newest, throttle, add_costs, Elsewhere(settings.SAFEHOLD_QUOTAS) if limited else None)
+    elsewhere = Elsewhere(settings.SAFEHOLD_QUOTAS) if limited else None
+    return Intake(newest, throttle, add_costs, elsewhere, submit_labels)
 
 
 def _rules(intake: Intake) -> _Rules:

@@ -108,6 +108,7 @@ INSTALLED_APPS = [
     "safehold.desk.review",
     "safehold.desk.rules",
     "safehold.desk.appeals",
+    "safehold.desk.learning",
     "safehold.desk.transparency",
     "safehold.desk.portal",
     "safehold.console",
@@ -273,6 +274,14 @@ SAFEHOLD_GIT_REMOTE = env("GIT_REMOTE")
 SAFEHOLD_GIT_BRANCH = env("GIT_BRANCH", "main")
 SAFEHOLD_GIT_FOLDER = env("GIT_FOLDER", ".").strip("/") or "."
 SAFEHOLD_GIT_REVIEWED = env_flag("GIT_REVIEWED")
+#: For how many days after the last label the words that labels are about are kept (0: for ever). Labels stay.
+SAFEHOLD_LABEL_DAYS = int(env("LABEL_DAYS", "730"))
+#: Which attributes verdicts under a policy teach, where its DSA keywords say it badly: `abuse.harassment=insult+toxicity`, or
+#: `payments.promo=` for none.
+SAFEHOLD_LABELS_OF = {
+    key.strip(): tuple(name for name in names.split("+") if name)
+    for key, _, names in (pair.partition("=") for pair in env_list("LABELS_OF"))
+}
 #: Where windows are kept: `memory`, or `valkey://...` (safehold.engine.windows.link.Address); and how many entries memory
 #: keeps for each service.
 SAFEHOLD_WINDOWS = env("WINDOWS", "memory")

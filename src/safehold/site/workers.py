@@ -21,6 +21,7 @@ WORKERS = {
     "leases": "safehold.desk.review.leases:run",
     "letters": "safehold.desk.appeals.letters:run",
     "answers": "safehold.desk.portal.letters:run",
+    "labels": "safehold.desk.learning.worker:run",
     "history": "safehold.desk.history.export:run",
     "checkpoints": "safehold.record.checkpointer:keep_signing",
 }

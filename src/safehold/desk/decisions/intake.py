@@ -40,6 +40,7 @@ from safehold.gateway.store import (
     Failed,
     Incoming,
     Key,
+    LabelSubmission,
     Minds,
     Name,
     Outcome,
@@ -69,7 +70,8 @@ JOIN decisions_decision d ON d.event_id = e.id AND d.automation = 'fully' AND d.
 
 class Intake:
     """The `Store` of the gateway. `newest` says which edition of the policies is in force now, `throttle` disarms a rule,
-    `add_costs` keeps what rules cost: they are a room's above this one. `elsewhere` counts for the breaker, if there is one.
+    `add_costs` keeps what rules cost, `submit_labels` what clients say of texts: they are rooms' above this one. `elsewhere`
+    counts for the breaker, if there is one.
     """
 
     def __init__(
@@ -78,7 +80,9 @@ class Intake:
         throttle: Callable[[str, str], None],
         add_costs: Callable[[Buckets], None],
         elsewhere: Elsewhere | None = None,
+        submit_labels: Callable[[str, Sequence[LabelSubmission]], int] | None = None,
     ) -> None:
+        self._submit_labels = submit_labels
         self._newest, self._throttle, self._add_costs, self._elsewhere = newest, throttle, add_costs, elsewhere
         self._wrote_until = -1  # where the record ended when this process last wrote
         self._policies: dict[int, Mapping[str, PolicyInForce]] = {}
@@ -97,6 +101,13 @@ class Intake:
     def add_costs(self, found: Buckets) -> None:
         """Add what rules cost to what is known of it."""
         self._add_costs(found)
+
+    def submit_labels(self, service: str, submissions: Sequence[LabelSubmission]) -> int:
+        """Keep labels that a client brought, all or none; how many are new. See `safehold.gateway.store.Store`."""
+        if self._submit_labels is None:
+            raise Unavailable("this process keeps no labels")
+        with _reported():
+            return self._submit_labels(service, submissions)
 
     def know(self, edition: int, policies: Mapping[str, PolicyInForce]) -> None:
         """Before any engine decides with an edition: the versions of its policies, by key, which decisions name."""
