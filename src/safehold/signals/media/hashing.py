@@ -1,0 +1,154 @@
+"""Fingerprints of media and text: PDQ with its variants, cryptographic digests, TLSH.
+
+The worker that opens uploads calls it, hash banks call it for what people put in. Hashes are written as exchanges write
+them (lower-case hexadecimal; TLSH with its `T1`), so that they can be compared with anybody's.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pdqhash
+from PIL import Image
+
+#: PDQ's own limit: an image with less has too little structure, and its hash says too little, to be matched.
+QUALITY = 50
+#: Pixels that are hashed as they are. A larger image is made smaller by a whole factor first: PDQ looks at 64 x 64 means.
+_PIXELS = 8_000_000
+_TURNED = 500_000  # pixels of what is turned and mirrored
+#: TLSH's confident match, as `threatexchange` has it.
+TLSH_DISTANCE = 30
+
+_CROPS = (2, 5, 10)  # per cent of each side
+_BAR_LIKE = 16  # grey levels around a bar's colour that are still the bar
+_BAR_SHARE = 0.95  # of a bar's last line has the bar's colour; between it and the edge may stand a caption
+_BAR_MOST = 0.4  # of the image is the most that one bar may take
+_LOOKED_AT = 256  # pixels of the longer side at which bars are looked for
+
+
+class Pdq(NamedTuple):
+    """A PDQ hash (64 hexadecimal digits) and its quality, 0 to 100."""
+
+    hash: str
+    quality: int
+
+
+class Digests(NamedTuple):
+    """Hashes of the bytes themselves, in lower-case hexadecimal."""
+
+    md5: str
+    sha1: str
+    sha256: str
+
+
+def digests(data: bytes) -> Digests:
+    """MD5, SHA-1 and SHA-256. The first two are what hash lists have; never use them as proof."""
+    return Digests(
+        hashlib.md5(data, usedforsecurity=False).hexdigest(),
+        hashlib.sha1(data, usedforsecurity=False).hexdigest(),
+        hashlib.sha256(data).hexdigest(),
+    )
+
+
+def pdq(image: Image.Image) -> Pdq:
+    """The image's PDQ hash. Colour profiles, transparency and the orientation of EXIF are not looked at, as PDQ's own
+    implementations don't: `dihedral` finds what was turned."""
+    bits, quality = pdqhash.compute(np.asarray(_reduced(image, _PIXELS)))
+    return Pdq(_hex(bits), int(quality))
+
+
+def dihedral(image: Image.Image) -> list[str]:
+    """PDQ of the image as it is, turned by 90, 180 and 270 degrees, and of the four mirrored forms of these. Query with
+    all eight to find what was turned or mirrored.
+
+    Each form is hashed for itself: what PDQ can work out from the first alone is up to 28 bits off.
+    """
+    small = _reduced(image, _TURNED)
+    return [pdq(image).hash, *(pdq(small.transpose(turned)).hash for turned in Image.Transpose)]
+
+
+def variants(image: Image.Image) -> dict[str, Pdq]:
+    """PDQ of what others may make of the image, to be indexed beside it: PDQ doesn't survive a crop of 2%.
+
+    `unbarred` is the image without letter-box and caption bars, if it has some; `crop2`, `crop5` and `crop10` are the middle of
+    it, without so many per cent at each side.
+    """
+    return {name: pdq(image.crop(box)) for name, box in _boxes(image)}
+
+
+def tlsh(data: bytes) -> str | None:
+    """TLSH of a file; None for one that is too short (50 bytes) or too uniform. Needs the extra `media`."""
+    try:
+        import tlsh as library
+    except ImportError as missing:
+        raise ModuleNotFoundError("TLSH needs py-tlsh: pip install 'safehold[media]'") from missing
+    written = str(library.hash(data))
+    return None if written == "TNULL" or not written else written
+
+
+def text_hash(text: str) -> str | None:
+    """TLSH of a text, as exchanges share it (HASH_TEXT_TLSH); None for a text too short to have one."""
+    return tlsh(text.encode("utf-8", "surrogatepass"))
+
+
+def tlsh_distance(one: str, other: str) -> int:
+    """How far two TLSH hashes are apart, lengths not counted; at most TLSH_DISTANCE is a confident match."""
+    import tlsh as library
+
+    return int(library.diffxlen(one, other))
+
+
+def pdq_distance(one: str, other: str) -> int:
+    """How many of 256 bits differ."""
+    return (int(one, 16) ^ int(other, 16)).bit_count()
+
+
+def _reduced(image: Image.Image, pixels: int) -> Image.Image:
+    """The image in RGB, smaller by the whole factor that brings it to so many pixels."""
+    factor = 1
+    while image.width * image.height > pixels * factor * factor:
+        factor += 1
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    return rgb.reduce(factor) if factor > 1 else rgb
+
+
+def _hex(bits: npt.NDArray[np.generic]) -> str:
+    return np.packbits(bits.astype(np.uint8)).tobytes().hex()
+
+
+def _boxes(image: Image.Image) -> Iterator[tuple[str, tuple[int, int, int, int]]]:
+    width, height = image.size
+    unbarred = _without_bars(image)
+    if unbarred != (0, 0, width, height):
+        yield "unbarred", unbarred
+    for share in _CROPS:
+        x, y = width * share // 100, height * share // 100
+        if x and y:
+            yield f"crop{share}", (x, y, width - x, height - y)
+
+
+def _without_bars(image: Image.Image) -> tuple[int, int, int, int]:
+    """The box that is left when bars of one colour, with a caption in them or not, are taken from the four sides."""
+    small = image.convert("L")
+    small.thumbnail((_LOOKED_AT, _LOOKED_AT), Image.Resampling.BOX)
+    grey = np.asarray(small, np.int16)
+    top, bottom = _bar(grey), _bar(grey[::-1])
+    inner = grey[top : len(grey) - bottom].T
+    left, right = _bar(inner), _bar(inner[::-1])
+    x, y = image.width / grey.shape[1], image.height / grey.shape[0]
+    return (
+        round(left * x), round(top * y),
+        image.width - round(right * x), image.height - round(bottom * y),
+    )  # fmt: skip
+
+
+def _bar(lines: npt.NDArray[np.int16]) -> int:
+    """How many lines at the beginning are a bar: less than two per cent are none, and more than it may take neither."""
+    most = int(len(lines) * _BAR_MOST)
+    plain = (np.abs(lines[: most + 1] - np.median(lines[0])) <= _BAR_LIKE).mean(axis=1) >= _BAR_SHARE
+    if not plain[0]:
+        return 0
+    thick = int(np.flatnonzero(plain)[-1]) + 1
+    return thick if 0.02 * len(lines) <= thick <= most else 0
