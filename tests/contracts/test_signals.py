@@ -11,6 +11,7 @@ from safehold.signals.language import Language
 from safehold.signals.lexicon import Lexicon
 from safehold.signals.links import Links
 from safehold.signals.personal import Personal
+from safehold.signals.spam import Spam
 from safehold.signals.text import Text
 
 
@@ -44,9 +45,14 @@ class TestLanguage(SignalContract):
         return Language()
 
 
+class TestSpam(SignalContract):
+    def signal(self) -> Signal:
+        return Spam()
+
+
 def test_all_of_them_are_found_through_entry_points():
     found = {point.name: point.load()() for point in entry_points(group="safehold.signals")}
-    assert {"text", "links", "lexicon", "personal", "fingerprint", "language"} <= set(found)
+    assert {"text", "links", "lexicon", "personal", "fingerprint", "language", "spam"} <= set(found)
     for name, signal in found.items():
         assert signal.name == name
 

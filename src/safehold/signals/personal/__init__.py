@@ -27,7 +27,7 @@ class Personal:
     """`signals.personal`. Spans are of the subject's text in code points; `masked` is all that is told of a value."""
 
     name = "personal"
-    version = f"1.0.0+phonenumbers.{version('phonenumbers')}"
+    version = f"1.1.0+phonenumbers.{version('phonenumbers')}"
     cost = 90.0
     reads = ("text", "context.country", "context.locale")
     fields: ClassVar[Mapping[str, str]] = {

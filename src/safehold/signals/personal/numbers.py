@@ -1,7 +1,7 @@
 """Payment cards, bank accounts, wallets: numbers that prove themselves by a check digit.
 
 Called by the personal signal. Sources: ISO/IEC 7812 and the schemes' published ranges (cards), ISO 13616 with the
-IBAN registry's lengths, Base58Check as in Bitcoin, BIP-173 for bech32.
+IBAN registry's lengths, Base58Check as in Bitcoin, BIP-173 for bech32, EIP-55 for Ethereum's capitals.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from safehold.signals.personal.finding import Finding, labelled, last_digits
+from safehold.signals.personal.keccak import keccak256
 
 _CARD = re.compile(r"(?<![\w.+#/-])(?<!\d[ ])\d(?:[ -]?\d){11,18}(?![\w])(?![-/.]\w)")
 _IBAN_START = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ ]?\d{2}(?=[ -]?[A-Za-z0-9])")
@@ -125,16 +126,31 @@ def mod97(text: str) -> int:
 
 
 def wallets(text: str) -> Iterator[Finding]:
-    """Addresses to send coins to: Bitcoin with its checksum, Ethereum's 0x and 40 hexadecimal digits."""
+    """Addresses to send coins to, with their checksums; one of Ethereum's in small letters only has none.
+
+    A hash takes 0.7 ms: of more than a hundred of Ethereum's, the others count by their form.
+    """
+    hashed = 0
     for match in _WALLET.finditer(text):
         address = match[0]
         if address.startswith("0x"):
+            hashed += 1
+            if hashed <= 100 and not _eip55(address[2:]):
+                continue
             detail = "ethereum"
         elif _bech32(address) if address.startswith("bc1") else _base58check(address):
             detail = "bitcoin"
         else:
             continue
         yield Finding("wallet", detail, match.start(), match.end(), f"{address[:4]}…{address[-4:]}")
+
+
+def _eip55(digits: str) -> bool:
+    """Whether the capitals among 40 hexadecimal digits are where EIP-55 puts them; all small or all capital has none."""
+    if digits in (digits.lower(), digits.upper()):
+        return True
+    places = keccak256(digits.lower().encode()).hex()
+    return all(c.isupper() == (place > "7") for c, place in zip(digits, places, strict=False) if c.isalpha())
 
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
