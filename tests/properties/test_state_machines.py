@@ -13,6 +13,8 @@ from django.utils import timezone
 
 import safehold.desk
 from safehold.desk.appeals.filing import file_appeal
+from safehold.desk.banks.models import Bank, BankChange, BankItem, Exchange, SignalOpinion, WriteBack
+from safehold.desk.banks.states import ITEM
 from safehold.desk.decisions.endpoints import add_endpoint
 from safehold.desk.decisions.models import Action, Delivery
 from safehold.desk.decisions.outbox import carry_on_once
@@ -30,9 +32,12 @@ from tests.world import happens, person, report, service
 
 #: Where the machines rest that have no final state: a notice that was answered can be reopened for ever, and a rule that
 #: was retired can come back.
-RESTS = {"notice": {"notified"}, "rule": {"retired"}, "list_entry": {"retired"}}
-#: Entries of lists move by the million: the ledger has a digest of each revision instead of a transition of each entry.
-IN_REVISIONS = {"list_entry": StatefulModel(Entry, "state", ENTRY.initial)}
+RESTS = {"notice": {"notified"}, "rule": {"retired"}, "list_entry": {"retired"}, "bank_item": {"retired"}}
+#: Entries of lists and items of banks move by the million: the ledger has a digest of each revision instead of their moves.
+IN_REVISIONS = {
+    "list_entry": StatefulModel(Entry, "state", ENTRY.initial),
+    "bank_item": StatefulModel(BankItem, "state", ITEM.initial),
+}
 
 
 def machines() -> list[Machine]:
@@ -148,8 +153,21 @@ def one_of_each() -> dict[str, Model]:
             policy="scams.outreach", title="A change", base=1, reviewed_elsewhere=True
         ),
         "batch": Batch.objects.create(kind="revert", what={}, title="A batch", person=person()),
+        **of_banks(),
         "list_entry": Entry.objects.create(list="bad", value="a", added_at=timezone.now(), revision=1),
         "list_revision": Revision.objects.create(list="bad", number=1, act="entry"),
         "rule": Rule.objects.create(name="scams.outreach/r1"),
         "statement": StatementOfReasons.objects.get(decision=removed),  # withheld, so that it may say so
+    }
+
+
+def of_banks() -> dict[str, Model]:
+    bank = Bank.objects.create(name="b")
+    exchange = Exchange.objects.create(name="e", kind="ncmec", bank=bank)
+    item = BankItem.objects.create(bank=bank, kind="md5", value="0" * 32, added_at=timezone.now(), change=1)
+    opinion = SignalOpinion.objects.create(item=item, belief="seed", party="a member")
+    return {
+        "bank_item": item,
+        "bank_change": BankChange.objects.create(bank=bank, number=1, act="import"),
+        "write_back": WriteBack.objects.create(exchange=exchange, opinion=opinion),
     }

@@ -103,6 +103,7 @@ INSTALLED_APPS = [
     "safehold.accounts",
     "safehold.desk.entities",
     "safehold.desk.lists",
+    "safehold.desk.banks",
     "safehold.desk.reports",
     "safehold.desk.decisions",
     "safehold.desk.review",

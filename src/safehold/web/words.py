@@ -62,6 +62,24 @@ STATES: dict[str, dict[str, Word]] = {
         "disputed": Word("Disputed", "warn", "circle-question-mark", "It does not count until somebody has settled it"),
         "retired": Word("Retired", "neutral", "archive", "It does not count any more"),
     },
+    "bank_item": {
+        "quarantined": Word("Quarantined", "info", "hourglass", "It does not match until somebody has activated it"),
+        "active": Word("Active", "good", "circle-check", "What is near it matches"),
+        "disputed": Word("Disputed", "warn", "circle-question-mark", "It does not match until somebody has settled it"),
+        "negative": Word("Negative", "sky", "shield-check", "What is near it is no match of its bank"),
+        "retired": Word("Retired", "neutral", "archive", "It does not match any more"),
+    },
+    "bank_change": {
+        "begun": Word("Begun", "info", "hourglass"),
+        "applying": Word("Being written", "sky", "loader", "It takes effect in one moment, when all is written"),
+        "applied": Word("In effect", "good", "circle-check"),
+        "abandoned": Word("Abandoned", "neutral", "trash-2"),
+    },
+    "write_back": {
+        "queued": Word("Queued", "info", "hourglass", "It is sent as soon as the exchange takes it"),
+        "sent": Word("Sent", "good", "circle-check", "The exchange has it"),
+        "dead": Word("Given up", "grave", "mail-warning", "The exchange refused it, or was away for days"),
+    },
     "list_revision": {
         "staged": Word("Waiting", "info", "hourglass", "Nothing of it counts until somebody else has approved it"),
         "applying": Word("Being applied", "sky", "loader", "It takes effect in one moment, when all is written"),
@@ -158,13 +176,6 @@ STATES: dict[str, dict[str, Word]] = {
         "canary": Word("Canary", "warn", "bird", "It acts on a share of people"),
         "live": Word("Live", "good", "zap"),
         "throttled": Word("Throttled", "hot", "gauge", "It matched too much and was disarmed"),
-        "retired": Word("Retired", "neutral", "archive"),
-    },
-    "bank_item": {
-        "quarantined": Word("Quarantined", "warn", "hourglass"),
-        "active": Word("Active", "good", "circle-check"),
-        "disputed": Word("Disputed", "hot", "message-circle-question-mark"),
-        "negative": Word("Known good", "sky", "shield-check"),
         "retired": Word("Retired", "neutral", "archive"),
     },
     "case": {

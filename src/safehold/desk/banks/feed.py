@@ -1,0 +1,45 @@
+"""What the gateway matches with: the items of banks that are in effect, as a whole and as what changed since.
+
+An item counts as it is once its number is not above its bank's; only active and negative ones are told of.
+"""
+
+from collections.abc import Iterator
+
+from django.db import connection
+
+from safehold.desk.banks.models import Bank, BankItem
+from safehold.signals.hashes.matching import BankView, Item
+
+#: Rows read at a time.
+_PAGE = 5_000
+COUNTING = ("active", "negative")
+_COLUMNS = ("id", "kind", "value", "state")
+
+
+class Feed:
+    """The source of the gateway's banks (`safehold.gateway.banks.BankSource`)."""
+
+    def banks(self) -> dict[str, BankView]:
+        return {bank.name: _view(bank) for bank in Bank.objects.all()}
+
+    def items(self, bank: str, number: int) -> Iterator[Item]:
+        """Those in effect at a number."""
+        found = BankItem.objects.filter(bank=bank, state__in=COUNTING, change__lte=number).order_by("id")
+        for item, kind, value, state in found.values_list(*_COLUMNS).iterator(_PAGE):
+            yield Item(item, bank, kind, value, state == "negative")
+
+    def changed(self, bank: str, after: int, number: int) -> Iterator[tuple[Item, bool]]:
+        """(item, whether it counts) for what changed after a number and up to another."""
+        found = BankItem.objects.filter(bank=bank, change__gt=after, change__lte=number).order_by("id")
+        for item, kind, value, state in found.values_list(*_COLUMNS).iterator(_PAGE):
+            yield Item(item, bank, kind, value, state == "negative"), state in COUNTING
+
+    def close(self) -> None:
+        connection.close()
+
+
+def _view(bank: Bank) -> BankView:
+    return BankView(
+        name=bank.name, negative=bank.sign == "negative", ratio=bank.enabled_ratio, categories=tuple(bank.categories),
+        pdq_distance=bank.pdq_distance, tlsh_distance=bank.tlsh_distance, number=bank.number, version=bank.version,
+    )  # fmt: skip

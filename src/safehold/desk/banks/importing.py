@@ -1,0 +1,236 @@
+"""A file of hashes into a bank. It is read twice: first to the end for what is wrong with it, so that nothing of a bad file
+is written; then in short transactions, so that events are decided meanwhile. All of it takes effect in one moment. After a
+crash the same file, imported again, goes on where writing ended; `abandon` retires what was written instead.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from django.utils import timezone
+
+from safehold.accounts.models import User
+from safehold.accounts.people import AT_THE_SHELL, Refused
+from safehold.desk.banks.changing import chained, found_bank, locked
+from safehold.desk.banks.models import Act, Bank, BankChange, BankItem
+from safehold.desk.banks.reading import BadFile, Problem, Row, good, read
+from safehold.desk.banks.states import CHANGE, ITEM
+from safehold.desk.moves import move
+from safehold.record.recording import Record, recording
+
+#: Rows of one transaction: some tens of milliseconds in which nobody else writes (SQLite).
+CHUNK = 2_000
+#: Problems that are told; the count says how many there were.
+TOLD = 50
+
+Progress = Callable[[str, int, int], None]
+
+
+class BadImport(ValueError):
+    """The file has rows that can't be items. `problems` are the first of them."""
+
+    def __init__(self, problems: list[Problem], count: int) -> None:
+        self.problems, self.count = problems, count
+        super().__init__(f"{count:,} rows are wrong, the first: {problems[0]}")
+
+
+def _quiet(step: str, done: int, total: int) -> None:
+    return
+
+
+def import_file(
+    by: User | None,
+    name: str,
+    path: Path,
+    format_name: str,
+    *,
+    kind: str = "",
+    source: str = "",
+    active: bool = True,
+    filename: str = "",
+    progress: Progress = _quiet,
+) -> BankChange:
+    """Bring in a file: at the shell its items are active unless `active` is false, from a person they wait.
+
+    Raises NoSuchBank, BadFile, BadImport, Busy, and Refused for a file without rows; then nothing is written.
+    """
+    found_bank(name)
+    rows, digest = _checked(path, format_name, kind, progress)
+    change = _begun(by, name, filename or path.name, digest, source)
+    state = "active" if active and by is None else ITEM.initial
+    with path.open("rb") as file:
+        brought = islice(good(read(file, format_name, kind)), change.done, None)
+        while chunk := list(islice(brought, CHUNK)):
+            _write(change, chunk, state)
+            progress("Writing", change.done, rows)
+    _finish(by, change, rows, progress)
+    return change
+
+
+def _checked(path: Path, format_name: str, kind: str, progress: Progress) -> tuple[int, str]:
+    """How many good rows a file has, and its SHA-256. Raises BadFile, BadImport, Refused."""
+    problems: list[Problem] = []
+    rows = bad = 0
+    with path.open("rb") as file:
+        for row in read(file, format_name, kind):
+            if isinstance(row, Problem):
+                bad += 1
+                problems.extend([row] if len(problems) < TOLD else [])
+            else:
+                rows += 1
+                if rows % CHUNK == 0:
+                    progress("Reading", rows, 0)
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if problems:
+        raise BadImport(problems, bad)
+    if not rows:
+        raise BadFile("the file has no rows")
+    return rows, digest
+
+
+def _begun(by: User | None, name: str, filename: str, digest: str, source: str) -> BankChange:
+    """The import of this file: the one that was interrupted, or a new one. Raises Busy."""
+    with recording() as record:
+        held = Bank.objects.select_for_update().get(pk=name)
+        known = BankChange.objects.filter(bank=held, state="applying", file_digest=digest).first()
+        if known is not None:
+            return known
+        bank = locked(name)
+        last = BankChange.objects.filter(bank=bank).order_by("-number").first()
+        change = BankChange.objects.create(
+            bank=bank, number=(last.number if last else 0) + 1, act=Act.IMPORT, by=by, source=source or filename,
+            filename=filename[:255], file_digest=digest,
+        )  # fmt: skip
+        move(record, change, CHANGE, "started", by=by.pk if by else "")
+        _audit(record, "bank.import_started", change, by)
+    return change
+
+
+def _write(change: BankChange, rows: list[Row], state: str) -> None:
+    now = timezone.now()
+    items = [
+        BankItem(
+            bank_id=change.bank_id, kind=row.kind, value=row.value, state=state, source=row.source or change.source[:200],
+            reference=row.reference, note=row.note, added_at=now, added_by=change.by, change=change.number,
+        )
+        for row in rows
+    ]  # fmt: skip
+    with recording():
+        # Two processes that write the same import take turns, and the later one finds the earlier one's rows done.
+        done = BankChange.objects.select_for_update().values_list("done", flat=True).get(pk=change.pk)
+        if done != change.done:
+            raise Refused("another process is writing this import")
+        BankItem.objects.bulk_create(items, ignore_conflicts=True)
+        change.done = done + len(rows)
+        BankChange.objects.filter(pk=change.pk).update(done=change.done)
+
+
+def _finish(by: User | None, change: BankChange, rows: int, progress: Progress) -> None:
+    """The moment in which the import takes effect."""
+    progress("Adding up", 0, 0)
+    sha, added = hashlib.sha256(), 0
+    for kind, value, state in _written(change):
+        sha.update(f"{kind}\t{value}\t{state}\n".encode())
+        added += 1
+    with recording() as record:
+        bank = Bank.objects.select_for_update().get(pk=change.bank_id)
+        change.refresh_from_db(fields=["state"])
+        if change.state == "applied":
+            return  # another process was quicker
+        change.counts = {"rows": rows, "added": added, "known": rows - added}
+        _in_effect(record, bank, change, sha.hexdigest(), by)
+        _audit(record, "bank.imported", change, by)
+
+
+def _in_effect(record: Record, bank: Bank, change: BankChange, content: str, by: User | None) -> None:
+    bank.number = change.number
+    bank.digest = change.digest = chained(bank.digest, bank.number, content)
+    bank.save(update_fields=["number", "digest"])
+    change.save(update_fields=["counts", "digest"])
+    move(record, change, CHANGE, "applied", by=by.pk if by else "")
+
+
+def _written(change: BankChange) -> Iterator[tuple[str, str, str]]:
+    found = BankItem.objects.filter(bank=change.bank_id, change=change.number).order_by("id")
+    yield from found.values_list("kind", "value", "state").iterator(5_000)
+
+
+def abandon(by: User | None, name: str) -> BankChange:
+    """Give up the import of a bank that was interrupted: what it had written is retired. Raises NoSuchBank and Refused."""
+    change = BankChange.objects.filter(bank=found_bank(name), state="applying").first()
+    if change is None:
+        raise Refused(f"no import of `{name}` is being written")
+    found = BankItem.objects.filter(bank=name, change=change.number).exclude(state="retired")
+    while ids := list(found.order_by("id").values_list("pk", flat=True)[:CHUNK]):
+        for state, moved in ITEM.table["retired"].items():
+            BankItem.objects.filter(pk__in=ids, state=state).update(state=moved)
+    with recording() as record:
+        bank = Bank.objects.select_for_update().get(pk=name)
+        bank.number = change.number
+        bank.digest = change.digest = chained(bank.digest, bank.number, "abandoned")
+        bank.save(update_fields=["number", "digest"])
+        change.save(update_fields=["digest"])
+        move(record, change, CHANGE, "abandoned", by=by.pk if by else "")
+        _audit(record, "bank.import_abandoned", change, by)
+    return change
+
+
+def activate_all(by: User | None, name: str, number: int, progress: Progress = _quiet) -> BankChange:
+    """Activate what one import or fetch brought and still waits, in one moment. `by` is not who brought it in.
+
+    Raises NoSuchBank, Busy, and Refused where nothing waits or it is one's own.
+    """
+    waiting = BankItem.objects.filter(bank=name, change=number, state="quarantined")
+    brought = BankChange.objects.filter(bank=found_bank(name), number=number).first()
+    if brought is None:
+        raise Refused(f"`{name}` has no change {number}")
+    change = _activation(by, brought)
+    rows = waiting.count()
+    approved = None if by is None or brought.by_id == by.pk else by.pk
+    while ids := list(waiting.order_by("id").values_list("pk", flat=True)[:CHUNK]):
+        BankItem.objects.filter(pk__in=ids, state="quarantined").update(
+            state=ITEM.next("quarantined", "activated"), approved_by=approved, change=change.number
+        )
+        progress("Activating", rows - waiting.count(), rows)
+    sha = hashlib.sha256()
+    for line in _written(change):
+        sha.update("\t".join(line).encode())
+    with recording() as record:
+        bank = Bank.objects.select_for_update().get(pk=name)
+        change.counts = {"activated": BankItem.objects.filter(bank=bank, change=change.number).count()}
+        _in_effect(record, bank, change, sha.hexdigest(), by)
+        _audit(record, "bank.activated", change, by)
+    return change
+
+
+def _activation(by: User | None, brought: BankChange) -> BankChange:
+    """The change that activates what another brought: the one that was interrupted, or a new one. Raises Refused, Busy."""
+    note = f"Activated what change {brought.number} brought"
+    with recording() as record:
+        Bank.objects.select_for_update().get(pk=brought.bank_id)
+        known = BankChange.objects.filter(bank=brought.bank_id, state="applying", note=note).first()
+        if known is not None:
+            return known
+        bank = locked(brought.bank_id)
+        if by is not None and brought.by_id == by.pk and bank.two_people:
+            raise Refused("You brought these items in: somebody else has to activate them.")
+        if not BankItem.objects.filter(bank=bank, change=brought.number, state="quarantined").exists():
+            raise Refused("Nothing of it waits to be activated.")
+        last = BankChange.objects.filter(bank=bank).order_by("-number").first()
+        change = BankChange.objects.create(
+            bank=bank, number=(last.number if last else 0) + 1, act=Act.ITEM, by=by, source=brought.source, note=note
+        )
+        move(record, change, CHANGE, "started", by=by.pk if by else "")
+    return change
+
+
+def _audit(record: Record, verb: str, change: BankChange, by: User | None) -> None:
+    detail = {
+        "change": change.pk, "number": change.number, "source": change.source, "file": change.filename,
+        "file_digest": change.file_digest, "counts": change.counts, "digest": change.digest,
+    }  # fmt: skip
+    detail = {name: value for name, value in detail.items() if value not in ("", None, {})}
+    actor = by.pk if by is not None else ""
+    record.audit(verb, "bank", change.bank_id, actor=actor, detail=detail if by else detail | AT_THE_SHELL)
