@@ -157,7 +157,7 @@ def micros_text(micros: float) -> str:
     """A time as people read it: two digits say what a measurement can."""
     for size, unit in ((1_000_000, "s"), (1_000, "ms")):
         if micros >= size:
-            return f"{micros / size:.2g} {unit}"
+            return f"{float(f'{micros / size:.2g}'):g} {unit}"
     return f"{micros:.0f} µs" if micros >= 10 else f"{micros:.2g} µs"
 
 

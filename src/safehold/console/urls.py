@@ -10,7 +10,8 @@ ledger-entries, ledger-entry (index), ledger-entry-proof (index), ledger-verify,
 dead-letters, dead-letters-retry, delivery (id), delivery-retry (id), endpoints, endpoint-add, endpoint (id),
 endpoint-rotate (id), endpoint-switch (id), endpoint-ping (id), audit, reports, report (id), lists, list (name), list-add
 (name), list-import (name), list-export (name), list-history (name), list-entry (name, id), list-entry-move (name, id),
-list-revision (name, id), list-revision-act (name, id), list-revision-progress (name, id).
+list-revision (name, id), list-revision-act (name, id), list-revision-progress (name, id), signals,
+signal (name), signal-try (name).
 """
 
 from django.urls import path
@@ -31,6 +32,7 @@ from safehold.console import (
     policies,
     reports,
     rule,
+    signals,
     webhooks,
 )
 
@@ -73,6 +75,9 @@ urlpatterns = [
     path("lists/<str:name>/revisions/<str:revision_id>/", lists.revision, name="list-revision"),
     path("lists/<str:name>/revisions/<str:revision_id>/act/", list_changes.act, name="list-revision-act"),
     path("lists/<str:name>/revisions/<str:revision_id>/progress/", lists.progress, name="list-revision-progress"),
+    path("signals/", signals.signal_list, name="signals"),
+    path("signals/<str:name>/", signals.signal, name="signal"),
+    path("signals/<str:name>/try/", signals.signal_try, name="signal-try"),
     path("backtests/", backtests.backtest_list, name="backtests"),
     path("backtests/start/", backtests.backtest_start, name="backtest-start"),
     path("backtests/<str:job_id>/", backtests.backtest, name="backtest"),

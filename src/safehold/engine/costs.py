@@ -1,4 +1,5 @@
-"""What each rule costs, measured: of one verdict in so many, a few rules are decided once more, each alone, and timed.
+"""What each rule and each signal costs, measured: of one verdict in so many, a few rules are decided once more, each alone,
+and timed; what the signals took that it ran is noted as it is, and whether they failed.
 
 The engine answers most rules together, from an index, so no rule has a time of its own in there. Alone is what can be
 compared: the compiled condition by itself, which stops at the first part that says no, and what the signals took that it
@@ -37,6 +38,8 @@ _BUCKETS = 4
 Timed = tuple[str, str]
 #: Timings: rule -> bucket -> how many.
 Buckets = Mapping[Timed, Mapping[int, int]]
+#: Runs of signals: (name, version, whether it failed) -> bucket -> how many.
+Runs = Mapping[tuple[str, str, bool], Mapping[int, int]]
 
 
 class Costs:
@@ -48,6 +51,7 @@ class Costs:
         self._ready: dict[int, _Rules] = {}
         self._waiting: deque[tuple[_Rules, int]] = deque()
         self._found: deque[tuple[Timed, int]] = deque(maxlen=_MOST)
+        self._ran: deque[tuple[str, str, bool, int]] = deque(maxlen=_MOST)
         self._share = 1.0
         self._clock = clock()
 
@@ -76,6 +80,8 @@ class Costs:
         rules = self._ready.get(id(reading.rules))
         if rules is None or reading.assumed:
             return
+        for run in reading.runs:
+            self._ran.append((run.signal, run.version, run.error is not None, 1_000 * run.micros))
         micros = {run.signal: run.micros for run in reading.runs}
         for timed, alone in rules.next(self._share):
             self._found.append((timed, nanos_of(alone, reading, micros, self._clock)))
@@ -86,6 +92,14 @@ class Costs:
         for _ in range(len(self._found)):
             timed, nanos = self._found.popleft()
             found.setdefault(timed, Counter())[bucket_of(nanos)] += 1
+        return found
+
+    def take_runs(self) -> Runs:
+        """The runs of signals since the last time, at the same verdicts. From any one thread."""
+        found: dict[tuple[str, str, bool], Counter[int]] = {}
+        for _ in range(len(self._ran)):
+            name, version, failed, nanos = self._ran.popleft()
+            found.setdefault((name, version, failed), Counter())[bucket_of(max(500, nanos))] += 1
         return found
 
 
@@ -160,13 +174,14 @@ def micros_of(bucket: int) -> float:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a rule costs alone, in microseconds, to within a tenth: half of all events cost no more than `median`, 95 of 100 no
-    more than `p95`. `total` is what was measured in `timed` timings without the longest hundredth, at least one: there it
-    shows when the thread was kept from running, which is nobody's cost."""
+    """What a rule costs alone, or a signal, in microseconds, to within a tenth: half of all events cost no more than `median`,
+    95 of 100 no more than `p95`, 99 of 100 no more than `p99`. `total` is what was measured in `timed` timings without the
+    longest hundredth, at least one: there it shows when the thread was kept from running, which is nobody's cost."""
 
     timed: int
     median: float
     p95: float
+    p99: float
     total: float
 
 
@@ -177,7 +192,8 @@ def cost_of(buckets: Mapping[int, int]) -> Cost:
     for bucket in sorted(buckets):
         total += micros_of(bucket) * min(left, buckets[bucket])
         left -= min(left, buckets[bucket])
-    return Cost(timed, _quantile(buckets, timed, 0.5), _quantile(buckets, timed, 0.95), total)
+    median, p95, p99 = (_quantile(buckets, timed, part) for part in (0.5, 0.95, 0.99))
+    return Cost(timed, median, p95, p99, total)
 
 
 def _quantile(buckets: Mapping[int, int], timed: int, part: float) -> float:

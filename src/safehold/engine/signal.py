@@ -30,6 +30,7 @@ class Signal(Protocol):
     `list(T)`, `map(string, T)` or `dyn`.
     `limits`, which a signal need not have, gives the least and the greatest value of fields that are numbers, None for no
     limit: {"score": (0.0, 1.0)}. `safehold policy check` then knows that `signals.x.score > 1.5` is never true.
+    `card`, which a signal need not have, is the address of its model card, or where its documentation is.
     `reads` lists the paths of the event that it looks at (`text`, `context.ip`, `data.urls`): a policy on an event
     type that has none of them cannot use the signal, and `safehold policy check` says so.
     """
@@ -58,3 +59,8 @@ class Signal(Protocol):
 def limits(signal: Signal) -> Mapping[str, tuple[float | None, float | None]]:
     """The signal's `limits`; empty where it has none."""
     return getattr(signal, "limits", {})
+
+
+def card(signal: Signal) -> str:
+    """The address of the signal's model card; '' where it has none."""
+    return str(getattr(signal, "card", ""))

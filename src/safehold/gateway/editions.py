@@ -126,8 +126,11 @@ class Follower:
 
     def _keep_costs(self) -> None:
         self._kept = time.monotonic()
-        if self._costs is not None and (found := self._costs.take()):
-            self._store.add_costs(found)
+        if self._costs is None:
+            return
+        found, ran = self._costs.take(), self._costs.take_runs()
+        if found or ran:
+            self._store.add_costs(found, ran)
 
     def _tried_lately(self, number: int) -> bool:
         return (

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from safehold.engine.costs import Buckets
+from safehold.engine.costs import Buckets, Runs
 from safehold.engine.event import Event
 from safehold.engine.verdict import Verdict
 from safehold.gateway.breaker import Tripped
@@ -229,8 +229,8 @@ class Store(Protocol):
     def throttle(self, tripped: Tripped) -> None:
         """Throttle a rule for every process, record it and tell people; one that is throttled already stays so."""
 
-    def add_costs(self, found: Buckets) -> None:
-        """Add what rules cost, as this process measured it, to what is known of it."""
+    def add_costs(self, found: Buckets, ran: Runs) -> None:
+        """Add what rules cost and what signals took, as this process measured it, to what is known of it."""
 
     def catch_up(self, minds: Minds, progress: Callable[[int, int], None] | None = None) -> int:
         """Tell `minds` what the record has that they have not seen, and return how many events that was.

@@ -21,7 +21,7 @@ from safehold.desk.decisions.policies import terms_of
 from safehold.desk.learning.taking import submit_labels
 from safehold.desk.lists.feed import Feed
 from safehold.desk.rules.breaker import counts, throttle
-from safehold.desk.rules.costs import add_costs
+from safehold.desk.rules.costs import keep
 from safehold.desk.rules.folder import open_policies, write_back
 from safehold.desk.rules.in_force import files_of, load_texts, newest, texts_of
 from safehold.engine import Bundle, Engine
@@ -100,7 +100,7 @@ class _Rules(TypedDict):
 def _intake() -> Intake:
     limited = settings.SAFEHOLD_BREAKER or settings.SAFEHOLD_QUOTAS
     elsewhere = Elsewhere(settings.SAFEHOLD_QUOTAS) if limited else None
-    return Intake(newest, throttle, add_costs, elsewhere, submit_labels)
+    return Intake(newest, throttle, keep, elsewhere, submit_labels)
 
 
 def _rules(intake: Intake) -> _Rules:

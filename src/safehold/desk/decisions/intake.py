@@ -29,7 +29,7 @@ from safehold.desk.decisions.elsewhere import Elsewhere
 from safehold.desk.decisions.hot_rows import HotRows, PolicyInForce
 from safehold.desk.decisions.lookup import decision_view
 from safehold.desk.entities.models import Service
-from safehold.engine.costs import Buckets
+from safehold.engine.costs import Buckets, Runs
 from safehold.engine.verdict import Verdict
 from safehold.gateway.breaker import Tripped
 from safehold.gateway.faults import described
@@ -70,15 +70,15 @@ JOIN decisions_decision d ON d.event_id = e.id AND d.automation = 'fully' AND d.
 
 class Intake:
     """The `Store` of the gateway. `newest` says which edition of the policies is in force now, `throttle` disarms a rule,
-    `add_costs` keeps what rules cost, `submit_labels` what clients say of texts: they are rooms' above this one. `elsewhere`
-    counts for the breaker, if there is one.
+    `add_costs` keeps what rules and signals cost, `submit_labels` what clients say of texts: they are rooms' above this one.
+    `elsewhere` counts for the breaker, if there is one.
     """
 
     def __init__(
         self,
         newest: Callable[[], int],
         throttle: Callable[[str, str], None],
-        add_costs: Callable[[Buckets], None],
+        add_costs: Callable[[Buckets, Runs], None],
         elsewhere: Elsewhere | None = None,
         submit_labels: Callable[[str, Sequence[LabelSubmission]], int] | None = None,
     ) -> None:
@@ -98,9 +98,9 @@ class Intake:
         """Throttle a rule for every process, record it and tell people; one that is throttled already stays so."""
         self._throttle(tripped.rule, tripped.why)
 
-    def add_costs(self, found: Buckets) -> None:
-        """Add what rules cost to what is known of it."""
-        self._add_costs(found)
+    def add_costs(self, found: Buckets, ran: Runs) -> None:
+        """Add what rules cost and what signals took to what is known of it."""
+        self._add_costs(found, ran)
 
     def submit_labels(self, service: str, submissions: Sequence[LabelSubmission]) -> int:
         """Keep labels that a client brought, all or none; how many are new. See `safehold.gateway.store.Store`."""

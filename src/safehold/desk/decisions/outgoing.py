@@ -1,36 +1,21 @@
-"""One POST to an address that somebody else chose, safely: the name is resolved once, every address it has is checked,
-the connection goes to a checked address and to no other, redirects are not followed, and neither a slow nor a large
-answer holds anything up. Called by `sending`.
+"""One webhook message to an address that somebody else chose, by `safehold.outgoing`; of the answer only its status and a hash
+are kept. Called by `sending`.
 """
 
-import functools
 import hashlib
-import ipaddress
-import socket
-import ssl
-import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
-import httpcore
+from safehold import outgoing
+from safehold.outgoing import Refused, Unreachable, addresses_of, is_public
+
+__all__ = ["MOST_BYTES", "SECONDS", "Answer", "Refused", "Unreachable", "addresses_of", "is_public", "post"]
 
 #: Seconds for everything together: name, connection, request, answer.
 SECONDS = 15.0
 #: Of an answer's body no more is read; nothing of it is kept but the hash.
 MOST_BYTES = 64 * 1024
-
-#: IPv6 addresses that stand for an IPv4 one, RFC 6052: what counts is where that one leads.
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-
-class Unreachable(Exception):
-    """The message did not get through; the text says why, in words for the platform's engineers."""
-
-
-class Refused(Unreachable):
-    """We don't connect to such an address."""
 
 
 @dataclass(frozen=True)
@@ -47,126 +32,9 @@ def post(
     """Send `body`; return the answer, whatever its status. `private_hosts` may be on this machine or a private network,
     and may go without TLS. Raises `Unreachable`, and `Refused` for an address that is not public.
     """
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    private = host in private_hosts
-    if parts.scheme != "https" and not (private and parts.scheme == "http"):
-        raise Refused(f"{parts.scheme}:// is only for hosts in SAFEHOLD_WEBHOOK_PRIVATE_HOSTS; use https://")
-    backend = _Checked(time.monotonic() + seconds, private)
-    timeout = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
-    pool = httpcore.ConnectionPool(ssl_context=_tls(), network_backend=backend, max_keepalive_connections=0)
-    try:
-        with (
-            pool,
-            pool.stream(
-                "POST", url, headers=list(headers.items()), content=body, extensions={"timeout": timeout}
-            ) as answer,
-        ):
-            return Answer(answer.status, _digest(answer.iter_stream()))
-    except httpcore.TimeoutException:
-        raise Unreachable(f"no answer within {seconds:g} seconds") from None
-    except ssl.SSLError as error:
-        raise Unreachable(f"TLS: {error.reason or error}") from None
-    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError) as error:
-        raise Unreachable(f"{type(error).__name__}: {error}"[:200]) from None
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
-
-
-def _digest(chunks: Iterable[bytes]) -> str:
-    digest, left = hashlib.sha256(), MOST_BYTES
-    for chunk in chunks:
-        digest.update(chunk[:left])
-        left -= len(chunk)
-        if left <= 0:
-            break
-    return digest.hexdigest()
-
-
-def is_public(address: str) -> bool:
-    """True for an address of the public internet: not private, loopback, link-local (where clouds keep their metadata),
-    shared, multicast, reserved, or an IPv6 wrapping of one of these."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _NAT64:
-            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-        teredo = ip.teredo
-        wrapped = ip.ipv4_mapped or ip.sixtofour or (teredo[1] if teredo else None)
-        if wrapped is not None:
-            return is_public(str(wrapped))
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved and not ip.is_unspecified
-
-
-def addresses_of(host: str, port: int, *, private: bool) -> list[str]:
-    """Where the host is. Raises `Refused` if any of its addresses is not public (unless `private`): a name that leads
-    to both is a trap."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as error:
-        raise Unreachable(f"{host} is not known to the name service: {error}") from None
-    addresses = list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
-    if not private and (bad := [address for address in addresses if not is_public(address)]):
-        raise Refused(f"{host} leads to {bad[0]}, which is no public address")
-    return addresses
-
-
-class _Checked(httpcore.NetworkBackend):
-    """Connects to checked addresses only, and gives up at the deadline."""
-
-    def __init__(self, deadline: float, private: bool) -> None:
-        self._deadline, self._private, self._plain = deadline, private, httpcore.SyncBackend()
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        failure: Exception = Unreachable(f"{host} has no address")
-        for address in addresses_of(host, port, private=self._private):
-            try:
-                left = _left(self._deadline, httpcore.ConnectTimeout)
-                return _Hurried(self._plain.connect_tcp(address, port, left, local_address), self._deadline)
-            except httpcore.ConnectError as error:
-                failure = error
-        raise failure
-
-    def sleep(self, seconds: float) -> None:
-        self._plain.sleep(seconds)
-
-
-class _Hurried(httpcore.NetworkStream):
-    """A stream with one deadline for all that is done on it: an endpoint can't hold us by sending a byte at a time."""
-
-    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
-        self._stream, self._deadline = stream, deadline
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(self._deadline, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _left(self._deadline, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        left = _left(self._deadline, httpcore.ConnectTimeout)
-        return _Hurried(self._stream.start_tls(ssl_context, server_hostname, left), self._deadline)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-def _left(deadline: float, error: type[httpcore.TimeoutException]) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise error("the deadline has passed")
-    return left
+    host = (urlsplit(url).hostname or "").lower()
+    answer = outgoing.post(
+        url, headers, body, private=host in private_hosts, seconds=seconds, most_bytes=MOST_BYTES,
+        allowed_by="SAFEHOLD_WEBHOOK_PRIVATE_HOSTS",
+    )  # fmt: skip
+    return Answer(answer.status, hashlib.sha256(answer.body).hexdigest())

@@ -196,6 +196,29 @@ class RuleCost(models.Model):
         return f"{self.name}: {self.timed}"
 
 
+class SignalCost(models.Model):
+    """How often a signal took so long on a day, of the runs that were looked at, and whether it failed: `bucket` is
+    `safehold.engine.costs.bucket_of`. What all gateways measured adds up; another version begins anew."""
+
+    name = models.CharField(max_length=40)
+    version = models.CharField(max_length=200)
+    failed = models.BooleanField()
+    day = models.DateField()  # UTC
+    bucket = models.SmallIntegerField()
+    timed = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["name", "version", "failed", "day", "bucket"], name="cost_of_a_signals_day"
+            ),
+        )
+        indexes = (models.Index(fields=["day"], name="signal_costs_by_day"),)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.timed}"
+
+
 class GitSync(models.Model):
     """A look at the Git repository that did something, failed, or that somebody asked for: the console shows the newest."""
 
