@@ -7,6 +7,7 @@ import pytest
 from safehold.engine.signal import Signal
 from safehold.signals.contract import SignalContract
 from safehold.signals.fingerprint import Fingerprint
+from safehold.signals.harm import Harm
 from safehold.signals.language import Language
 from safehold.signals.lexicon import Lexicon
 from safehold.signals.links import Links
@@ -40,6 +41,13 @@ class TestFingerprint(SignalContract):
         return Fingerprint()
 
 
+class TestHarm(SignalContract):
+    examples = 40
+
+    def signal(self) -> Signal:
+        return Harm()
+
+
 class TestLanguage(SignalContract):
     def signal(self) -> Signal:
         return Language()
@@ -52,7 +60,7 @@ class TestSpam(SignalContract):
 
 def test_all_of_them_are_found_through_entry_points():
     found = {point.name: point.load()() for point in entry_points(group="safehold.signals")}
-    assert {"text", "links", "lexicon", "personal", "fingerprint", "language", "spam"} <= set(found)
+    assert {"text", "links", "lexicon", "personal", "fingerprint", "language", "spam", "harm"} <= set(found)
     for name, signal in found.items():
         assert signal.name == name
 
