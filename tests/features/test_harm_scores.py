@@ -28,11 +28,6 @@ def test_every_attribute_of_a_text_is_a_probability():
         ("self_harm", "I want to end my life", "the crisis line answers day and night"),
         ("spam", "FREE followers!!! subscribe to my channel now", "I liked your video about gardening"),
         (
-            "scam",
-            "I am barrister James, my late client left $4.5 million, help me to transfer the fund",
-            "I paid $500 for my bike",
-        ),
-        (
             "phishing",
             "your account is locked, verify now at http://secure-login.com",
             "your parcel was left with a neighbour",
