@@ -12,7 +12,7 @@ from safehold.accounts.people import AT_THE_SHELL, Refused
 from safehold.accounts.roles import Permission, Scope, may_grant
 from safehold.record.recording import recording
 
-#: How much of a secret is kept to tell keys apart: `sh_` and 5 of its 43 characters (30 of 256 bits).
+#: How much of a secret is kept to tell keys apart: `sh_` and 5 of its 52 characters (25 of 256 bits).
 START = 8
 
 

@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import structlog
 
+from safehold.gateway.akismet import AKISMET_ROUTES
 from safehold.gateway.deciding import Decider
 from safehold.gateway.editions import Admitted
 from safehold.gateway.faults import described
 from safehold.gateway.keys import Keyring
 from safehold.gateway.limits import Limits
 from safehold.gateway.metrics import Tally
+from safehold.gateway.moderations import MODERATION_ROUTES
 from safehold.gateway.openapi import description
 from safehold.gateway.problems import MEDIA_TYPE, Refusal
 from safehold.gateway.requests import Receive, Reply, Request, Scope, Send
@@ -31,7 +33,7 @@ _encode = msgspec.json.Encoder().encode
 #: Exact path -> method -> route; and the start of a path before its argument.
 _EXACT: dict[str, dict[str, Route]] = {}
 _PREFIX: dict[str, dict[str, Route]] = {}
-for _route in ROUTES:
+for _route in (*ROUTES, *AKISMET_ROUTES, *MODERATION_ROUTES):
     _start, _brace, _ = _route.path.partition("{")
     (_PREFIX if _brace else _EXACT).setdefault(_start, {})[_route.method] = _route
 
@@ -45,7 +47,15 @@ class Gateway:
     """The hot lane of one process: it reads, checks and answers requests, and has `decider` decide."""
 
     def __init__(
-        self, store: Store, decider: Decider, *, tally: Tally, limits: Limits, base_url: str, version: str
+        self,
+        store: Store,
+        decider: Decider,
+        *,
+        tally: Tally,
+        limits: Limits,
+        base_url: str,
+        version: str,
+        thresholds: Mapping[str, float],
     ) -> None:
         self._base_url, self._tally = base_url, tally
         own = [route for route in ROUTES if not route.drop_in]
@@ -58,6 +68,7 @@ class Gateway:
             base_url=base_url,
             readers=ThreadPoolExecutor(2, thread_name_prefix="gateway-read"),
             openapi=description(own, base_url=base_url, version=version, limits=limits),
+            thresholds=thresholds,
         )
 
     async def start(self) -> None:
@@ -75,6 +86,7 @@ class Gateway:
         await self._parts.decider.stop()
         self._parts.keyring.stop()
         self._parts.readers.shutdown()
+        self._parts.scorer.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""

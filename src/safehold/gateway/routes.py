@@ -3,7 +3,7 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,8 +28,10 @@ from safehold.gateway.inbox import Result, not_ready
 from safehold.gateway.keys import STALE_SECONDS, Keyring
 from safehold.gateway.limits import Limits
 from safehold.gateway.metrics import Tally
+from safehold.gateway.moderations_categories import read_thresholds
 from safehold.gateway.problems import KINDS, Problem, Refusal, type_uri
 from safehold.gateway.requests import Reply, Request
+from safehold.gateway.scoring import Scorer
 from safehold.gateway.store import Conflict, DecisionView, Failed, Incoming, Store
 
 CLOUDEVENT = "application/cloudevents+json"
@@ -62,6 +64,9 @@ class Parts:
     #: Check an event against its declared type and say what it is about. Raises Refusal 422.
     prepare: Callable[[str, CloudEvent, datetime], Incoming] = field(default=_unprepared)
     event_types_body: bytes = b""
+    scorer: Scorer = field(default_factory=Scorer)
+    #: From which score on each of OpenAI's categories is flagged.
+    thresholds: Mapping[str, float] = field(default_factory=lambda: read_thresholds(""))
 
 
 def event_types_body(event_types: Sequence[EventTypeView]) -> bytes:

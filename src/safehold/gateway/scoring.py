@@ -1,10 +1,13 @@
-"""Texts that came through a drop-in API: made an event that is decided and recorded like any
+"""Texts that came through a drop-in API: scored off the event loop, then made an event that is decided and recorded like any
 other, so that a comment scored can become a task, a decision, a statement. Who calls: the routes of those APIs.
 """
 
-from collections.abc import Mapping
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -21,10 +24,37 @@ if TYPE_CHECKING:
 WRITE_EVENTS = "events:write"
 SCORE_TEXTS = "text:score"
 WRITE_LABELS = "labels:write"
+#: Requests that wait for a thread at most; one more is refused at once rather than answered too late.
+MOST_WAITING = 256
 #: The event type of a text that came through a drop-in API.
 CHECKED = "content.checked"
 
+Found = TypeVar("Found")
+
 _encode = msgspec.json.Encoder().encode
+
+
+class Scorer:
+    """A few threads that score (`safehold.signals.harm.score_texts`). `run` is called on the event loop; where MOST_WAITING
+    requests wait, one more is refused."""
+
+    def __init__(self, threads: int | None = None, most_waiting: int = MOST_WAITING) -> None:
+        self._pool = ThreadPoolExecutor(threads or min(4, os.cpu_count() or 1), thread_name_prefix="gateway-score")
+        self._most, self._waiting = most_waiting, 0
+
+    async def run(self, work: Callable[[], Found]) -> Found:
+        """What `work` returns: all that one request needs of a CPU. Raises Refusal 503 where too many requests wait already."""
+        if self._waiting >= self._most:
+            raise Refusal("busy", f"{self._waiting} requests wait to be scored", headers=((b"retry-after", b"1"),))
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._waiting -= 1
+
+    def stop(self) -> None:
+        """End the threads when what they have in hand is done."""
+        self._pool.shutdown()
 
 
 def records(key: Key) -> bool:

@@ -40,6 +40,7 @@ from safehold.gateway.frames import State
 from safehold.gateway.limits import Limits
 from safehold.gateway.lists import Keeper
 from safehold.gateway.metrics import Metrics, Tally
+from safehold.gateway.moderations_categories import read_thresholds
 from safehold.gateway.remote import Remote
 from safehold.gateway.shared import SharedEngines, place_of
 from safehold.gateway.socket_inbox import SocketInbox
@@ -51,7 +52,8 @@ def make_gateway() -> Gateway:
     which it follows from now on, or has the process behind the socket `SAFEHOLD_DECIDER` decide.
 
     Raises PolicyProblems, which says file, line and column, if the policies can't be loaded; and what is wrong with
-    `SAFEHOLD_WINDOWS`, if that is no store. One that is away is none of its business.
+    `SAFEHOLD_WINDOWS`, if that is no store, or `SAFEHOLD_MODERATION_THRESHOLDS`. A store that is away is none of its
+    business.
     """
     intake, limits = _intake(), _limits()
     decider: Decider
@@ -64,7 +66,15 @@ def make_gateway() -> Gateway:
         rules = _rules(intake)
         make = partial(Deciding, intake, **rules, limits=limits, metrics=metrics)
         decider = InProcess(make, rules["edition"], limits, metrics)
-    return Gateway(intake, decider, tally=tally, limits=limits, base_url=settings.PUBLIC_URL, version=__version__)
+    return Gateway(
+        intake,
+        decider,
+        tally=tally,
+        limits=limits,
+        base_url=settings.PUBLIC_URL,
+        version=__version__,
+        thresholds=_thresholds(),
+    )
 
 
 def make_deciding(listener: socket) -> tuple[Deciding, SocketInbox]:
@@ -123,6 +133,13 @@ def _rules(intake: Intake) -> _Rules:
 
 def _limits() -> Limits:
     return Limits(rate=settings.SAFEHOLD_RATE, burst=settings.SAFEHOLD_BURST, waiting=settings.SAFEHOLD_WAITING)
+
+
+def _thresholds() -> dict[str, float]:
+    try:
+        return read_thresholds(settings.SAFEHOLD_MODERATION_THRESHOLDS)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"SAFEHOLD_MODERATION_THRESHOLDS: {error}") from None
 
 
 def _admitted() -> Admitted:
