@@ -1,0 +1,13 @@
+"""Whether the model can read a text at all. It was trained on English; what it says of other languages means nothing."""
+
+from safehold.signals.text.normalise import normalise
+
+#: Letters that a text must have before its script says something: names and shouts occur in any language.
+LEAST_LETTERS = 8
+
+
+def readable(text: str) -> bool:
+    """False for a text that is mostly in another script than Latin once disguises are undone. Too few letters are read."""
+    letters = [c for c in normalise(text).text if c.isalpha()]
+    foreign = sum(ord(c) > 0x24F for c in letters)
+    return len(letters) < LEAST_LETTERS or foreign * 2 <= len(letters)

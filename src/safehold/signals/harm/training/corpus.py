@@ -1,0 +1,188 @@
+"""The openly licensed texts, each source with the attributes that its labels speak about; others stay unknown.
+
+Sources disagree about what they call hate. What each says is translated here, in one table a source, and nowhere else.
+"""
+
+import csv
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pyarrow.parquet as parquet
+
+from safehold.signals.harm.training import templates
+from safehold.signals.harm.training.example import Example, key, portion, split_of
+from safehold.signals.lexicon.lists import shipped
+from safehold.signals.lexicon.match import Matcher
+from safehold.signals.text.normalise import normalise
+
+Labels = Mapping[str, float]
+
+#: What nobody asked, but which is known of talk on social networks: it is (nearly) never one of these.
+_NO_FRAUD = {"spam": 0.0, "scam": 0.0, "phishing": 0.0}
+
+#: Categories of the word lists that make a text profane: a weak label, for every source alike.
+_PROFANE = ("profanity", "sexual")
+
+#: Sources whose toxic texts are insults where they have an insult in them.
+_COARSE = ("davidson", "surge")
+
+#: Real texts without any of these categories of words are taken not to be about the attribute.
+_ABSENT = {
+    "sexual": ("sexual", "adult-ad", "profanity"),
+    "self_harm": (
+        "self-harm-risk",
+        "self-harm-hint",
+        "self-harm-urging",
+        "self-harm-promotion",
+        "worried-about-someone",
+    ),
+}
+
+#: Rows of the identity templates that are used: there are 20,000, and they all look alike.
+_IDENTITY_ROWS = 5_000
+
+_SURE, _UNSURE = 1.0, 0.4
+
+
+def examples(folder: Path) -> list[Example]:
+    """Every text once, real sources first, with its split. A text that several sources have keeps the first's labels.
+
+    Raises ValueError naming a file that is missing.
+    """
+    for name in ("abuse.parquet", "sms-spam.tsv", "youtube-spam.csv", "identity-templates.parquet"):
+        if not (folder / "data" / name).is_file():
+            raise ValueError(
+                f"{folder / 'data' / name} is missing: point --data at the `training` folder of a checkout"
+            )
+    found: dict[str, Example] = {}
+    readers: tuple[Callable[[Path], Iterator[Example]], ...] = (_abuse, _sms, _youtube, _identity)
+    for reader in readers:
+        for example in reader(folder / "data"):
+            found.setdefault(key(example.text), example)
+    for example in templates.examples(folder / "templates"):
+        found.setdefault(key(example.text), example)
+    found.pop("", None)
+    return list(map(_WordLists().add, found.values()))
+
+
+def _abuse(folder: Path) -> Iterator[Example]:
+    for row in parquet.read_table(folder / "abuse.parquet").to_pylist():
+        source, text, kind = row["src"], row["text"], row["kind"] or ""
+        labels, weight = _READ[source](row["label"], kind)
+        kind = kind.removesuffix(".txt").removesuffix("_1k") if source == "toxigen-prompts" else kind
+        yield Example(text, labels, source, kind, split_of(portion("real", key(text))), "", weight)
+
+
+def _davidson(label: int, kind: str) -> tuple[Labels, float]:
+    if kind == "hate":
+        return {"toxicity": 1, "identity_attack": 1, **_NO_FRAUD}, _SURE
+    if kind == "offensive":  # coarse talk, mostly about women; not hate by this source's reading
+        return {"toxicity": 1, "identity_attack": 0, "severe_toxicity": 0, **_NO_FRAUD}, 0.25
+    clean = ("toxicity", "identity_attack", "severe_toxicity", "insult", "threat", "self_harm")
+    return {**dict.fromkeys(clean, 0), **_NO_FRAUD}, _SURE
+
+
+def _edos(label: int, kind: str) -> tuple[Labels, float]:
+    if label:
+        threat = kind.startswith("1")
+        severe = {} if kind.startswith("2") else {"severe_toxicity": float(threat)}
+        return {"toxicity": 1, "identity_attack": 1, "threat": float(threat), **severe, **_NO_FRAUD}, _SURE
+    # "Not sexist" was asked; other hatred occurs in it, seldom.
+    return {
+        "toxicity": 0,
+        "identity_attack": 0,
+        "threat": 0,
+        "severe_toxicity": 0,
+        "self_harm": 0,
+        **_NO_FRAUD,
+    }, _UNSURE
+
+
+def _hatemoji(label: int, kind: str) -> tuple[Labels, float]:
+    severe = {"animosity": 0.0, "none": 0.0, "threateninglanguage": 1.0, "dehumanizinglanguage": 1.0}
+    known = {"severe_toxicity": severe[kind]} if kind in severe else {}
+    threat = {"threat": float(kind == "threateninglanguage")}
+    if label:
+        return {"toxicity": 1, "identity_attack": 1, **threat, **known, **_NO_FRAUD}, _SURE
+    return {"identity_attack": 0, **threat, **known, **_NO_FRAUD}, _SURE
+
+
+def _hateful(label: int, kind: str) -> tuple[Labels, float]:
+    return {"toxicity": label, "identity_attack": label, **_NO_FRAUD}, _SURE
+
+
+def _noisy(label: int, kind: str) -> tuple[Labels, float]:
+    return {"toxicity": label, "identity_attack": label, **_NO_FRAUD}, _UNSURE
+
+
+def _surge(label: int, kind: str) -> tuple[Labels, float]:
+    if label:
+        return {"toxicity": 1, **_NO_FRAUD}, _SURE
+    clean = ("toxicity", "identity_attack", "severe_toxicity", "insult", "threat", "sexual", "self_harm")
+    return {**dict.fromkeys(clean, 0), **_NO_FRAUD}, _SURE
+
+
+_READ: Mapping[str, Callable[[int, str], tuple[Labels, float]]] = {
+    "davidson": _davidson,
+    "edos": _edos,
+    "hatemoji": _hatemoji,
+    "implicithate": _noisy,
+    "surge": _surge,
+    "toxigen-eval": _hateful,
+    "toxigen-prompts": _hateful,
+}
+
+
+def _sms(folder: Path) -> Iterator[Example]:
+    with (folder / "sms-spam.tsv").open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+            yield _mail(row["text"], row["label"] == "spam", "sms-spam")
+
+
+def _youtube(folder: Path) -> Iterator[Example]:
+    with (folder / "youtube-spam.csv").open(encoding="utf-8", newline="") as lines:
+        for label, text in csv.reader(lines):
+            yield _mail(text, label == "spam", "youtube-spam")
+
+
+def _mail(text: str, spam: bool, source: str) -> Example:
+    """Spam may be a scam too (a prize, a premium number): unknown. What isn't spam is neither scam nor phishing."""
+    clean = ("scam", "phishing", "threat", "self_harm", "identity_attack", "severe_toxicity")
+    labels: Labels = {"spam": 1} if spam else {"spam": 0, **dict.fromkeys(clean, 0)}
+    return Example(text, labels, source, "spam" if spam else "ham", split_of(portion("real", key(text)), test=0.2))
+
+
+def _identity(folder: Path) -> Iterator[Example]:
+    """Sentences such as "Morgan is an excellent latina": what is said of somebody, whoever they are."""
+    rows = parquet.read_table(folder / "identity-templates.parquet").to_pylist()
+    for row in rows[:_IDENTITY_ROWS]:
+        text, toxic = row["phrase"], float(row["toxicity"] == "toxic")
+        labels = {"toxicity": toxic, "identity_attack": toxic, "threat": 0, "self_harm": 0, **_NO_FRAUD}
+        yield Example(
+            text,
+            labels,
+            "identity-templates",
+            row["template"],
+            split_of(portion("real", key(text))),
+            text.split()[-1],
+            0.3,
+        )
+
+
+class _WordLists:
+    """Weak labels: what the word lists find in a text, and what they don't find in talk that is seldom about it."""
+
+    def __init__(self) -> None:
+        self._matcher = Matcher([each for each in shipped() if each.language in ("en", "*")])
+
+    def add(self, example: Example) -> Example:
+        """`profanity` for every text; for real ones also insults that are named so, and what they are not about."""
+        found = {match.entry.term.category for match in self._matcher.find(normalise(example.text[:2000]))}
+        labels = {**example.labels, "profanity": float(any(category in found for category in _PROFANE))}
+        if example.source != "templates":
+            if example.source in _COARSE and labels["toxicity"] and "insult" in found:
+                labels["insult"] = 1.0
+            for attribute, categories in _ABSENT.items():
+                if not found.intersection(categories):
+                    labels.setdefault(attribute, 0.0)
+        return example._replace(labels=labels)
