@@ -32,6 +32,7 @@ FOLDERS = {
     "privacy": "Privacy",
     "care": "Care",
     "minors": "Minors",
+    "media": "Known media",
     "goods": "Goods",
 }
 INTRO = """\

@@ -8,6 +8,9 @@ from safehold.engine.signal import Signal
 from safehold.signals.contract import SignalContract
 from safehold.signals.fingerprint import Fingerprint
 from safehold.signals.harm import Harm
+from safehold.signals.hashes.kinds import text_digest
+from safehold.signals.hashes.matching import BankView, Item, Shelf
+from safehold.signals.hashes.signal import Hashes
 from safehold.signals.language import Language
 from safehold.signals.lexicon import Lexicon
 from safehold.signals.links import Links
@@ -48,6 +51,17 @@ class TestHarm(SignalContract):
         return Harm()
 
 
+class TestHashes(SignalContract):
+    def signal(self) -> Signal:
+        shelf = Shelf()
+        shelf.describe({"bad": BankView("bad", False, 1.0, ("spam",), 31, 30, 1, "1")})
+        shelf.put(
+            [Item(1, "bad", "raw_text", text_digest("buy pills now")), Item(2, "bad", "url", "https://evil.example/")]
+        )
+        shelf.ready = True
+        return Hashes(shelf)
+
+
 class TestLanguage(SignalContract):
     def signal(self) -> Signal:
         return Language()
@@ -61,6 +75,7 @@ class TestSpam(SignalContract):
 def test_all_of_them_are_found_through_entry_points():
     found = {point.name: point.load()() for point in entry_points(group="safehold.signals")}
     assert {"text", "links", "lexicon", "personal", "fingerprint", "language", "spam", "harm"} <= set(found)
+    assert {"text", "links", "lexicon", "personal", "fingerprint", "language", "spam", "hashes"} <= set(found)
     for name, signal in found.items():
         assert signal.name == name
 

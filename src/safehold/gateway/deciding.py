@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from safehold.engine.costs import Costs
+from safehold.gateway.banks import BankKeeper
 from safehold.gateway.breaker import Breaker
 from safehold.gateway.editions import Admitted, Edition, Follower
 from safehold.gateway.inbox import Inbox, LoopInbox, Result, let_in, not_ready
@@ -53,7 +54,7 @@ class Decider(Protocol):
 
 
 class Deciding:
-    """The writer, who keeps its rules those that are in force, and who keeps its lists."""
+    """The writer, who keeps its rules those that are in force, and who keeps its lists and banks."""
 
     def __init__(
         self,
@@ -65,24 +66,27 @@ class Deciding:
         breaker: Breaker,
         costs: Costs | None,
         lists: Keeper,
+        banks: BankKeeper,
         limits: Limits,
         metrics: Metrics,
         turned: Callable[[Edition], None],
     ) -> None:
         self.writer = Writer(store, inbox, edition.new_minds, limits, metrics)
         self._follower = Follower(store, self.writer, load, edition, turned, metrics, breaker, costs)
-        self._lists, self._metrics = lists, metrics
+        self._lists, self._banks, self._metrics = lists, banks, metrics
 
     def run(self) -> None:
         """Decide until `stop`, on this thread; the others begin."""
         self._follower.start()
         self._lists.start(self._metrics)
+        self._banks.start(self._metrics)
         self.writer.run()
 
     def stop(self) -> None:
         """Blocks until the others have ended; `run` returns when what waits is written."""
         self._follower.stop()
         self._lists.stop()
+        self._banks.stop()
         self.writer.stop()
 
 

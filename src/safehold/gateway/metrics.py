@@ -124,6 +124,13 @@ class Metrics:
         self.list_failures = Counter(
             "safehold_list_failures", "Times that managed lists could not be read.", registry=registry
         )
+        self.bank_items = Gauge("safehold_bank_items", "Items of hash banks that are looked up.", registry=registry)
+        self.bank_number = Gauge(
+            "safehold_bank_number", "The change of a hash bank that is in effect here.", ["bank"], registry=registry
+        )
+        self.bank_failures = Counter(
+            "safehold_bank_failures", "Times that hash banks could not be read.", registry=registry
+        )
         self.throttled = Counter(
             "safehold_throttled_rules", "Times that the breaker throttled a rule.", ["rule"], registry=registry
         )

@@ -14,6 +14,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from safehold import __version__
+from safehold.desk.banks.feed import Feed as BankFeed
 from safehold.desk.decisions.elsewhere import Elsewhere
 from safehold.desk.decisions.hot_rows import PolicyInForce
 from safehold.desk.decisions.intake import Intake
@@ -26,11 +27,12 @@ from safehold.desk.rules.folder import open_policies, write_back
 from safehold.desk.rules.in_force import files_of, load_texts, newest, texts_of
 from safehold.engine import Bundle, Engine
 from safehold.engine.costs import Costs
-from safehold.engine.policies.bundle import event_types_of
+from safehold.engine.policies.bundle import event_types_of, installed_signals
 from safehold.engine.policies.problems import Report
 from safehold.engine.windows.link import Link
 from safehold.engine.windows.valkey import ValkeyWindows
 from safehold.gateway.application import Gateway
+from safehold.gateway.banks import BankKeeper
 from safehold.gateway.breaker import Breaker
 from safehold.gateway.deciding import Decider, Deciding, InProcess
 from safehold.gateway.declared import Declared
@@ -105,6 +107,7 @@ class _Rules(TypedDict):
     breaker: Breaker
     costs: Costs | None
     lists: Keeper
+    banks: BankKeeper
 
 
 def _intake() -> Intake:
@@ -121,13 +124,14 @@ def _rules(intake: Intake) -> _Rules:
             raise ImproperlyConfigured(f"SAFEHOLD_WINDOWS: {error}") from None
     breaker = Breaker(settings.SAFEHOLD_QUOTAS, on=settings.SAFEHOLD_BREAKER)
     costs = Costs(settings.SAFEHOLD_COSTS_EVERY) if settings.SAFEHOLD_COSTS_EVERY else None
-    keeper = Keeper(Feed(settings.SAFEHOLD_LISTS))
+    keeper, banks = Keeper(Feed(settings.SAFEHOLD_LISTS)), BankKeeper(BankFeed())
     return {
-        "edition": _load(intake, keeper, breaker, costs, open_policies().number),
-        "load": lambda number: _follow(intake, keeper, breaker, costs, number),
+        "edition": _load(intake, keeper, banks, breaker, costs, open_policies().number),
+        "load": lambda number: _follow(intake, keeper, banks, breaker, costs, number),
         "breaker": breaker,
         "costs": costs,
         "lists": keeper,
+        "banks": banks,
     }
 
 
@@ -148,18 +152,24 @@ def _admitted() -> Admitted:
     return Admitted(prepare=declared.prepare, event_types=declared.views())
 
 
-def _follow(intake: Intake, keeper: Keeper, breaker: Breaker, costs: Costs | None, number: int) -> Edition:
+def _follow(
+    intake: Intake, keeper: Keeper, banks: BankKeeper, breaker: Breaker, costs: Costs | None, number: int
+) -> Edition:
     """Another edition, for a process that runs; this machine's folder follows too."""
     close_old_connections()
-    edition = _load(intake, keeper, breaker, costs, number)
+    edition = _load(intake, keeper, banks, breaker, costs, number)
     write_back(texts_of(number))
     return edition
 
 
-def _load(intake: Intake, keeper: Keeper, breaker: Breaker, costs: Costs | None, number: int) -> Edition:
+def _load(
+    intake: Intake, keeper: Keeper, banks: BankKeeper, breaker: Breaker, costs: Costs | None, number: int
+) -> Edition:
     bundle = load_texts(texts_of(number))
     keeper.attach(bundle.lists.values())
-    engine = Engine(bundle)
+    signals = installed_signals()
+    banks.attach(signals)
+    engine = Engine(bundle, signals)
     breaker.renew(bundle, counts(settings.SAFEHOLD_QUOTAS), timezone.now())
     engine.held_back = breaker.held_back
     if costs is not None:

@@ -16,7 +16,7 @@ from safehold.signals.media.index import PdqIndex
 
 _POINT_BITS, _BANK_BITS = 12, 10
 #: Items that are put onto the shelf at once.
-CHUNK = 20_000
+CHUNK = 50_000
 
 
 class Item(NamedTuple):
@@ -108,39 +108,49 @@ class Shelf:
                 self._names.append(name)
         self.banks = dict(banks)
 
-    def put(self, items: Iterable[Item]) -> None:
-        """Add items, or take them as they are now. Their banks are described."""
+    def put(self, items: Iterable[Item], *, fresh: bool = False) -> None:
+        """Add items, or take them as they are now. Their banks are described. `fresh`: none of them is there yet."""
         coming = iter(items)
         while chunk := list(islice(coming, CHUNK)):
-            self.drop(chunk)
+            if not fresh:
+                self.drop(chunk)
             pdq = [item for item in chunk if item.kind == "pdq"]
             if pdq:
-                self._pdq.add([self._packed(item) for item in pdq], [item.value for item in pdq])
+                hashes = np.frombuffer(bytes.fromhex("".join(item.value for item in pdq)), np.uint8)
+                self._pdq.add([self._packed(item) for item in pdq], hashes.reshape(-1, 32))
             for item in chunk:
                 if item.kind == "tlsh":
                     self._tlsh[self._packed(item)] = item.value
                     self._tlsh_rows = None
                 elif item.kind != "pdq":
                     held = self._exact.setdefault(item.kind, {})
-                    key = _key(item.kind, item.value)
-                    held[key] = (*held.get(key, ()), self._packed(item))
+                    digest = _key(item.kind, item.value)
+                    held[digest] = (*held.get(digest, ()), self._packed(item))
 
     def drop(self, items: Iterable[Item]) -> None:
         """Take items out, whatever they were; those that are not there are no error."""
         pdq: list[int] = []
         for item in items:
-            both = [self._packed(item._replace(negative=sign)) for sign in (False, True)]
+            key = self._packed(item)
+            both = (key, key ^ 1)  # as a positive and as a negative one
             if item.kind == "pdq":
                 pdq += both
             elif item.kind == "tlsh":
-                if any(self._tlsh.pop(key, None) is not None for key in both):
+                if any(self._tlsh.pop(each, None) is not None for each in both):
                     self._tlsh_rows = None
-            elif before := (held := self._exact.setdefault(item.kind, {})).get(key := _key(item.kind, item.value)):
-                held[key] = after = tuple(each for each in before if each not in both)
-                if not after:
-                    del held[key]
+            else:
+                held, digest = self._exact.setdefault(item.kind, {}), _key(item.kind, item.value)
+                left = tuple(each for each in held.get(digest, ()) if each not in both)
+                if left:
+                    held[digest] = left
+                else:
+                    held.pop(digest, None)
         if pdq:
             self._pdq.remove(pdq)
+
+    def compact(self) -> None:
+        """After a first load: what is asked often is in one piece."""
+        self._pdq.compact()
 
     def look_up(self, media: Sequence[Sequence[tuple[str, str]]]) -> list[Found]:
         """What is known of each medium by its hashes, (kind, value) as `kinds.normal` writes them."""

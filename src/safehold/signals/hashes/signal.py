@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from safehold.engine.event import Event
 from safehold.engine.signal import SignalFailed
 from safehold.signals.hashes.kinds import KINDS, BadHash, normal, text_digest
-from safehold.signals.hashes.matching import BankView, Found, Item, Match, Shelf
+from safehold.signals.hashes.matching import Match, Shelf
 from safehold.signals.links.find import find
 from safehold.signals.reading import read
 
@@ -86,41 +86,49 @@ def media_of(media: Any) -> list[list[tuple[str, str]]]:
 def _hashes_of(entry: Any, where: str) -> list[tuple[str, str]]:
     if not isinstance(entry, dict):
         raise SignalFailed(f"{where} must be an object")
-    parts = [(where, entry)]
-    frames = entry.get("frames")
-    if isinstance(frames, list):
-        if len(frames) > MOST_FRAMES:
-            raise SignalFailed(f"{where} has {len(frames):,} frames; {MOST_FRAMES:,} can be looked up")
-        parts += [
-            (f"{where}.frames[{place}]", frame if isinstance(frame, dict) else {"pdq": frame})
-            for place, frame in enumerate(frames)
-        ]
+    named = [(f"{where}.{kind}", kind, entry[kind]) for kind in _OF_FILES if entry.get(kind) is not None]
+    named += [(f"{where}.forms[{place}]", "pdq", form) for place, form in enumerate(_listed(entry, where, "forms"))]
+    if not named and not entry.get("frames"):
+        raise SignalFailed(f"{where} has no hash; send the file to POST /v1/media, or one of {', '.join(_OF_FILES)}")
+    if _is_flat(entry.get("quality")):
+        named = [one for one in named if one[1] != "pdq"]
+    for place, frame in enumerate(_listed(entry, where, "frames")):
+        value, quality = _frame(frame)
+        if not _is_flat(quality):
+            named.append((f"{where}.frames[{place}]", "pdq", value))
     found: list[tuple[str, str]] = []
-    named = False
-    for at, part in parts:
-        for kind in KINDS:
-            value = part.get(kind)
-            if value is None or kind in ("raw_text", "url"):
-                continue
-            named = True
-            if kind == "pdq" and _is_flat(part):
-                continue
-            try:
-                found.append((kind, normal(kind, str(value))))
-            except BadHash as error:
-                raise SignalFailed(f"{at}.{kind}: {error}") from None
-    if not named:
-        raise SignalFailed(f"{where} has no hash; send the file to POST /v1/media, or its {', '.join(list(KINDS)[:6])}")
+    for at, kind, value in named:
+        try:
+            found.append((kind, normal(kind, str(value))))
+        except BadHash as error:
+            raise SignalFailed(f"{at}: {error}") from None
     # A bank of videos lists their MD5 under another name.
     return list(dict.fromkeys([*found, *(("video_md5", value) for kind, value in found if kind == "md5")]))
 
 
-def _is_flat(part: Mapping[str, Any]) -> bool:
-    for name in ("pdq_quality", "quality"):
-        quality = part.get(name)
-        if isinstance(quality, int | float):
-            return quality < LEAST_QUALITY
-    return False
+_OF_FILES = tuple(kind for kind in KINDS if kind not in ("raw_text", "url"))
+
+
+def _listed(entry: Mapping[str, Any], where: str, name: str) -> list[Any]:
+    found = entry.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list) or len(found) > MOST_FRAMES:
+        raise SignalFailed(f"{where}.{name} must be a list of at most {MOST_FRAMES:,}")
+    return found
+
+
+def _frame(frame: Any) -> tuple[str, object]:
+    """The hash and the quality of a frame: `HASH,QUALITY,SECONDS` as vPDQ writes it, or an object."""
+    if isinstance(frame, dict):
+        return str(frame.get("pdq", "")), frame.get("quality")
+    value, _, rest = str(frame).partition(",")
+    quality = rest.partition(",")[0]
+    return value, int(quality) if quality.isdigit() else None
+
+
+def _is_flat(quality: object) -> bool:
+    return isinstance(quality, int | float) and quality < LEAST_QUALITY
 
 
 def _words(event: Event, kinds: frozenset[str]) -> list[list[tuple[str, str]]]:
@@ -149,6 +157,3 @@ def _told(matches: list[Match]) -> list[dict[str, object]]:
         }
         for match in nearest
     ]  # fmt: skip
-
-
-__all__ = ["BankView", "Found", "Hashes", "Item", "Match", "Shelf", "media_of"]

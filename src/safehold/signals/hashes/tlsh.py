@@ -1,5 +1,5 @@
-"""How different TLSH digests are, of one against many at once: the distance of the reference implementation (TLSH 4, T1),
-over NumPy. J. Oliver, C. Cheng, Y. Chen: TLSH, a locality sensitive hash (2013).
+"""How different TLSH digests are, of one against many at once: the distance of the reference implementation (TLSH 4, T1)
+with lengths not counted, as exchanges compare, over NumPy. J. Oliver, C. Cheng, Y. Chen: TLSH, a locality sensitive hash (2013).
 """
 
 import numpy as np
@@ -29,18 +29,11 @@ def distances(one: str, many: Bytes) -> npt.NDArray[np.int64]:
     """The distance of a digest to each row."""
     asked = rows([one])[0]
     found: npt.NDArray[np.int64] = (many[:, 0] != asked[0]).astype(np.int64)
-    length = _around(_swapped(many[:, 1]), _swapped(asked[1:2]), 256)
-    found += np.where(length <= 1, length, length * 12)
     for shift in (0, 4):
         ratio = _around(_nibble(many[:, 2], shift), _nibble(asked[2:3], shift), 16)
         found += np.where(ratio <= 1, ratio, (ratio - 1) * 12)
     found += _PAIRS[many[:, 3:], asked[3:]].sum(axis=1, dtype=np.int64)
     return found
-
-
-def _swapped(values: Bytes) -> Bytes:
-    """Headers are written with their half-bytes the other way round."""
-    return np.asarray(((values & 15) << 4) | (values >> 4), np.uint8)
 
 
 def _nibble(values: Bytes, shift: int) -> Bytes:
