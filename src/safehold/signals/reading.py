@@ -13,6 +13,11 @@ LIMIT = 20_000
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
+def written(text: str) -> str:
+    """The text as it can be written in UTF-8: lone surrogates, which JSON can carry, become U+FFFD."""
+    return _SURROGATES.sub("\ufffd", text)
+
+
 class Reading(NamedTuple):
     """The text to look at; an event without a text is read as an empty one. Places are counted in code points."""
 
