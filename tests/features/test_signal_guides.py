@@ -65,7 +65,9 @@ def test_the_guides_policy_passes_its_own_examples(tmp_path):
     assert [outcome.differences for outcome in outcomes] == [(), ()]
 
 
-@pytest.mark.parametrize("name", ["text", "links", "lexicon", "personal", "fingerprint", "language", "spam"])
+@pytest.mark.parametrize(
+    "name", ["text", "links", "lexicon", "personal", "fingerprint", "language", "spam", "community"]
+)
 def test_the_reference_names_every_field(name):
     from importlib import import_module
 

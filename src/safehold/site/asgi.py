@@ -17,6 +17,7 @@ from safehold.gateway.application import serves
 
 if TYPE_CHECKING:
     from safehold.gateway.application import Gateway
+    from safehold.gateway.models import ModelKeeper
     from safehold.site.workers import Workers
 
 Scope = dict[str, Any]
@@ -33,6 +34,7 @@ class Application:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "safehold.site.settings")
         self._django = get_asgi_application()
         self._gateway: Gateway | None = None
+        self._models: ModelKeeper | None = None
         self._workers: Workers | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,9 +61,11 @@ class Application:
     async def _start(self) -> None:
         from django.conf import settings
 
-        from safehold.site.gateway import make_gateway
+        from safehold.site.gateway import make_gateway, make_models
         from safehold.site.workers import Workers
 
+        self._models = make_models()
+        await asyncio.to_thread(self._models.start)
         self._gateway = await asyncio.to_thread(make_gateway)
         # What lives as long as the process need not be looked at by the collector at each turn: its long pauses end.
         gc.collect()
@@ -78,6 +82,8 @@ class Application:
         """Events first: what was taken is answered. Then the workers finish what they have in hand."""
         if self._gateway is not None:
             await self._gateway.stop()
+        if self._models is not None:
+            await asyncio.to_thread(self._models.stop)
         if self._workers is not None:
             await asyncio.to_thread(self._workers.stop)
 

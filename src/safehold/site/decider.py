@@ -24,11 +24,13 @@ def main(path: str) -> None:
     import django
 
     django.setup()
-    from safehold.site.gateway import make_deciding
+    from safehold.site.gateway import make_deciding, make_models
 
     Path(path).unlink(missing_ok=True)  # of one that was killed
     listener = socket.socket(socket.AF_UNIX)
+    models = make_models()
     try:
+        models.start()
         deciding, inbox = make_deciding(listener)
     except Exception as error:  # as `asgi` says it where one process does all: policies, settings, the database
         log.critical("not_started", reason=str(error))
@@ -50,6 +52,7 @@ def main(path: str) -> None:
     end_with(sys.stdin.fileno())
     deciding.run()
     inbox.close()
+    models.stop()
     Path(path).unlink(missing_ok=True)
     if not ending.is_set():
         sys.exit(1)  # the writer died; it has said why

@@ -19,6 +19,7 @@ from safehold.desk.decisions.elsewhere import Elsewhere
 from safehold.desk.decisions.hot_rows import PolicyInForce
 from safehold.desk.decisions.intake import Intake
 from safehold.desk.decisions.policies import terms_of
+from safehold.desk.learning.feed import Seated
 from safehold.desk.learning.taking import submit_labels
 from safehold.desk.lists.feed import Feed
 from safehold.desk.rules.breaker import counts, throttle
@@ -42,6 +43,7 @@ from safehold.gateway.frames import State
 from safehold.gateway.limits import Limits
 from safehold.gateway.lists import Keeper
 from safehold.gateway.metrics import Metrics, Tally
+from safehold.gateway.models import ModelKeeper
 from safehold.gateway.moderations_categories import read_thresholds
 from safehold.gateway.remote import Remote
 from safehold.gateway.shared import SharedEngines, place_of
@@ -97,6 +99,11 @@ def make_deciding(listener: socket) -> tuple[Deciding, SocketInbox]:
     metrics.watch_queue(lambda: inbox.waiting)
     deciding = Deciding(intake, inbox, **rules, limits=_limits(), metrics=metrics, turned=turned)
     return deciding, inbox
+
+
+def make_models() -> ModelKeeper:
+    """What keeps this process measuring with the community model that is live."""
+    return ModelKeeper(Seated())
 
 
 class _Rules(TypedDict):

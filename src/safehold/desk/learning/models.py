@@ -1,14 +1,17 @@
-"""Labels: that a text is, or is not, an attribute, by whose word. What was said stays as it was said; a correction is
-another label, and `standing` says which of them counts.
+"""Labels: that a text is, or is not, an attribute, by whose word; and the models that learned from them. What was said stays as
+it was said; a correction is another label, and `standing` says which of them counts.
 """
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from safehold.desk.entities.models import Service
 from safehold.desk.learning.sources import SOURCES
+from safehold.desk.learning.states import MODEL
+from safehold.ids import new_id
+from safehold.record.registry import stateful
 
 
 class Text(models.Model):
@@ -61,3 +64,87 @@ class Label(models.Model):
 
     def __str__(self) -> str:
         return f"{self.attribute} {self.value:g} by {self.source}"
+
+
+def new_model_id() -> str:
+    return new_id("lmd")
+
+
+class AuditShare(models.Model):
+    """The salt by which texts of a service are drawn that no model is trained on. Made once; another one would let models be
+    measured on what they were taught."""
+
+    service = models.OneToOneField(Service, models.PROTECT, primary_key=True, related_name="+")
+    salt = models.CharField(max_length=64)
+    share = models.FloatField()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(share__gte=0.1) & Q(share__lte=0.2), name="a_tenth_to_a_fifth_is_audited"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.share:.0%} of {self.service_id}"
+
+
+@stateful("learned_model", initial=MODEL.initial)
+class LearnedModel(models.Model):
+    """A model trained on this installation's labels, up to the one at position `until`. What it is never changes; its state
+    does. `report` is `safehold.signals.community.training.Lessons`."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=new_model_id, editable=False)
+    number = models.PositiveIntegerField(unique=True)
+    service = models.ForeignKey(Service, models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10, default=MODEL.initial, choices=MODEL.choices)
+    digest = models.CharField(max_length=64, unique=True)  # of its file
+    size = models.PositiveIntegerField()
+    features = models.CharField(max_length=100)
+    seed = models.PositiveIntegerField()
+    until = models.BigIntegerField()
+    taught = models.CharField(max_length=64)
+    base = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
+    report = models.JSONField()
+    seconds = models.FloatField()
+    note = models.TextField(blank=True)
+    trained_at = models.DateTimeField(default=timezone.now)
+    trained_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )  # none: the shell
+    promoted_at = models.DateTimeField(null=True)
+    promoted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    previous = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")  # what was live before it
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["state"], condition=Q(state="live"), name="one_model_is_live"),
+            models.UniqueConstraint(fields=["state"], condition=Q(state="shadow"), name="one_model_is_in_shadow"),
+            models.CheckConstraint(condition=Q(state__in=MODEL.states), name="model_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(promoted_by=None) | Q(trained_by=None) | ~Q(promoted_by=F("trained_by")),
+                name="nobody_promotes_their_own_model",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["live", "retired"]) | Q(promoted_at__isnull=False),
+                name="what_is_live_was_promoted",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Model {self.number}"
+
+    @property
+    def name(self) -> str:
+        """As verdicts name it."""
+        return f"{self.number}-{self.digest[:8]}"
+
+
+class ModelFile(models.Model):
+    """The bytes of a model."""
+
+    model = models.OneToOneField(LearnedModel, models.PROTECT, primary_key=True, related_name="file")
+    content = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"file of {self.model_id}"

@@ -1,0 +1,165 @@
+"""`safehold learn`: models from this installation's labels: train, look, put in shadow, promote, roll back."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from safehold.cli.labels import Service, service_named
+from safehold.cli.lists_shell import Bar, console, do, failure, use_django
+
+if TYPE_CHECKING:
+    from safehold.desk.learning.models import LearnedModel
+    from safehold.signals.community.measures import Figure
+
+app = typer.Typer(no_args_is_help=True, help="Models learned from your moderators: train, look, promote, roll back.")
+
+Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The model's number, as `safehold learn list` has it.")]
+Note = Annotated[str, typer.Option(help="Why, for the record.")]
+
+
+def train(
+    seed: Annotated[int, typer.Option(min=0, help="The same labels and seed give the same model, byte for byte.")] = 0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Don't begin from the live model's weights.")] = False,
+    note: Note = "",
+    service: Service = "",
+) -> None:
+    """Train a model on all labels there are, and measure it on the audit share that it has not seen. Nothing uses it yet.
+
+    Example: safehold learn train
+    """
+    use_django()
+    from safehold.desk.learning.training import train_now
+
+    with Bar() as bar:
+        model = do(train_now, None, service_named(service), seed=seed, fresh=fresh, note=note, progress=bar)
+    _print(model)
+    typer.echo(f"Model {model.number} is trained. To see what it would do: safehold learn shadow {model.number}")
+
+
+def list_models() -> None:
+    """The models there are, the newest first.
+
+    Example: safehold learn list
+    """
+    use_django()
+    from safehold.desk.learning.models import LearnedModel
+    from safehold.desk.learning.training import lessons_of
+
+    table = Table("Model", "State", "Texts", "Learned", "Trained", "Promoted", "KB", box=None, pad_edge=False)
+    for model in LearnedModel.objects.order_by("-number"):
+        lessons = lessons_of(model)
+        learned = [name for name, lesson in lessons.attributes.items() if not lesson.why]
+        table.add_row(
+            str(model.number), model.state, f"{lessons.texts:,}", ", ".join(learned), f"{model.trained_at:%Y-%m-%d %H:%M}",
+            f"{model.promoted_at:%Y-%m-%d %H:%M}" if model.promoted_at else "", f"{model.size / 1000:,.0f}",
+        )  # fmt: skip
+    console.print(table)
+
+
+def show(number: Number) -> None:
+    """One model's figures on the audit share, with 95 % intervals, and beside them those of the model that was live.
+
+    Example: safehold learn show 3
+    """
+    use_django()
+    _print(_model(number))
+
+
+def shadow(
+    number: Number,
+    off: Annotated[bool, typer.Option("--off", help="Take it out of shadow again.")] = False,
+) -> None:
+    """Run a model in shadow: it scores what the live one scores, and nobody feels it.
+
+    Example: safehold learn shadow 3
+    """
+    use_django()
+    from safehold.desk.learning.promoting import unwatch, watch
+
+    model = do(unwatch if off else watch, None, _model(number).pk)
+    typer.echo(f"Model {model.number} is {'out of' if off else 'in'} shadow.")
+
+
+def promote(
+    number: Number,
+    note: Note = "",
+    worse: Annotated[bool, typer.Option("--worse", help="Also if it is worse than the live one at something.")] = False,
+) -> None:
+    """Make a model in shadow the live one, for all gateways within a second.
+
+    Example: safehold learn promote 3 --note "two weeks in shadow, fewer false alarms"
+    """
+    use_django()
+    from safehold.desk.learning.promoting import promote as put
+
+    model = do(put, None, _model(number).pk, note=note, worse=worse)
+    typer.echo(f"Model {model.number} is live. To go back: safehold learn rollback")
+
+
+def rollback(note: Note = "") -> None:
+    """Go back to the model that was live before the present one.
+
+    Example: safehold learn rollback --note "too many quotes of insults are held"
+    """
+    use_django()
+    from safehold.desk.learning.promoting import roll_back
+
+    gone, now = do(roll_back, None, note=note)
+    typer.echo(f"Model {gone.number} is retired; {f'model {now.number} is live again' if now else 'no model is live'}.")
+
+
+def reject(number: Number, note: Note = "") -> None:
+    """Say that a model won't be used. Its report stays.
+
+    Example: safehold learn reject 3 --note "learned from a week of raids"
+    """
+    use_django()
+    from safehold.desk.learning.promoting import reject as drop
+
+    typer.echo(f"Model {do(drop, None, _model(number).pk, note=note).number} is rejected.")
+
+
+def _model(number: int) -> "LearnedModel":
+    from safehold.desk.learning.models import LearnedModel
+
+    found = LearnedModel.objects.filter(number=number).first()
+    if found is None:
+        raise failure(f"There is no model {number}; `safehold learn list` has them.")
+    return found
+
+
+def _print(model: "LearnedModel") -> None:
+    from safehold.desk.learning.training import lessons_of
+
+    lessons = lessons_of(model)
+    console.print(
+        f"Model {model.number} ({model.name}), {model.state}: {lessons.texts:,} texts, {lessons.audit_texts:,} of them only "
+        f"for measuring, {lessons.copies:,} copies joined; {model.size / 1000:,.0f} KB, {model.seconds:,.1f} s"
+    )
+    table = Table("Attribute", "Labels", "Yes", "AUC", "F1", "Precision", "Recall", "Calibration error", "AUC, to live",
+                  box=None, pad_edge=False)  # fmt: skip
+    for name, lesson in lessons.attributes.items():
+        if lesson.why or lesson.audit is None:
+            table.add_row(name, f"{lesson.labels:,}", f"{lesson.positives:,}", lesson.why or "no audit labels yet")
+            continue
+        found = lesson.audit
+        columns = (found.auc, found.f1, found.precision, found.recall, found.calibration_error)
+        better = _words(lesson.better, signed=True) if lesson.better else ""
+        table.add_row(name, f"{lesson.labels:,}", f"{lesson.positives:,}", *map(_words, columns), better)
+    console.print(table)
+
+
+def _words(figure: "Figure", signed: bool = False) -> str:
+    if figure.value is None:
+        return "unknown"
+    sign = "+" if signed else ""
+    interval = f" ({figure.low:{sign}.2f} to {figure.high:{sign}.2f})" if figure.low is not None else ""
+    return f"{figure.value:{sign}.2f}{interval}"
+
+
+for name, command in (
+    ("train", train), ("list", list_models), ("show", show), ("shadow", shadow), ("promote", promote),
+    ("rollback", rollback), ("reject", reject),
+):  # fmt: skip
+    app.command(name)(command)

@@ -1,0 +1,17 @@
+"""The life of a model that was learned here, and of a training run."""
+
+from safehold.states import Machine
+
+MODEL = Machine(
+    "learned_model",
+    "trained",
+    {
+        "watched": {"trained": "shadow"},  # scores beside the live one; nobody feels it
+        "unwatched": {"shadow": "trained"},
+        "promoted": {"shadow": "live"},
+        "replaced": {"live": "retired"},  # another one was promoted
+        "withdrawn": {"live": "retired"},  # rolled back
+        "restored": {"retired": "live"},  # what was live before one that was rolled back
+        "rejected": {"trained": "rejected", "shadow": "rejected"},
+    },
+)

@@ -1,0 +1,83 @@
+"""From a learner's score to a probability: isotonic regression (pool adjacent violators, Ayer et al. 1955) where there are labels
+enough, Platt's two numbers (1999) where there are few. Fitted on the audit share, which no weight has seen.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
+#: So many of either kind make an isotonic map; with fewer it follows single labels.
+ENOUGH = 60
+#: So many of either kind make Platt's map; with fewer scores stay as the learner gives them.
+FEW = 5
+
+
+class Calibration(msgspec.Struct, frozen=True, kw_only=True):
+    """A rising map: scores to probabilities, straight between the points, level beyond them. No points: the logistic curve."""
+
+    kind: str
+    scores: list[float] = []
+    probabilities: list[float] = []
+
+    def __call__(self, scores: Doubles) -> Doubles:
+        if not self.scores:
+            return np.asarray(0.5 * (1.0 + np.tanh(0.5 * scores)))
+        return np.interp(scores, self.scores, self.probabilities)
+
+
+def calibrated(scores: Doubles, truth: NDArray[np.bool_]) -> Calibration:
+    """The map for these scores and what people said."""
+    few = min(int(truth.sum()), int((~truth).sum()))
+    if few < FEW:
+        return Calibration(kind="none")
+    if few < ENOUGH:
+        return _platt(scores, truth)
+    return _isotonic(scores, truth)
+
+
+def _isotonic(scores: Doubles, truth: NDArray[np.bool_]) -> Calibration:
+    order = np.argsort(scores, kind="stable")
+    blocks: list[tuple[float, float, float]] = []  # mean score, share that is true, texts
+    for score, true in zip(scores[order].tolist(), truth[order].tolist(), strict=True):
+        blocks.append((score, float(true), 1.0))
+        while len(blocks) > 1 and blocks[-2][1] >= blocks[-1][1]:
+            (low, share, count), (high, other, more) = blocks[-2], blocks.pop()
+            total = count + more
+            blocks[-1] = ((low * count + high * more) / total, (share * count + other * more) / total, total)
+    # A block that is all of one kind is still not certain: half a text of the other kind is in it (Jeffreys).
+    return Calibration(
+        kind="isotonic",
+        scores=[block[0] for block in blocks],
+        probabilities=_rising([(share * count + 0.5) / (count + 1.0) for _, share, count in blocks]),
+    )
+
+
+def _rising(values: Sequence[float]) -> list[float]:
+    return [float(value) for value in np.maximum.accumulate(np.array(values))]
+
+
+def _platt(scores: Doubles, truth: NDArray[np.bool_]) -> Calibration:
+    """Newton's steps on two numbers, targets moved off 0 and 1 as Platt does; drawn as a curve of points."""
+    positive, negative = float(truth.sum()), float((~truth).sum())
+    targets = np.where(truth, (positive + 1) / (positive + 2), 1 / (negative + 2))
+    inputs = np.stack([scores, np.ones_like(scores)])
+    point = np.array([1.0, 0.0])
+    for _ in range(50):
+        found = 0.5 * (1.0 + np.tanh(0.5 * (point @ inputs)))
+        slope = inputs @ (found - targets) + np.array([(point[0] - 1.0), 0.0])
+        bend = (inputs * (found * (1 - found))) @ inputs.T + np.diag([1.0, 1e-6])
+        step = np.linalg.solve(bend, slope)
+        point = point - step
+        if float(np.abs(step).max()) < 1e-9:
+            break
+    steepness = max(float(point[0]), 0.05)
+    middle = -float(point[1]) / steepness
+    grid = np.linspace(-7.0, 7.0, 57)
+    return Calibration(
+        kind="platt",
+        scores=(middle + grid / steepness).tolist(),
+        probabilities=(0.5 * (1.0 + np.tanh(0.5 * grid))).tolist(),
+    )

@@ -1,0 +1,288 @@
+"""Training: labels in, a model and its report out. Pure: the same labels, seed and base give the same bytes.
+
+A share of the texts, drawn by a salted hash of what they say once disguises are undone, is never trained on: the maps to
+probabilities are fitted and all figures measured on it. Copies of a text are one text, and on one side.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from safehold.signals.community import features, measures
+from safehold.signals.community.attributes import ATTRIBUTES
+from safehold.signals.community.calibration import Calibration, calibrated
+from safehold.signals.community.features import Rows
+from safehold.signals.community.learner import Design, Weights, fit, inverse_frequency
+from safehold.signals.community.measures import Figure, Figures
+from safehold.signals.community.model import FORMAT, Head, Model, Packed, pack, packed
+from safehold.signals.text.normalise import normalise, squashed
+
+Doubles = NDArray[np.float64]
+Places = NDArray[np.int64]
+Progress = Callable[[str, int, int], None]
+
+#: The share of texts that no weight sees.
+AUDIT_SHARE = 0.15
+#: So many texts of either kind, outside the audit share, and an attribute is learned.
+LEAST = 20
+#: The inverse of regularisation.
+STRENGTH = 1.0
+#: Texts whose representation is made at a time.
+CHUNK = 1_000
+#: Points of a learning curve, each with twice the labels of the one before.
+POINTS = 6
+
+
+class Example(NamedTuple):
+    """A text, and what is said of it: attribute -> (value, weight)."""
+
+    text: str
+    says: Mapping[str, tuple[float, float]]
+
+
+class Point(msgspec.Struct, frozen=True):
+    """One point of a learning curve."""
+
+    labels: int
+    auc: Figure
+
+
+class Lesson(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one attribute. `why` says why it is not in the model, empty if it is. `live` is how the model that was live
+    does on the same texts, and `better` the AUC of this one less that one's."""
+
+    labels: int
+    positives: int
+    why: str = ""
+    audit: Figures | None = None
+    curve: list[Point] = []
+    live: Figures | None = None
+    better: Figure | None = None
+
+
+class Lessons(msgspec.Struct, frozen=True, kw_only=True):
+    """The report of a training: texts after copies were joined, those of them in the audit share, and attribute by attribute."""
+
+    texts: int
+    audit_texts: int
+    copies: int
+    attributes: dict[str, Lesson]
+
+
+class Share(msgspec.Struct, frozen=True):
+    """How the audit share is drawn."""
+
+    salt: str
+    share: float = AUDIT_SHARE
+
+    def has(self, text: str) -> bool:
+        """Whether a text is in it."""
+        drawn = hmac.digest(self.salt.encode(), same_as(text).encode("utf-8", "replace"), "sha256")
+        return int.from_bytes(drawn[:8], "big") < self.share * 2**64
+
+
+def same_as(text: str) -> str:
+    """What copies of a text have in common: its letters and digits once disguises are undone; the text itself if it has none."""
+    return squashed(normalise(text[: features.MOST]).text) or text
+
+
+class Gathered(NamedTuple):
+    """Examples with copies joined, ready to be learned from."""
+
+    rows: Rows
+    audit: NDArray[np.bool_]
+    values: Doubles  # a row a text, a column an attribute of ATTRIBUTES; not a number where nothing is said
+    weights: Doubles
+    copies: int
+    digest: str
+
+
+def train(
+    examples: Iterable[Example],
+    *,
+    share: Share,
+    seed: int = 0,
+    base: Model | None = None,
+    base_digest: str = "",
+    live: Model | None = None,
+    progress: Progress | None = None,
+) -> tuple[Packed, Lessons]:
+    """A model of these labels. `base` is one to begin from; `live` one to compare with on the same audit share."""
+    say = progress or (lambda step, done, total: None)
+    gathered = gather(list(examples), share, say)
+    learned = np.flatnonzero(~gathered.audit)
+    inverse = inverse_frequency(gathered.rows.some(learned)) if len(learned) else np.zeros(features.BUCKETS)
+    inverse = inverse.astype(np.float16).astype(np.float64)  # as it is kept
+    heads: dict[str, Head] = {}
+    lessons: dict[str, Lesson] = {}
+    for done, attribute in enumerate(ATTRIBUTES):
+        say(f"Learning {attribute}", done, len(ATTRIBUTES))
+        column = gathered.values[:, done]
+        if not (said := ~np.isnan(column)).any():
+            continue
+        head, lesson = _learn(gathered, attribute, done, inverse, seed, base)
+        if head is not None:
+            heads[attribute] = head
+        lessons[attribute] = _compared(lesson, gathered, attribute, said, live, head, inverse, seed)
+    content = Packed(
+        format=FORMAT, features=features.VERSION, seed=seed, taught=gathered.digest, base=base_digest,
+        inverse=packed(inverse.astype(np.float16)), heads=heads,
+    )  # fmt: skip
+    return content, Lessons(
+        texts=len(gathered.audit), audit_texts=int(gathered.audit.sum()), copies=gathered.copies, attributes=lessons
+    )
+
+
+def gather(examples: Sequence[Example], share: Share, say: Progress) -> Gathered:
+    """Join copies, read the texts, draw the audit share. The order of the examples makes no difference."""
+    joined: dict[str, list[Example]] = {}
+    for example in sorted(examples, key=lambda each: (each.text, sorted(each.says.items()))):
+        joined.setdefault(same_as(example.text), []).append(example)
+    keys = sorted(joined)
+    values = np.full((len(keys), len(ATTRIBUTES)), np.nan)
+    weights = np.zeros_like(values)
+    column = {name: place for place, name in enumerate(ATTRIBUTES)}
+    hashing = hashlib.sha256()
+    for place, key in enumerate(keys):
+        said: dict[str, list[tuple[float, float]]] = {}
+        for example in joined[key]:
+            for attribute, word in example.says.items():
+                said.setdefault(attribute, []).append(word)
+        for attribute, words in sorted(said.items()):
+            total = sum(weight for _, weight in words)
+            values[place, column[attribute]] = sum(value * weight for value, weight in words) / total
+            weights[place, column[attribute]] = max(weight for _, weight in words)
+            hashing.update(msgspec.json.encode([key, attribute, words]))
+    texts = [joined[key][0].text for key in keys]
+    return Gathered(
+        rows=_read(texts, say),
+        audit=np.array([share.has(text) for text in texts], dtype=np.bool_),
+        values=values, weights=weights, copies=len(examples) - len(keys), digest=hashing.hexdigest(),
+    )  # fmt: skip
+
+
+def _read(texts: Sequence[str], say: Progress) -> Rows:
+    parts = []
+    for first in range(0, max(len(texts), 1), CHUNK):
+        say("Reading texts", first, len(texts))
+        parts.append(features.rows(texts[first : first + CHUNK]))
+    lengths = np.concatenate([np.diff(part.starts) for part in parts])
+    return Rows(
+        np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
+        np.concatenate([part.buckets for part in parts]),
+        np.concatenate([part.dense for part in parts]),
+    )
+
+
+def _learn(
+    gathered: Gathered, attribute: str, column: int, inverse: Doubles, seed: int, base: Model | None
+) -> tuple[Head | None, Lesson]:
+    values = gathered.values[:, column]
+    said = ~np.isnan(values)
+    learned, audit = np.flatnonzero(said & ~gathered.audit), np.flatnonzero(said & gathered.audit)
+    positives = int((values[learned] >= 0.5).sum())
+    lesson = Lesson(labels=len(learned) + len(audit), positives=int((values[said] >= 0.5).sum()))
+    if (why := _too_few(positives, len(learned) - positives)) != "":
+        return None, msgspec.structs.replace(lesson, why=why)
+    start = base.weights(attribute) if base is not None and attribute in base.attributes else None
+    weights = _fitted(gathered, learned, column, inverse, start)
+    rough = pack(weights, Calibration(kind="none"), 0.5)
+    scores = _scores(gathered.rows.some(audit), rough, inverse)
+    truth = values[audit] >= 0.5
+    probabilities, threshold = crossed(scores, truth, seed)
+    map_ = calibrated(scores, truth)
+    final = measures.best_threshold(map_(scores), truth) if truth.any() else 0.5
+    head = pack(weights, map_, round(final, 4))
+    if not len(audit):
+        return head, lesson
+    found = measures.figures(scores, probabilities, truth, threshold, seed)
+    curve = [*_curve(gathered, learned, audit, column, inverse, seed), Point(len(learned), found.auc)]
+    return head, msgspec.structs.replace(lesson, audit=found, curve=curve)
+
+
+def _too_few(positives: int, negatives: int) -> str:
+    lacking = [
+        f"{LEAST - count} more labels that say {word}"
+        for word, count in (("yes", positives), ("no", negatives))
+        if count < LEAST
+    ]
+    return f"It takes {' and '.join(lacking)} outside the audit share." if lacking else ""
+
+
+def _fitted(gathered: Gathered, places: Places, column: int, inverse: Doubles, start: Weights | None = None) -> Weights:
+    design = Design(gathered.rows.some(places), inverse)
+    return fit(
+        design, gathered.values[places, column], gathered.weights[places, column], strength=STRENGTH, start=start
+    )
+
+
+def _scores(rows: Rows, head: Head, inverse: Doubles) -> Doubles:
+    content = Packed(
+        format=FORMAT, features=features.VERSION, seed=0, taught="", base="",
+        inverse=packed(inverse.astype(np.float16)), heads={"x": head},
+    )  # fmt: skip
+    return np.asarray(Model(content).scores(rows)[:, 0])
+
+
+def crossed(scores: Doubles, truth: NDArray[np.bool_], seed: int) -> tuple[Doubles, float]:
+    """(probabilities, threshold) as texts would get them that the map was not fitted on: each half of the audit share by the map
+    of the other half; the threshold is the mean of those that were best there."""
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(truth))
+    halves = order[::2], order[1::2]
+    probabilities = np.zeros(len(truth))
+    thresholds = []
+    for own, other in (halves, halves[::-1]):
+        map_ = calibrated(scores[other], truth[other])
+        probabilities[own] = map_(scores[own])
+        if truth[other].any():
+            thresholds.append(measures.best_threshold(map_(scores[other]), truth[other]))
+    return probabilities, float(np.mean(thresholds)) if thresholds else 0.5
+
+
+def _curve(gathered: Gathered, learned: Places, audit: Places, column: int, inverse: Doubles, seed: int) -> list[Point]:
+    """AUC on the audit share with fewer labels than there are: the first of one seeded order, twice as many at each point."""
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(learned)
+    truth = gathered.values[audit, column] >= 0.5
+    rows = gathered.rows.some(audit)
+    points = []
+    for power in range(POINTS - 1, 0, -1):
+        count = len(learned) >> power
+        some = np.sort(order[:count])
+        positives = int((gathered.values[some, column] >= 0.5).sum())
+        if count < 2 * LEAST or not 0 < positives < count:
+            continue
+        head = pack(_fitted(gathered, some, column, inverse), Calibration(kind="none"), 0.5)
+        points.append(Point(count, measures.ranked(_scores(rows, head, inverse), truth, seed)))
+    return points
+
+
+def _compared(
+    lesson: Lesson,
+    gathered: Gathered,
+    attribute: str,
+    said: NDArray[np.bool_],
+    live: Model | None,
+    head: Head | None,
+    inverse: Doubles,
+    seed: int,
+) -> Lesson:
+    """The lesson beside the live model on the same texts of the audit share."""
+    if live is None or attribute not in live.attributes:
+        return lesson
+    audit = np.flatnonzero(said & gathered.audit)
+    if not len(audit):
+        return lesson
+    rows = gathered.rows.some(audit)
+    place = live.attributes.index(attribute)
+    theirs, scores = live.probabilities(rows)[:, place], live.scores(rows)[:, place]
+    truth = gathered.values[audit, ATTRIBUTES.index(attribute)] >= 0.5
+    figures = measures.figures(scores, theirs, truth, live.thresholds[attribute], seed)
+    better = None
+    if head is not None:
+        better = measures.difference(_scores(rows, head, inverse), scores, truth, seed)
+    return msgspec.structs.replace(lesson, live=figures, better=better)
