@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from safehold.signals.media.kinds import Kind, kind_of
-from safehold.signals.media.workers import ask
+from safehold.signals.media.workers import ask, opening
 from safehold.signals.media.workers.messages import Bounds, Job, Measured
 from safehold.signals.media.workers.pool import Pool, Unavailable, Unreadable
 from tests.features.test_media_hashing import encoded, picture
@@ -141,9 +141,7 @@ def test_an_endless_video_is_looked_at_in_part_and_says_so() -> None:
         found = measure(data, **bounds)
         assert len(found.frames) == 5
         assert found.truncated
-    begun = time.monotonic()
-    hurried = measure(data, seconds=0.2)
-    assert time.monotonic() - begun < 5
+    hurried = opening.measure(Job(what="measure", medium="video", form="mp4", bounds=Bounds(seconds=0.1)), data)
     assert 0 < len(hurried.frames) < 200
     assert hurried.truncated
 
