@@ -17,6 +17,7 @@ from safehold.gateway.editions import Admitted
 from safehold.gateway.faults import described
 from safehold.gateway.keys import Keyring
 from safehold.gateway.limits import Limits
+from safehold.gateway.media import Uploads
 from safehold.gateway.metrics import Tally
 from safehold.gateway.moderations import MODERATION_ROUTES
 from safehold.gateway.openapi import description
@@ -51,6 +52,7 @@ class Gateway:
         store: Store,
         decider: Decider,
         *,
+        uploads: Uploads,
         tally: Tally,
         limits: Limits,
         base_url: str,
@@ -67,6 +69,7 @@ class Gateway:
             limits=limits,
             base_url=base_url,
             readers=ThreadPoolExecutor(2, thread_name_prefix="gateway-read"),
+            uploads=uploads,
             openapi=description(own, base_url=base_url, version=version, limits=limits),
             thresholds=thresholds,
         )
@@ -87,6 +90,7 @@ class Gateway:
         self._parts.keyring.stop()
         self._parts.readers.shutdown()
         self._parts.scorer.stop()
+        self._parts.uploads.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""

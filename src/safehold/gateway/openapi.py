@@ -87,8 +87,13 @@ def _operation(route: "Route", limits: Limits) -> dict[str, Any]:
     if route.takes:
         content = {media_type: _request_body(media_type, "batch" in route.path, limits) for media_type in route.takes}
         operation["requestBody"] = {"required": True, "content": content}
-        if "batch" not in route.path:
+        if route.path == "/v1/events":
             operation["parameters"] = _binary_mode()
+    if route.query:
+        operation.setdefault("parameters", []).extend(
+            {"name": name, "in": "query", "required": False, "schema": {"type": "string", "enum": list(values)}}
+            for name, values in route.query.items()
+        )
     return operation
 
 
@@ -149,6 +154,10 @@ def _path_parameter(name: str) -> dict[str, Any]:
 
 def _request_body(media_type: str, batch: bool, limits: Limits) -> dict[str, Any]:
     event = {"$ref": "#/components/schemas/CloudEvent"}
+    if media_type == "application/octet-stream":
+        return {
+            "schema": {"type": "string", "format": "binary", "minLength": 1, "description": "The file, of any type."}
+        }
     if media_type == "application/x-ndjson":
         return {"schema": {"type": "string", "description": "One CloudEvent a line."}}
     if batch:

@@ -43,6 +43,9 @@ KINDS: dict[str, Kind] = {
     "malformed-batch": Kind(
         400, "The body is not a batch", "A batch is a JSON array of CloudEvents, or one CloudEvent a line as NDJSON."
     ),
+    "invalid-media": Kind(
+        400, "This is no media", "The body is the file's bytes as they are; `keep` says for how long they are kept."
+    ),
     "incomplete-body": Kind(400, "The body ended early", "The connection closed before the whole body had come."),
     "unauthorized": Kind(
         401,
@@ -82,6 +85,12 @@ KINDS: dict[str, Kind] = {
         "A fault of ours",
         "The event was not taken: nothing of it is in the record. Sending it again is safe. "
         "The log has the fault under the X-Request-Id of the answer.",
+    ),
+    "no-room": Kind(
+        507,
+        "The folder of media is full",
+        "The file was measured, and not kept. Whoever runs this installation may raise SAFEHOLD_MEDIA_GB; `keep=none` keeps no "
+        "bytes, and what was measured of them for a week.",
     ),
     "busy": Kind(503, "Too many events are waiting", "Nothing was taken. Send again after Retry-After; that is safe."),
     "not-ready": Kind(

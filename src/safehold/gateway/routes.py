@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import get_args
 
 import msgspec
 
@@ -27,16 +28,19 @@ from safehold.gateway.deciding import Decider
 from safehold.gateway.inbox import Result, not_ready
 from safehold.gateway.keys import STALE_SECONDS, Keyring
 from safehold.gateway.limits import Limits
+from safehold.gateway.media import MediaAnswer, Uploads
 from safehold.gateway.metrics import Tally
 from safehold.gateway.moderations_categories import read_thresholds
 from safehold.gateway.problems import KINDS, Problem, Refusal, type_uri
 from safehold.gateway.requests import Reply, Request
 from safehold.gateway.scoring import Scorer
 from safehold.gateway.store import Conflict, DecisionView, Failed, Incoming, Store
+from safehold.signals.media.store import Keep
 
 CLOUDEVENT = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 NDJSON = "application/x-ndjson"
+BYTES = "application/octet-stream"
 WRITE_EVENTS = "events:write"
 READ_DECISIONS = "decisions:read"
 
@@ -60,6 +64,7 @@ class Parts:
     limits: Limits
     base_url: str
     readers: ThreadPoolExecutor
+    uploads: Uploads
     openapi: bytes = b""
     #: Check an event against its declared type and say what it is about. Raises Refusal 422.
     prepare: Callable[[str, CloudEvent, datetime], Incoming] = field(default=_unprepared)
@@ -154,6 +159,20 @@ async def read_decision(parts: Parts, request: Request) -> Reply:
     return Reply(200, _encode(found), headers=headers)
 
 
+async def take_media(parts: Parts, request: Request) -> Reply:
+    """Take a file: its hashes, what it is by its own bytes, and how large, for an event's `data.media`.
+
+    The body is the file as it is, with its own Content-Type, which is only compared with what the bytes say. The file is
+    opened by a process of its own, within limits; one that can't be opened is answered too, with its digests and `unreadable`.
+    `keep` says for how long the bytes are kept: `standard` (90 days), `short` (7), `none`. They are never served back here.
+    """
+    key = parts.keyring.check(request.headers.get(b"authorization"), WRITE_EVENTS)
+    headers = parts.keyring.spend(key, 1)
+    if request.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise _compressed()
+    return Reply(200, _encode(await parts.uploads.take(request)), headers=headers)
+
+
 async def list_event_types(parts: Parts, request: Request) -> Reply:
     """Every event type with the JSON Schema of its data. Any key may ask."""
     key = parts.keyring.check(request.headers.get(b"authorization"), None)
@@ -205,7 +224,8 @@ async def expose_metrics(parts: Parts, request: Request) -> Reply:
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One address. `answers` maps statuses to what is in them: a struct, or a media type for other than JSON.
+    """One address. `answers` maps statuses to what is in them: a struct, or a media type for other than JSON. `query` maps
+    parameters of the query string to their values.
 
     `drop_in` names the API of somebody else that it answers: that API has a description of its own, and `refuse` says in
     its words what is wrong.
@@ -219,6 +239,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     scope: str | None = None
     key: bool = False
     takes: tuple[str, ...] = ()
+    query: dict[str, tuple[str, ...]] = {}
     drop_in: str = ""
     refuse: Callable[[Refusal], Reply] | None = None
 
@@ -241,6 +262,14 @@ ROUTES: tuple[Route, ...] = (
         problems=(*_POSTED, "malformed-batch"),
     ),
     Route(
+        method="POST", path="/v1/media", handle=take_media, scope=WRITE_EVENTS, key=True, takes=(BYTES,),
+        answers={200: MediaAnswer}, query={"keep": get_args(Keep)},
+        problems=(
+            "invalid-media", "incomplete-body", *_KEYED, "forbidden", "too-large", "unsupported-media-type", "internal",
+            "no-room", "busy",
+        ),
+    ),
+    Route(
         method="GET", path="/v1/decisions/{id}", handle=read_decision, scope=READ_DECISIONS, key=True,
         answers={200: DecisionView}, problems=(*_KEYED, "forbidden", "not-found", "internal"),
     ),
@@ -260,6 +289,14 @@ ROUTES: tuple[Route, ...] = (
         problems=("unauthorized", "forbidden"),
     ),
 )  # fmt: skip
+
+
+def _compressed() -> Refusal:
+    return Refusal(
+        "unsupported-media-type",
+        "compressed bodies are not taken; send it as it is",
+        headers=((b"accept-encoding", b"identity"),),
+    )
 
 
 def _unsupported(media_type: str, wanted: str) -> Refusal:

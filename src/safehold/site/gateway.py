@@ -42,6 +42,7 @@ from safehold.gateway.engines import Engines, window_ids
 from safehold.gateway.frames import State
 from safehold.gateway.limits import Limits
 from safehold.gateway.lists import Keeper
+from safehold.gateway.media import Uploads
 from safehold.gateway.metrics import Metrics, Tally
 from safehold.gateway.models import ModelKeeper
 from safehold.gateway.moderations_categories import read_thresholds
@@ -49,6 +50,7 @@ from safehold.gateway.remote import Remote
 from safehold.gateway.shared import SharedEngines, place_of
 from safehold.gateway.socket_inbox import SocketInbox
 from safehold.gateway.store import Minds
+from safehold.signals.media.taking import MODELS
 
 
 def make_gateway() -> Gateway:
@@ -73,6 +75,7 @@ def make_gateway() -> Gateway:
     return Gateway(
         intake,
         decider,
+        uploads=_uploads(),
         tally=tally,
         limits=limits,
         base_url=settings.PUBLIC_URL,
@@ -140,6 +143,17 @@ def _rules(intake: Intake) -> _Rules:
         "lists": keeper,
         "banks": banks,
     }
+
+
+def _uploads() -> Uploads:
+    models = tuple(name for name in settings.SAFEHOLD_MEDIA_MODELS if name != "none")
+    if unknown := set(models) - set(MODELS):
+        known = ", ".join((*MODELS, "none"))
+        raise ImproperlyConfigured(
+            f"SAFEHOLD_MEDIA_MODELS: there is no {', '.join(sorted(unknown))}; there are {known}"
+        )
+    most_bytes, most_kept = settings.SAFEHOLD_MEDIA_UPLOAD_MB << 20, int(settings.SAFEHOLD_MEDIA_GB * (1 << 30))
+    return Uploads(settings.SAFEHOLD_MEDIA, most_bytes=most_bytes, most_kept=most_kept, models=models)
 
 
 def _limits() -> Limits:

@@ -258,6 +258,12 @@ SAFEHOLD_WEBHOOK_PRIVATE_HOSTS = env_list("WEBHOOK_PRIVATE_HOSTS")
 SAFEHOLD_RATE = float(env("RATE", "2000"))
 SAFEHOLD_BURST = int(env("BURST", "10000"))
 SAFEHOLD_WAITING = int(env("WAITING", "10000"))
+#: Where media is kept that platforms send, by its SHA-256 (the signals know the folder by SAFEHOLD_VAR); how large one file and
+#: all together may be; and the models that are asked about each.
+SAFEHOLD_MEDIA = VAR / "media"
+SAFEHOLD_MEDIA_UPLOAD_MB = int(env("MEDIA_UPLOAD_MB", "64"))
+SAFEHOLD_MEDIA_GB = float(env("MEDIA_GB", "10"))
+SAFEHOLD_MEDIA_MODELS = env_list("MEDIA_MODELS", "nudity")
 #: Where the history files are kept (personal data: the folder is private), for how many days (0: for ever), and how much
 #: memory a backtest may take before it spills to disk.
 SAFEHOLD_HISTORY = Path(env("HISTORY") or VAR / "history").resolve()

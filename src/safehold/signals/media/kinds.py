@@ -66,7 +66,7 @@ def disagrees(declared: str | None, kind: Kind) -> bool:
     said = _ALIASES.get(said, said)
     if said in _SAYS_NOTHING:
         return False
-    return said != kind.mime if kind is not UNKNOWN else said in _KNOWN
+    return said != kind.mime if kind != UNKNOWN else said in _KNOWN
 
 
 def also(data: bytes, kind: Kind) -> list[str]:

@@ -1,0 +1,54 @@
+"""From bytes to a record: what a file is, its hashes, and what the workers say of it. The gateway's upload calls it."""
+
+from collections.abc import Callable, Collection
+
+from safehold.signals.media import hashing, kinds
+from safehold.signals.media.store import Keep, Record
+from safehold.signals.media.workers import ask
+from safehold.signals.media.workers.messages import Measured, Nudity, Text
+
+#: The models that can be asked about every file that is sent.
+MODELS = ("nudity", "text")
+
+
+def take(data: bytes, keep: Keep, models: Collection[str] = ()) -> Record:
+    """Measure a file. One that can't be opened has its digests, and says why it has nothing else.
+
+    Raises Unavailable if no worker was free: the caller should say that it be sent again.
+    """
+    kind = kinds.kind_of(data)
+    digests = hashing.digests(data)
+    measured: Measured | None = None
+    unreadable, without = "", {}
+    found: dict[str, Nudity | Text] = {}
+    if kind.medium != "file":
+        try:
+            measured = ask.measure(kind, data)
+        except ask.Unreadable as reason:
+            unreadable = str(reason)
+        if measured is not None:
+            for model in models:
+                try:
+                    found[model] = _ASK[model](kind, data)
+                except (ask.Unreadable, ask.Unavailable) as reason:
+                    without[model] = str(reason)
+    nudity, text = found.get("nudity"), found.get("text")
+    return Record(
+        sha256=digests.sha256,
+        sha1=digests.sha1,
+        md5=digests.md5,
+        size=len(data),
+        type=kind.name,
+        mime=kind.mime,
+        medium=kind.medium,
+        keep=keep,
+        also=kinds.also(data, kind),
+        measured=measured,
+        unreadable=unreadable,
+        nudity=nudity if isinstance(nudity, Nudity) else None,
+        text=text if isinstance(text, Text) else None,
+        without=without,
+    )
+
+
+_ASK: dict[str, Callable[[kinds.Kind, bytes], Nudity | Text]] = {"nudity": ask.nudity, "text": ask.text}

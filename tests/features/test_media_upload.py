@@ -1,0 +1,174 @@
+"""A platform sends a file to `POST /v1/media` and gets back what it is: hashes for its events, kept once, for a bounded time."""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+
+from safehold.accounts.keys import create_key
+from safehold.accounts.roles import Scope
+from safehold.signals.media import hashing
+from safehold.signals.media.store import Full, MediaStore, Record
+from safehold.site.gateway import _uploads
+from tests.features.test_hostile_media import png, video
+from tests.features.test_media_hashing import encoded, picture
+from tests.gateway_server import database_of_its_own, message, policy_folder, serving
+from tests.world import service
+
+
+@pytest.fixture(scope="module")
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    folder = tmp_path_factory.mktemp("media")
+    with database_of_its_own("sqlite", request, folder) as url:
+        service()
+        _, writer = create_key(None, "writer", [Scope.WRITE_EVENTS], service="plaza")
+        _, reader = create_key(None, "reader", [Scope.READ_DECISIONS], service="plaza")
+        settings = {"media_upload_mb": 2, "media_models": "none", "rate": 0}
+        with serving(url, policy_folder(folder / "policies"), folder, **settings) as server:
+            yield SimpleNamespace(
+                client=server.client(writer), reader=server.client(reader), folder=folder / "media", log=server.log
+            )
+
+
+def send(place: SimpleNamespace, data: bytes, mime: str = "application/octet-stream", **query: str) -> httpx.Response:
+    answer: httpx.Response = place.client.post("/v1/media", content=data, headers={"Content-Type": mime}, params=query)
+    return answer
+
+
+def test_an_image_gets_its_hashes_and_is_kept_by_them(place: SimpleNamespace) -> None:
+    data = encoded(picture(), "JPEG")
+    answer = send(place, data, "image/jpeg")
+    assert answer.status_code == 200
+    found = answer.json()
+    assert found["sha256"] == hashlib.sha256(data).hexdigest()
+    assert found["sha1"] == hashlib.sha1(data, usedforsecurity=False).hexdigest()
+    assert found["md5"] == hashlib.md5(data, usedforsecurity=False).hexdigest()
+    assert (found["type"], found["mime"], found["mismatch"], found["size"]) == ("jpeg", "image/jpeg", False, len(data))
+    assert (found["width"], found["height"], found["kept"]) == (400, 300, "standard")
+    assert hashing.pdq_distance(found["pdq"], hashing.pdq(picture()).hash) <= 10
+    assert found["quality"] > 50
+    kept = place.folder / found["sha256"][:2] / found["sha256"]
+    assert kept.read_bytes() == data
+    assert kept.stat().st_mode & 0o077 == 0
+    again = send(place, data, "image/jpeg").json()
+    assert again == found
+    assert len(list(kept.parent.glob(f"{found['sha256']}*"))) == 2
+    assert hashlib.sha256(data).hexdigest() not in place.log.read_text()
+
+
+def test_a_video_is_told_frame_by_frame(place: SimpleNamespace) -> None:
+    found = send(place, video(3), "video/mp4").json()
+    assert len(found["frames"]) == 3
+    assert found["animated"]
+    assert 2.5 < found["seconds"] < 3.5
+
+
+def test_what_the_sender_says_it_is_does_not_count(place: SimpleNamespace) -> None:
+    found = send(place, encoded(picture()), "video/mp4").json()
+    assert (found["mime"], found["mismatch"]) == ("image/png", True)
+    two_in_one = send(place, encoded(picture(3)) + b"PK\x05\x06" + bytes(18), "image/png").json()
+    assert (two_in_one["also"], two_in_one["mismatch"]) == (["zip"], False)
+    text = send(place, b"just a text", "text/plain").json()
+    assert (text["type"], text["mismatch"]) == ("unknown", False)
+    assert "pdq" not in text
+
+
+def test_a_bomb_is_answered_with_its_digests_and_why_it_was_not_opened(place: SimpleNamespace) -> None:
+    data = png(29_000, 29_000, bytes(3000))
+    found = send(place, data, "image/png").json()
+    assert found["sha256"] == hashlib.sha256(data).hexdigest()
+    assert "50,000,000 is the most" in found["unreadable"]
+    assert "pdq" not in found
+    assert "width" not in found
+
+
+def test_events_are_decided_while_media_is_being_opened(place: SimpleNamespace) -> None:
+    files = [encoded(picture().rotate(turn), "JPEG") for turn in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        uploads = [pool.submit(send, place, data) for data in files]
+        for number in range(20):
+            event = message(f"during-{number}")
+            answer = place.client.post(
+                "/v1/events", json=event, headers={"Content-Type": "application/cloudevents+json"}
+            )
+            assert answer.status_code == 200
+        assert {upload.result().status_code for upload in uploads} == {200}
+
+
+def test_bytes_that_are_not_to_be_kept_are_not(place: SimpleNamespace) -> None:
+    data = encoded(picture(4))
+    found = send(place, data, keep="none").json()
+    assert found["kept"] == "none"
+    kept = place.folder / found["sha256"][:2]
+    assert [path.name for path in kept.glob(f"{found['sha256']}*")] == [f"{found['sha256']}.json"]
+    week = send(place, encoded(picture(5)), keep="short").json()
+    expires = (place.folder / week["sha256"][:2] / week["sha256"]).stat().st_mtime - time.time()
+    assert 6.9 < expires / 86_400 < 7.1
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "query", "status", "kind"),
+    [
+        (b"", {}, {}, 400, "invalid-media"),
+        (b"x", {}, {"keep": "forever"}, 400, "invalid-media"),
+        (bytes(2 << 20) + b"x", {}, {}, 413, "too-large"),
+        (b"x", {"Content-Encoding": "gzip"}, {}, 415, "unsupported-media-type"),
+    ],
+    ids=["empty", "keep", "large", "compressed"],
+)
+def test_what_cannot_be_taken_is_refused(place, data, headers, query, status, kind) -> None:
+    answer = place.client.post("/v1/media", content=data, headers=headers, params=query)
+    assert answer.status_code == status
+    assert answer.json()["type"].endswith(kind)
+
+
+def test_sending_needs_the_scope_and_nothing_is_ever_served_back(place: SimpleNamespace) -> None:
+    assert place.reader.post("/v1/media", content=b"x").status_code == 403
+    assert httpx.post(f"{place.client.base_url}/v1/media", content=b"x").status_code == 401
+    found = send(place, encoded(picture())).json()
+    for path in (f"/v1/media/{found['sha256']}", f"/media/{found['sha256']}", "/v1/media"):
+        assert place.client.get(path).status_code in {404, 405}
+
+
+def record(data: bytes, keep: str = "standard") -> Record:
+    digests = hashing.digests(data)
+    return Record(**digests._asdict(), size=len(data), type="unknown", mime="", medium="file", keep=keep)  # type: ignore[arg-type]
+
+
+def test_the_folder_is_bounded_and_what_has_expired_makes_room(tmp_path: Path) -> None:
+    store = MediaStore(tmp_path, most_bytes=9_000)
+    old, new = bytes(5_000), bytes(6_000)
+    store.put(record(old), old)
+    with pytest.raises(Full):
+        store.put(record(new), new)
+    assert store.record(hashing.digests(new).sha256) is None
+    store.put(record(new, "none"), new)  # no bytes, no room
+    for path in tmp_path.rglob(f"{hashing.digests(old).sha256}*"):
+        os.utime(path, (1, 1))
+    assert store.record(hashing.digests(old).sha256) is None
+    store.put(record(new), new)
+    assert store.record(hashing.digests(new).sha256) is not None
+    assert not list(tmp_path.rglob(f"{hashing.digests(old).sha256}*"))
+
+
+def test_a_file_that_is_sent_again_is_kept_for_the_longer_time(tmp_path: Path) -> None:
+    store = MediaStore(tmp_path)
+    store.put(record(b"it"), b"it")
+    store.put(record(b"it", "short"), b"it")
+    for path in tmp_path.rglob(f"{hashing.digests(b'it').sha256}*"):
+        assert path.stat().st_mtime > time.time() + 80 * 86_400
+    assert store.record("../../etc/passwd") is None
+
+
+@override_settings(SAFEHOLD_MEDIA_MODELS=["nudity", "faces"])
+def test_a_model_that_does_not_exist_stops_the_start() -> None:
+    with pytest.raises(ImproperlyConfigured, match="there is no faces"):
+        _uploads()
