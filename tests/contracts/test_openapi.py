@@ -22,6 +22,7 @@ from safehold.accounts.keys import create_key
 from safehold.accounts.roles import Scope
 from safehold.gateway.problems import KINDS
 from safehold.gateway.routes import ROUTES
+from tests.features.test_media_hashing import encoded, picture
 from tests.gateway_server import Server, database_of_its_own, message, policy_folder, serving
 from tests.world import service
 
@@ -34,7 +35,9 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with database_of_its_own("sqlite", request, folder) as url:
         service()
         _, secret = create_key(None, "plaza", list(Scope), service="plaza")
-        with serving(url, policy_folder(folder / "policies"), folder, rate=0) as server:
+        with serving(url, policy_folder(folder / "policies"), folder, rate=0, media_models="none") as server:
+            # The process that opens media starts with the first file; Schemathesis waits ten seconds for an answer.
+            server.client(secret).post("/v1/media", content=encoded(picture()), params={"keep": "none"})
             yield server, secret
 
 

@@ -1,9 +1,12 @@
 """Each signal that comes with Safehold keeps the promise that plug-ins inherit."""
 
 from importlib.metadata import entry_points
+from pathlib import Path
 
+import msgspec
 import pytest
 
+from safehold.engine.event import Event
 from safehold.engine.signal import Signal
 from safehold.signals.contract import SignalContract
 from safehold.signals.fingerprint import Fingerprint
@@ -14,6 +17,13 @@ from safehold.signals.hashes.signal import Hashes
 from safehold.signals.language import Language
 from safehold.signals.lexicon import Lexicon
 from safehold.signals.links import Links
+from safehold.signals.media.image_text import ImageText, InPictures
+from safehold.signals.media.nudity import Nudity
+from safehold.signals.media.signal import Media
+from safehold.signals.media.store import MediaStore, Record
+from safehold.signals.media.workers.messages import Measured
+from safehold.signals.media.workers.messages import Nudity as Scored
+from safehold.signals.media.workers.messages import Text as Read
 from safehold.signals.personal import Personal
 from safehold.signals.spam import Spam
 from safehold.signals.text import Text
@@ -72,10 +82,54 @@ class TestSpam(SignalContract):
         return Spam()
 
 
+class AboutMedia(SignalContract):
+    """The contract for signals that read `data.media`: two pictures that were sent, and one that the platform hashed."""
+
+    examples = 20
+    store: MediaStore
+
+    @pytest.fixture(autouse=True)
+    def _kept(self, tmp_path: Path) -> None:
+        self.store = MediaStore(tmp_path)
+        measured = Measured(width=40, height=30, pdq="0f" * 32, quality=80)
+        for digit in "ab":
+            record = Record(
+                sha256=digit * 64, sha1=digit * 40, md5=digit * 32, size=9, type="png", mime="image/png", medium="image",
+                keep="short", measured=measured, nudity=Scored(score=0.25, stills=1),
+                text=Read(lines=["buy pills at evil.example"], confidence=[0.9]),
+            )  # fmt: skip
+            self.store.put(record, b"not looked at")
+
+    def event(self, text: object) -> Event:
+        event = super().event(text)
+        media = [{"sha256": "a" * 64, "mime": "image/png"}, {"sha256": "B" * 64, "note": text}]
+        return msgspec.structs.replace(event, data={"media": media if text else None})
+
+
+class TestMedia(AboutMedia):
+    def signal(self) -> Signal:
+        return Media(self.store)
+
+
+class TestNudity(AboutMedia):
+    def signal(self) -> Signal:
+        return Nudity(self.store)
+
+
+class TestImageText(AboutMedia):
+    def signal(self) -> Signal:
+        return ImageText(self.store)
+
+
+class TestTextSignalInPictures(AboutMedia):
+    def signal(self) -> Signal:
+        return InPictures(Links(), self.store)
+
+
 def test_all_of_them_are_found_through_entry_points():
     found = {point.name: point.load()() for point in entry_points(group="safehold.signals")}
-    assert {"text", "links", "lexicon", "personal", "fingerprint", "language", "spam", "harm"} <= set(found)
-    assert {"text", "links", "lexicon", "personal", "fingerprint", "language", "spam", "hashes"} <= set(found)
+    assert {"text", "links", "lexicon", "personal", "fingerprint", "language", "spam", "harm", "hashes"} <= set(found)
+    assert {"media", "nudity", "image_text", "image_links", "image_lexicon"} <= set(found)
     for name, signal in found.items():
         assert signal.name == name
 
