@@ -30,6 +30,9 @@ COMMANDS = {
     "banks": _Entry("safehold.cli.banks", "app", "Hash banks: make, fill, look, dispute, settle."),
     "signals": _Entry("safehold.cli.signals", "app", "Signals: which are installed, what they cost, who reads them."),
     "learn": _Entry("safehold.cli.learn", "app", "Models from your moderators' labels: train, promote, roll back."),
+    "perspective": _Entry(
+        "safehold.cli.perspective", "app", "Perspective's API: compare with the old service, calibrate."
+    ),
     "decide": _Entry("safehold.cli.decide", "decide", "Decide a file of events; nothing is recorded."),
     "backtest": _Entry("safehold.cli.backtest", "backtest", "Try policies on the past."),
     "history": _Entry("safehold.cli.backtest", "history", "The record as files, for backtests."),

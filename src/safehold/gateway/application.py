@@ -21,6 +21,9 @@ from safehold.gateway.media import Uploads
 from safehold.gateway.metrics import Tally
 from safehold.gateway.moderations import MODERATION_ROUTES
 from safehold.gateway.openapi import description
+from safehold.gateway.perspective import PERSPECTIVE_ROUTES
+from safehold.gateway.perspective_calibration import Calibrations
+from safehold.gateway.perspective_upstream import Upstream
 from safehold.gateway.problems import MEDIA_TYPE, Refusal
 from safehold.gateway.requests import Receive, Reply, Request, Scope, Send
 from safehold.gateway.routes import ROUTES, Parts, Route, event_types_body
@@ -34,7 +37,7 @@ _encode = msgspec.json.Encoder().encode
 #: Exact path -> method -> route; and the start of a path before its argument.
 _EXACT: dict[str, dict[str, Route]] = {}
 _PREFIX: dict[str, dict[str, Route]] = {}
-for _route in (*ROUTES, *AKISMET_ROUTES, *MODERATION_ROUTES):
+for _route in (*ROUTES, *AKISMET_ROUTES, *MODERATION_ROUTES, *PERSPECTIVE_ROUTES):
     _start, _brace, _ = _route.path.partition("{")
     (_PREFIX if _brace else _EXACT).setdefault(_start, {})[_route.method] = _route
 
@@ -58,6 +61,8 @@ class Gateway:
         base_url: str,
         version: str,
         thresholds: Mapping[str, float],
+        calibrations: Calibrations,
+        upstream: Upstream | None,
     ) -> None:
         self._base_url, self._tally = base_url, tally
         own = [route for route in ROUTES if not route.drop_in]
@@ -70,6 +75,8 @@ class Gateway:
             base_url=base_url,
             readers=ThreadPoolExecutor(2, thread_name_prefix="gateway-read"),
             uploads=uploads,
+            calibrations=calibrations,
+            upstream=upstream,
             openapi=description(own, base_url=base_url, version=version, limits=limits),
             thresholds=thresholds,
         )
@@ -77,6 +84,8 @@ class Gateway:
     async def start(self) -> None:
         """Begin to read keys and the record. Requests are answered at once, with 503 until both are there."""
         self._parts.keyring.start()
+        if self._parts.upstream is not None:
+            self._parts.upstream.start()
         await self._parts.decider.start(self._turn)
         await asyncio.get_running_loop().run_in_executor(None, self._parts.keyring.wait)
 
@@ -91,6 +100,8 @@ class Gateway:
         self._parts.readers.shutdown()
         self._parts.scorer.stop()
         self._parts.uploads.stop()
+        if self._parts.upstream is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._parts.upstream.stop)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""

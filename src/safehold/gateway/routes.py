@@ -31,6 +31,8 @@ from safehold.gateway.limits import Limits
 from safehold.gateway.media import MediaAnswer, Uploads
 from safehold.gateway.metrics import Tally
 from safehold.gateway.moderations_categories import read_thresholds
+from safehold.gateway.perspective_calibration import Calibrations
+from safehold.gateway.perspective_upstream import Upstream
 from safehold.gateway.problems import KINDS, Problem, Refusal, type_uri
 from safehold.gateway.requests import Reply, Request
 from safehold.gateway.scoring import Scorer
@@ -72,6 +74,8 @@ class Parts:
     scorer: Scorer = field(default_factory=Scorer)
     #: From which score on each of OpenAI's categories is flagged.
     thresholds: Mapping[str, float] = field(default_factory=lambda: read_thresholds(""))
+    calibrations: Calibrations = field(default_factory=lambda: Calibrations(None))
+    upstream: Upstream | None = None
 
 
 def event_types_body(event_types: Sequence[EventTypeView]) -> bytes:

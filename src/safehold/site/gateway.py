@@ -26,6 +26,8 @@ from safehold.desk.rules.breaker import counts, throttle
 from safehold.desk.rules.costs import keep
 from safehold.desk.rules.folder import open_policies, write_back
 from safehold.desk.rules.in_force import files_of, load_texts, newest, texts_of
+from safehold.desk.sidebyside.asking import asker
+from safehold.desk.sidebyside.keeping import keep_comparisons
 from safehold.engine import Bundle, Engine
 from safehold.engine.costs import Costs
 from safehold.engine.policies.bundle import event_types_of, installed_signals
@@ -46,6 +48,9 @@ from safehold.gateway.media import Uploads
 from safehold.gateway.metrics import Metrics, Tally
 from safehold.gateway.models import ModelKeeper
 from safehold.gateway.moderations_categories import read_thresholds
+from safehold.gateway.perspective_attributes import model_name
+from safehold.gateway.perspective_calibration import Calibrations
+from safehold.gateway.perspective_upstream import Upstream
 from safehold.gateway.remote import Remote
 from safehold.gateway.shared import SharedEngines, place_of
 from safehold.gateway.socket_inbox import SocketInbox
@@ -81,6 +86,8 @@ def make_gateway() -> Gateway:
         base_url=settings.PUBLIC_URL,
         version=__version__,
         thresholds=_thresholds(),
+        calibrations=Calibrations(settings.SAFEHOLD_CALIBRATIONS),
+        upstream=_upstream(),
     )
 
 
@@ -107,6 +114,14 @@ def make_deciding(listener: socket) -> tuple[Deciding, SocketInbox]:
 def make_models() -> ModelKeeper:
     """What keeps this process measuring with the community model that is live."""
     return ModelKeeper(Seated())
+
+
+def _upstream() -> Upstream | None:
+    """Perspective's old service, asked beside our own model, if there is one to ask."""
+    if not settings.SAFEHOLD_PERSPECTIVE_UPSTREAM:
+        return None
+    keeping = partial(keep_comparisons, model=model_name())
+    return Upstream(asker(), keeping, answers=settings.SAFEHOLD_PERSPECTIVE_UPSTREAM_ANSWERS)
 
 
 class _Rules(TypedDict):

@@ -110,6 +110,7 @@ INSTALLED_APPS = [
     "safehold.desk.rules",
     "safehold.desk.appeals",
     "safehold.desk.learning",
+    "safehold.desk.sidebyside",
     "safehold.desk.transparency",
     "safehold.desk.portal",
     "safehold.console",
@@ -254,6 +255,13 @@ SAFEHOLD_LEDGER_KEY_FILE = VAR / "keys" / "ledger-ed25519"
 SAFEHOLD_LEDGER_OLD_KEYS = env_list("LEDGER_OLD_KEYS")
 #: Hosts on private networks that webhooks may reach all the same (the demo's platform runs on this machine).
 SAFEHOLD_WEBHOOK_PRIVATE_HOSTS = env_list("WEBHOOK_PRIVATE_HOSTS")
+#: The service that Perspective's clients used before, asked beside our own model: its address (empty: nobody is asked), our
+#: key there, seconds for an answer, and whether its scores are answered instead of ours; and where calibrations are kept.
+SAFEHOLD_PERSPECTIVE_UPSTREAM = env("PERSPECTIVE_UPSTREAM", "").rstrip("/")
+SAFEHOLD_PERSPECTIVE_UPSTREAM_KEY = env("PERSPECTIVE_UPSTREAM_KEY", "")
+SAFEHOLD_PERSPECTIVE_UPSTREAM_SECONDS = float(env("PERSPECTIVE_UPSTREAM_SECONDS", "3"))
+SAFEHOLD_PERSPECTIVE_UPSTREAM_ANSWERS = env_flag("PERSPECTIVE_UPSTREAM_ANSWERS")
+SAFEHOLD_CALIBRATIONS = VAR / "calibrations" / "perspective"
 #: What one API key may send, in events a second and at once, and how many events may wait for the writer. Rate 0: no limit.
 SAFEHOLD_RATE = float(env("RATE", "2000"))
 SAFEHOLD_BURST = int(env("BURST", "10000"))

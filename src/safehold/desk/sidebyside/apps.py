@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class SideBySideConfig(AppConfig):
+    name = "safehold.desk.sidebyside"
+    label = "sidebyside"

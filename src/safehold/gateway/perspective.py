@@ -1,0 +1,278 @@
+"""Perspective's API (`comments:analyze`, `comments:suggestscore`) over our own model, policies and record: a client changes the
+address and the key. docs/reference/perspective-api.md says what is the same and what is not. Who calls: `application`.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from safehold.gateway.cloudevents import read_json
+from safehold.gateway.perspective_analysis import Analysis, analyse, check_comment, plain_text
+from safehold.gateway.perspective_attributes import OFFERED, model_name, primary
+from safehold.gateway.perspective_calibration import Calibration, apply
+from safehold.gateway.perspective_discovery import discovery_document
+from safehold.gateway.perspective_errors import (
+    CORS,
+    ApiError,
+    Violation,
+    no_key,
+    not_for_browsers,
+    refuse,
+    unreadable,
+    wrong_request,
+)
+from safehold.gateway.perspective_messages import read_message
+from safehold.gateway.perspective_texts import plain
+from safehold.gateway.perspective_upstream import Upstream, pairs_of, scores_of
+from safehold.gateway.problems import Refusal
+from safehold.gateway.requests import Headers, Reply, Request
+from safehold.gateway.routes import Parts, Route
+from safehold.gateway.scoring import SCORE_TEXTS, WRITE_LABELS, decide_on, records
+from safehold.gateway.store import Key, LabelSubmission, Unavailable
+from safehold.signals.language import identify
+
+ANALYZE = "/v1alpha1/comments:analyze"
+SUGGEST = "/v1alpha1/comments:suggestscore"
+#: What a publisher's tool (Coral) says a comment's fate was, as if it were an attribute. It doesn't say why, so no model can
+#: learn from it: it is taken and not kept.
+_FATES = frozenset({"APPROVED", "DELETED"})
+#: Of the other service's answer.
+_ANSWERED = frozenset({"attributeScores", "languages", "detectedLanguages"})
+_REFERENCE = 190  # characters that a label's reference may have
+
+_encode = msgspec.json.Encoder().encode
+_JSON = b"application/json; charset=UTF-8"
+
+
+async def analyze(parts: Parts, request: Request) -> Reply:
+    """Score a comment. Unless the request says `doNotStore`, and if the key may write events, what was scored is decided on
+    and recorded like any event before it is answered."""
+    key = _key(parts, request, SCORE_TEXTS)
+    spent = parts.keyring.spend(key, 1)
+    message = await _message(parts, request, "AnalyzeCommentRequest")
+    calibration = parts.calibrations.in_force()
+    work = partial(analyse, message, partial(apply, calibration))
+    kept = not message.get("doNotStore")
+    if parts.upstream is not None and parts.upstream.answers:
+        found, model = await _theirs(parts, parts.upstream, key, message, work)
+    else:
+        found, model = await parts.scorer.run(work), _model(calibration)
+        if parts.upstream is not None and kept:
+            parts.upstream.beside(key.service, message, found.raw, found.language)
+    if records(key) and kept:
+        await _record(parts, key, message, found, model)
+    return _reply({**found.answer, **_token(message)}, spent)
+
+
+async def suggestscore(parts: Parts, request: Request) -> Reply:
+    """Say what a comment's scores should be: labels, from which community models learn."""
+    key = _key(parts, request, WRITE_LABELS)
+    spent = parts.keyring.spend(key, 1)
+    message = await _message(parts, request, "SuggestCommentScoreRequest")
+    labels = _labels(message, key)
+    text, _ = check_comment(message)
+    if labels:
+        work = partial(parts.store.submit_labels, key.service, labels)
+        try:
+            await asyncio.get_running_loop().run_in_executor(parts.readers, work)
+        except ValueError as error:
+            raise wrong_request(str(error)) from None
+        except Unavailable:
+            raise Refusal("not-written", "labels can't be written now", headers=((b"retry-after", b"1"),)) from None
+    detected = await parts.scorer.run(partial(identify, text))
+    answer = {
+        "detectedLanguages": [language for language, _ in detected],
+        "requestedLanguages": message.get("languages", []),
+    }
+    return _reply({**{name: value for name, value in answer.items() if value}, **_token(message)}, spent)
+
+
+async def preflight(parts: Parts, request: Request) -> Reply:
+    """A browser asks whether its page may ask: it may, with a key that can only score."""
+    headers: Headers = (
+        (b"access-control-allow-origin", b"*"),
+        (b"access-control-allow-methods", b"POST"),
+        (
+            b"access-control-allow-headers",
+            b"content-type, authorization, x-goog-api-key, x-goog-api-client, x-requested-with",
+        ),
+        (b"access-control-max-age", b"3600"),
+    )
+    return Reply(204, b"", _JSON, headers)
+
+
+async def discover(parts: Parts, request: Request) -> Reply:
+    """The discovery document, from which Google's client libraries build themselves."""
+    version = request.query.get("version", "v1alpha1")
+    if version != "v1alpha1":
+        raise ApiError("not-found", 404, "Discovery document not found for this version; there is v1alpha1.", [])
+    return Reply(200, discovery_document(parts.base_url), _JSON, CORS)
+
+
+def _model(calibration: Calibration | None) -> str:
+    """What scored, as the record names it."""
+    return f"{model_name()}, calibration {calibration.version}" if calibration is not None else model_name()
+
+
+async def _theirs(
+    parts: Parts, upstream: Upstream, key: Key, message: dict[str, Any], work: Callable[[], Analysis]
+) -> tuple[Analysis, str]:
+    """The other service's answer where it has one, else ours, and who scored. What the comment itself forbids is refused."""
+    check_comment(message)
+    asked = asyncio.ensure_future(upstream.answer(message))
+    refused: Refusal | None = None
+    ours: Analysis | None = None
+    try:
+        ours = await parts.scorer.run(work)
+    except Refusal as refusal:  # perhaps the other service can: it reads more languages
+        refused = refusal
+    answer, failed = await asked
+    scores = scores_of(answer) if answer is not None else None
+    if ours is not None and not message.get("doNotStore"):
+        size = len(message["comment"]["text"].encode("utf-8", "replace"))
+        upstream.keep(key.service, pairs_of(ours.raw, scores, failed=failed, language=ours.language, size=size))
+    if answer is not None and scores is not None:
+        told = {name: value for name, value in answer.items() if name in _ANSWERED}
+        languages = answer.get("detectedLanguages") or answer.get("languages") or [""]
+        return Analysis(told, scores, {}, plain_text(message), primary(str(languages[0]))), "upstream"
+    if ours is None:
+        raise refused or Refusal("internal", "nothing was scored")
+    return ours, _model(parts.calibrations.in_force())
+
+
+def _key(parts: Parts, request: Request, scope: str) -> Key:
+    """The key of `?key=`, `X-Goog-Api-Key` or Authorization. A browser's may do nothing but score. Raises Refusal."""
+    if secret := request.query.get("key"):
+        key = parts.keyring.check_secret(secret.strip().encode(), scope)
+    elif header := request.headers.get(b"x-goog-api-key"):
+        key = parts.keyring.check_secret(header.strip(), scope)
+    elif authorization := request.headers.get(b"authorization"):
+        key = parts.keyring.check(authorization, scope)
+    else:
+        raise no_key()
+    if b"origin" in request.headers and key.scopes != {SCORE_TEXTS}:
+        raise not_for_browsers()
+    return key
+
+
+async def _message(parts: Parts, request: Request, name: str) -> dict[str, Any]:
+    """The request's body as a message, whatever its Content-Type says: clients send none, or a form's."""
+    if request.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise wrong_request("Compressed bodies are not taken; send it as it is.")
+    body = await request.body(parts.limits.body)
+    try:
+        document = read_json(body) if body.strip() else {}
+    except Refusal as refusal:
+        text = f"Invalid JSON payload received. {refusal.detail}"
+        raise unreadable([Violation("", text)]) from None
+    return read_message(name, document)
+
+
+async def _record(parts: Parts, key: Key, message: Mapping[str, Any], found: Analysis, model: str) -> None:
+    context = message.get("context", {})
+    pair = context.get("articleAndParentComment", {})
+    entries = [*context.get("entries", []), *(pair[part] for part in ("article", "parentComment") if part in pair)]
+    data = {
+        "api": "perspective",
+        "text": _kept(found.text),
+        "content_type": message["comment"].get("type"),
+        "replies_to": [_kept(entry.get("text", "")) for entry in entries] or None,
+        "language": found.language or None,
+        "reference": message.get("clientToken"),
+        "community": message.get("communityId"),
+        "scores": found.scores,
+        "model": model,
+    }
+    session = message.get("sessionId")
+    await decide_on(parts, key, ANALYZE, data, context={"session": session} if session else None)
+
+
+def _kept(text: str) -> str:
+    """A text as the record can keep it: PostgreSQL has no U+0000."""
+    return text.replace("\0", "\ufffd")
+
+
+def _labels(message: Mapping[str, Any], key: Key) -> list[LabelSubmission]:
+    """The request's scores as labels of the whole text and of its parts. Raises Refusal 400."""
+    written, kind = check_comment(message)
+    suggested: Mapping[str, Mapping[str, Any]] = message.get("attributeScores", {})
+    if not suggested:
+        raise wrong_request("Missing attribute_scores")
+    token = message.get("clientToken", "")
+    reference = token if len(token) <= _REFERENCE else hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+    labels = []
+    for name, scores in suggested.items():
+        if name in _FATES:
+            continue
+        if name not in OFFERED:
+            shown = name if name.isidentifier() and len(name) <= 64 else "(not a name)"
+            raise wrong_request(f"Unknown requested attribute: {shown}")
+        for text, value in _said(name, written, kind, scores):
+            labels.append(
+                LabelSubmission(
+                    text=text,
+                    attribute=OFFERED[name].scores,
+                    value=value,
+                    source="suggestscore",
+                    at=datetime.now(UTC),
+                    reference=reference,
+                    key=key.id,
+                )
+            )
+    return labels
+
+
+def _said(name: str, written: str, kind: str, scores: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """(text, value) of an attribute's summary and of its parts."""
+    summary, spans = scores.get("summaryScore"), scores.get("spanScores", [])
+    if summary is None and not spans:
+        raise wrong_request(f"Attribute {name} has neither summary_score nor span_scores")
+    units = written.encode("utf-16-le", "surrogatepass")
+    pieces = [(written, summary)] if summary is not None else []
+    for span in spans:
+        begin, end = span.get("begin"), span.get("end")
+        if begin is None or end is None or not 0 <= begin < end <= len(units) // 2:
+            raise wrong_request(
+                f"A span of {name} must have begin and end, in UTF-16 code units, inside of the comment"
+            )
+        pieces.append((units[2 * begin : 2 * end].decode("utf-16-le", "replace"), span.get("score", {})))
+    said = []
+    for text, score in pieces:
+        value = score.get("value", 0.0)
+        if not 0.0 <= value <= 1.0:
+            raise wrong_request(f"The score of {name} must be between 0 and 1")
+        said.append((_kept(plain(text)[0] if kind == "HTML" else text), value))
+    return said
+
+
+def _token(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {"clientToken": message["clientToken"]} if message.get("clientToken") else {}
+
+
+def _reply(answer: dict[str, Any], spent: Headers) -> Reply:
+    return Reply(200, _encode(answer), _JSON, (*CORS, *spent))
+
+
+_API = "perspective"
+_ANSWER: dict[int, type | str] = {200: dict}
+
+PERSPECTIVE_ROUTES: tuple[Route, ...] = (
+    Route(method="POST", path=ANALYZE, handle=analyze, scope=SCORE_TEXTS, answers=_ANSWER, drop_in=_API, refuse=refuse),
+    Route(
+        method="POST", path=SUGGEST, handle=suggestscore, scope=WRITE_LABELS, answers=_ANSWER, drop_in=_API,
+        refuse=refuse,
+    ),
+    *(
+        Route(method="OPTIONS", path=path, handle=preflight, answers={204: "text/plain"}, drop_in=_API, refuse=refuse)
+        for path in (ANALYZE, SUGGEST)
+    ),
+    *(
+        Route(method="GET", path=path, handle=discover, answers=_ANSWER, drop_in=_API, refuse=refuse)
+        for path in ("/$discovery/rest", "/discovery/v1/apis/commentanalyzer/v1alpha1/rest")
+    ),
+)  # fmt: skip

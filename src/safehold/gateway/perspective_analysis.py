@@ -1,0 +1,164 @@
+"""What Perspective's `comments:analyze` answers to a request that could be read: checked, scored, put together. Pure but for the
+models it asks. Runs on a scoring thread; `perspective` calls it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from safehold.gateway.perspective_attributes import OFFERED, Offered, primary, readable
+from safehold.gateway.perspective_errors import language_not_supported, wrong_request
+from safehold.gateway.perspective_texts import plain, sentences, utf16
+from safehold.signals.harm import score_texts
+from safehold.signals.language import identify
+
+#: Bytes of UTF-8 that a comment may have, as in Google's service.
+MOST_BYTES = 20_480
+#: Attributes and languages that one request may name; there are fewer of either.
+_MOST_NAMED = 100
+
+#: An attribute's name and the model's score: the score that is answered.
+Calibrate = Callable[[str, float], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What was found: the answer without the token, the scores by the API's names (answered and as the model gave them), and
+    the plain text that was scored."""
+
+    answer: dict[str, Any]
+    scores: dict[str, float]
+    raw: dict[str, float]
+    text: str
+    language: str
+
+
+def check_comment(message: Mapping[str, Any]) -> tuple[str, str]:
+    """The comment's text and type. Raises Refusal 400."""
+    comment = message.get("comment", {})
+    text = comment.get("text", "")
+    if not text.strip():
+        raise wrong_request("Comment must be non-empty.", "COMMENT_EMPTY")
+    if len(text.encode("utf-8", "replace")) > MOST_BYTES:
+        raise wrong_request("Comment text too long.", "COMMENT_TOO_LONG")
+    context = message.get("context", {})
+    if context.get("entries") and context.get("articleAndParentComment"):
+        raise wrong_request(
+            "Context can have either entries or article_and_parent_comment, but both fields were populated."
+        )
+    return text, comment.get("type", "PLAIN_TEXT")
+
+
+def plain_text(message: Mapping[str, Any]) -> str:
+    """The comment's text without markup."""
+    comment = message["comment"]
+    text: str = comment["text"]
+    return plain(text)[0] if comment.get("type") == "HTML" else text
+
+
+def check_attributes(message: Mapping[str, Any]) -> dict[str, Offered]:
+    """The attributes to score, by name. Raises Refusal 400 for none, for one that isn't offered (unless those are dropped)
+    and for another kind of score than a probability."""
+    requested: Mapping[str, Mapping[str, Any]] = message.get("requestedAttributes", {})
+    if not requested or len(requested) > _MOST_NAMED:
+        raise wrong_request("Missing requested_attributes", "NO_REQUESTED_ATTRIBUTES")
+    unknown = [name for name in requested if name not in OFFERED]
+    if unknown and not message.get("dropUnsupportedAttributes"):
+        shown = unknown[0] if unknown[0].isidentifier() and len(unknown[0]) <= 64 else "(not a name)"
+        raise wrong_request(f"Unknown requested attribute: {shown}")
+    for name, parameters in requested.items():
+        kind = parameters.get("scoreType", "PROBABILITY")
+        if kind not in ("PROBABILITY", "SCORE_TYPE_UNSPECIFIED") and name in OFFERED:
+            raise wrong_request(f"Requested score type {kind} is not supported by attribute {name}")
+    return {name: OFFERED[name] for name in requested if name in OFFERED}
+
+
+class Languages(NamedTuple):
+    """The languages a comment is scored in, those recognised (likeliest first), and those that no attribute can be scored in
+    and that keep it from being scored; empty where it can be."""
+
+    effective: list[str]
+    recognised: list[str]
+    unread: list[str]
+
+
+def languages_of(message: Mapping[str, Any], text: str) -> Languages:
+    """The caller's word counts. Of several languages one that we read is enough, unless the text is plainly in another of
+    them. Without the caller's word the recognised language counts; a text too short to tell, in Latin letters, is read as
+    English. Raises Refusal 400 where no language can be told.
+    """
+    found = [language for language, _ in identify(text)]
+    named = [language for language in message.get("languages", []) if language][:_MOST_NAMED]
+    if named:
+        plainly = primary(found[0]) if found else ""
+        if not readable(named):
+            return Languages(named, found, named)
+        told = plainly in {primary(language) for language in named} and not readable([plainly])
+        return Languages(named, found, [plainly] if told else [])
+    if found:
+        return Languages(found[:1], found, [] if readable(found[:1]) else found[:1])
+    if any(sign.isascii() and sign.isalpha() for sign in text):
+        return Languages(["en"], [], [])
+    raise wrong_request("Unable to detect language.", "LANGUAGE_DETECTION_FAILED")
+
+
+def analyse(message: Mapping[str, Any], calibrate: Calibrate) -> Analysis:
+    """Score a request's comment. Raises Refusal 400 in the API's words."""
+    written, kind = check_comment(message)
+    attributes = check_attributes(message)
+    text, places = plain(written) if kind == "HTML" else (written, None)
+    if not text.strip():
+        raise wrong_request("Comment must be non-empty.", "COMMENT_EMPTY")
+    languages = languages_of(message, text)
+    if languages.unread and attributes:
+        if not message.get("dropUnsupportedAttributes"):
+            raise language_not_supported(next(iter(attributes)), languages.unread)
+        attributes = {}
+    parts = sentences(text) if message.get("spanAnnotations") and attributes else []
+    if len(parts) < 2:  # the whole is the part, and is scored once
+        parts = []
+    scored = score_texts([text, *(text[begin:end] for begin, end in parts)]) if attributes else []
+    if scored and not scored[0].supported:  # the caller said a language that the model reads, and it is another one
+        if not message.get("dropUnsupportedAttributes"):
+            raise language_not_supported(next(iter(attributes)), languages.recognised or ["und"])
+        attributes, parts, scored = {}, [], []
+    parts = [part for part, one in zip(parts, scored[1:], strict=True) if one.supported]
+    scored = [one for one in scored if one.supported]
+    raw = {name: scored[0].scores[attribute.scores] for name, attribute in attributes.items()}
+    scores = {name: calibrate(name, value) for name, value in raw.items()}
+    of_parts = {
+        name: [calibrate(name, part.scores[attribute.scores]) for part in scored[1:]] or [scores[name]]
+        for name, attribute in attributes.items()
+    }
+    spans = _spans(written, places, parts or [(0, len(text))])
+    requested = message["requestedAttributes"]
+    told = {
+        name: _attribute(value, spans, of_parts[name])
+        for name, value in scores.items()
+        if not value < requested[name].get("scoreThreshold", 0.0)
+    }
+    answer = {
+        **({"attributeScores": told} if told else {}),
+        "languages": languages.effective,
+        **({"detectedLanguages": languages.recognised} if languages.recognised else {}),
+    }
+    return Analysis(answer, scores, raw, text, primary((languages.recognised or languages.effective)[0]))
+
+
+def _attribute(summary: float, spans: list[tuple[int, int]], values: list[float]) -> dict[str, Any]:
+    """One attribute's scores: of the parts, and of the whole."""
+    of_parts = [
+        {"begin": begin, "end": end, "score": _score(value)} for (begin, end), value in zip(spans, values, strict=True)
+    ]
+    return {"spanScores": of_parts, "summaryScore": _score(summary)}
+
+
+def _spans(written: str, places: list[int] | None, parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Parts of the plain text as UTF-16 places in the comment as it was written."""
+    flat = [place for part in parts for place in part]
+    units = utf16(written, [places[place] for place in flat] if places is not None else flat)
+    return list(zip(units[::2], units[1::2], strict=True))
+
+
+def _score(value: float) -> dict[str, Any]:
+    return {"value": value, "type": "PROBABILITY"}
