@@ -9,6 +9,7 @@ import pytest
 from safehold.engine.event import Event
 from safehold.engine.signal import Signal
 from safehold.signals.contract import SignalContract
+from safehold.signals.copies import Copies
 from safehold.signals.fingerprint import Fingerprint
 from safehold.signals.harm import Harm
 from safehold.signals.hashes.kinds import text_digest
@@ -82,6 +83,11 @@ class TestSpam(SignalContract):
         return Spam()
 
 
+class TestCopies(SignalContract):
+    def signal(self) -> Signal:
+        return Copies()
+
+
 class AboutMedia(SignalContract):
     """The contract for signals that read `data.media`: two pictures that were sent, and one that the platform hashed."""
 
@@ -128,7 +134,7 @@ class TestTextSignalInPictures(AboutMedia):
 
 def test_all_of_them_are_found_through_entry_points():
     found = {point.name: point.load()() for point in entry_points(group="safehold.signals")}
-    assert {"text", "links", "lexicon", "personal", "fingerprint", "language", "spam", "harm", "hashes"} <= set(found)
+    assert {"text", "links", "lexicon", "personal", "fingerprint", "language", "spam", "copies", "harm", "hashes"} <= set(found)
     assert {"media", "nudity", "image_text", "image_links", "image_lexicon"} <= set(found)
     for name, signal in found.items():
         assert signal.name == name

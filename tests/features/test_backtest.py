@@ -25,6 +25,8 @@ LIVE = POLICY.replace(
     """  names_2h: {distinct: data.recipient_id, by: [actor.id, 'has(data.thread_id) ? data.thread_id : "-"'], over: 2h}
   same_text: {count: true, by: signals.fingerprint.exact, over: 1h}
   first_text: {first: data.text, by: actor.id, over: 1h}
+  share_a_word: {distinct: actor.id, by: 'data.text.split(" ")', over: 1h, where: data.text != "hello"}
+  since: {min: event.time, by: [actor.id, 'data.text.split(" ")'], over: 3h}
 rules:
   - id: new-account
     when: actor.age < duration("240h") && data.text.matches("(?i)earn [0-9]+")
@@ -35,6 +37,9 @@ rules:
   - id: copies
     when: windows.same_text > 9 && signals.text.length > 3
     then: {action: limit, for: 1h}
+  - id: words-of-many
+    when: windows.share_a_word >= 4 && now - windows.since < duration("90m")
+    then: {action: warn}
   - id: began-with-hello
     when: windows.first_text == "hello" && data.text != "hello" && size(data.text) < 22
     then: {action: warn}

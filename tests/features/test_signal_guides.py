@@ -66,7 +66,7 @@ def test_the_guides_policy_passes_its_own_examples(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["text", "links", "lexicon", "personal", "fingerprint", "language", "spam", "community"]
+    "name", ["text", "links", "lexicon", "personal", "fingerprint", "language", "spam", "copies", "community"]
 )
 def test_the_reference_names_every_field(name):
     from importlib import import_module

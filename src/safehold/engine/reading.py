@@ -262,8 +262,16 @@ class Reading:
         """What the store says of a stream's windows, asked once. Raises Away."""
         found = self._answered.get(number)
         if found is None:
-            found = self._answered[number] = self.answers.values(number) if self.answers is not None else ()
+            found = self._answered[number] = () if self.answers is None else self._asked(self.answers, number)
         return found
+
+    def _asked(self, answers: Answers, number: int) -> Sequence[Any]:
+        stream = self.feeds[number][0]
+        if not stream.spread:
+            return answers.values(number)
+        # Further keys stand behind the feeds that all streams have.
+        own = len(self.rules.feeding.streams)
+        return answers.together([number, *(at for at in range(own, len(self.feeds)) if self.feeds[at][0] is stream)])
 
     def _labels(self, on: str) -> list[str]:
         entity = entity_of(on, self.event, self.rules.scope.event_type)

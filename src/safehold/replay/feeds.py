@@ -49,7 +49,7 @@ class Feeds:
         found: list[Any] = []
         for side, windows in groups:
             query = None
-            if all(map(sql_kinds, windows)):
+            if all(sql_kinds(window) and not window.spread for window in windows):
                 query = self._by_columns(side, windows, self._reach(windows[0], files, all_files), asks)
             found.append(None if query is None else self._answered(windows, self.backend.keep(query).get_name()))
         for side in (0, 1):

@@ -11,7 +11,7 @@ from safehold.engine.compile.missing import MISSING
 from safehold.engine.language.tree import Node
 from safehold.engine.policies.model import Window
 from safehold.engine.windows.memory import MemoryWindows
-from safehold.engine.windows.store import NoValue
+from safehold.engine.windows.store import Feed, NoValue
 from safehold.engine.windows.streams import streams_of
 from safehold.replay.backends import OnDuckDb
 from safehold.replay.fields import FieldColumn
@@ -53,24 +53,37 @@ class Spool:
 
 
 class Remembered:
-    """One window, by the memory store itself: sums of doubles, which SQL does not round as the engine does."""
+    """One window, by the memory store itself: sums of doubles, which SQL does not round as the engine does, and windows whose
+    key is a list."""
 
     def __init__(self, backend: OnDuckDb, window: Window, first: int) -> None:
         self.window, self.first, self._backend = window, first, backend
         self._store, (self._stream,) = MemoryWindows(), streams_of([window])
         self._positions: list[int] = []
         self._values: list[Any] = []
+        self._last: tuple[int, int, bool] = (-1, 0, False)  # the event whose feeds are being taken in
+        self._feeds: list[Feed] = []
 
     def add(self, position: int, micros: int, asks: bool, key: Any, value: Any) -> None:
-        found = None
+        if position != self._last[0]:
+            self._put_in()
+            self._last = (position, micros, asks)
         if not isinstance(key, Fault):
-            row = value if value is MISSING else (value,) * len(self._stream.columns)
-            (found,) = next(self._store.apply([(micros, [(self._stream, key, row)])])).values(0)
+            self._feeds.append((self._stream, key, value if value is MISSING else (value,) * len(self._stream.columns)))
+
+    def _put_in(self) -> None:
+        """The last event, with all of its keys; it has none where the window cannot count it."""
+        (position, micros, asks), feeds, self._feeds = self._last, self._feeds, []
+        found = None
+        if feeds:
+            answers = next(self._store.apply([(micros, feeds)]))
+            (found,) = answers.together(range(len(feeds))) if self._stream.spread else answers.values(0)
         if asks:
             self._positions.append(position)
             self._values.append(None if isinstance(found, NoValue) else found)
 
     def answer(self) -> str:
+        self._put_in()
         name = self._backend.name_of("fed")
         self._backend.append(
             name, pa.table({"position": pa.array(self._positions, pa.int64()), "value0": pa.array(self._values)})
@@ -79,4 +92,4 @@ class Remembered:
 
 
 def spool_of(backend: OnDuckDb, window: Window, first: int) -> Spool | Remembered:
-    return (Spool if sql_kinds(window) else Remembered)(backend, window, first)
+    return (Spool if sql_kinds(window) and not window.spread else Remembered)(backend, window, first)

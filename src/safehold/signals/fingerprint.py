@@ -14,7 +14,7 @@ from safehold.engine.event import Event
 from safehold.signals.reading import read
 from safehold.signals.text.normalise import bare, normalise
 
-_LINK_OR_MENTION = re.compile(r"(?:https?://|www\.)\S+|(?<![\w-])[\w-]{1,63}(?:\.[\w-]{1,63})+(?:/\S*)?|@\w+")
+LINK_OR_MENTION = re.compile(r"(?:https?://|www\.)\S+|(?<![\w-])[\w-]{1,63}(?:\.[\w-]{1,63})+(?:/\S*)?|@\w+")
 _WORD = re.compile(r"[^\W\d_]+")
 #: Three of the longest words tell messages apart (1 in 3,000 unrelated ones collide) and outlast most edits.
 _WORDS_KEPT = 3
@@ -44,7 +44,7 @@ class Fingerprint:
 
 def distinctive(normalised: str) -> list[str]:
     """The different words of a normalised text without links, mentions and numbers, longest first."""
-    return sorted(set(_WORD.findall(bare(_LINK_OR_MENTION.sub(" ", normalised)))), key=lambda word: (-len(word), word))
+    return sorted(set(_WORD.findall(bare(LINK_OR_MENTION.sub(" ", normalised)))), key=lambda word: (-len(word), word))
 
 
 def _key(text: str) -> str:

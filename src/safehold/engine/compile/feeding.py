@@ -26,6 +26,9 @@ from safehold.engine.windows.store import Feed
 from safehold.engine.windows.streams import CHECKS, PLAIN, Column, Partial, Stream, streams_of
 from safehold.engine.windows.values import countable
 
+#: Items of a list that is a key.
+MOST_KEYS = 128
+
 
 class Feeding:
     """The windows of an event type and their generated function. `windows` finds one by policy and name, `index` its place:
@@ -54,10 +57,13 @@ class Feeding:
         if not self.streams:
             return _nothing
         feeding = [self._feed(number, stream) for number, stream in enumerate(self.streams)]
-        body = [*self._reads.prologue(), assign("feeds", ast.List([], ast.Load())), *feeding, ast.Return(name("feeds"))]
+        fed: ast.expr = name("feeds")
+        if any(stream.spread for stream in self.streams):
+            fed = call(name("spread"), fed)
+        body = [*self._reads.prologue(), assign("feeds", ast.List([], ast.Load())), *feeding, ast.Return(fed)]
         parameters = ast.arguments([], [ast.arg("reading")], None, [], [], None, [])
         self.function = ast.fix_missing_locations(ast.Module([ast.FunctionDef("feed", parameters, body, [], None)], []))
-        namespace = {**self._emitter.namespace, **NAMESPACE, "feed_exactly": self._exactly}
+        namespace = {**self._emitter.namespace, **NAMESPACE, "feed_exactly": self._exactly, "spread": self._spread}
         exec(compile(self.function, f"<windows of {self._kind}>", "exec"), namespace)  # noqa: S102
         run: Callable[[Any], list[Feed]] = namespace["feed"]
         return run
@@ -65,7 +71,10 @@ class Feeding:
     def _feed(self, number: int, stream: Stream) -> ast.stmt:
         """Append (stream, key, row); the row is MISSING for an event that `where` leaves out."""
         kind, emitter, window = self._kind, self._emitter, stream.windows[0]
-        keys = [self._settled(part, countable) for part in window.by[kind]]
+        keys = [
+            emitter.certain(part, {}) if part.type.name == "list" else self._settled(part, countable)
+            for part in window.by[kind]
+        ]
         key = keys[0] if len(keys) == 1 else ast.Tuple(keys, ast.Load())
         values = [
             self._settled(column.trees[kind], _CHECKED[column.check])
@@ -89,7 +98,8 @@ class Feeding:
         value: none that measures it can."""
         kind, window = self._kind, stream.windows[0]
         try:
-            keys = tuple(_checked(countable, evaluate(part, reading)) for part in window.by[kind])
+            found = [(part, evaluate(part, reading)) for part in window.by[kind]]
+            keys = tuple(value if part.type.name == "list" else _checked(countable, value) for part, value in found)
             counted = evaluate(window.where[kind], reading) if kind in window.where else True
         except Fault as fault:
             return (stream, fault, MISSING)
@@ -98,6 +108,24 @@ class Feeding:
             return (stream, key, MISSING)
         row = tuple(self._value(reading, column) for column in stream.columns)
         return (stream, key, Partial(row) if any(isinstance(value, Fault) for value in row) else row)
+
+    def _spread(self, feeds: list[Feed]) -> list[Feed]:
+        """The feeds with those of spread streams under each of their keys: the first in its place, the others at the end."""
+        for number, stream in enumerate(self.streams):
+            _, key, row = feeds[number]
+            if not stream.spread or isinstance(key, Fault):
+                continue
+            try:
+                keys = _several(key, stream.windows[0].by[self._kind])
+            except Fault as fault:
+                feeds[number] = (stream, fault, MISSING)
+                continue
+            if type(row) is Partial:  # the one thing that its windows measure
+                feeds[number] = (stream, row[0], MISSING)
+                continue
+            feeds[number] = (stream, keys[0], row) if keys else (stream, (), MISSING)
+            feeds += [(stream, further, row) for further in keys[1:]]
+        return feeds
 
     def _value(self, reading: Reader, column: Column) -> Any:
         try:
@@ -116,6 +144,21 @@ def _checked(check: Callable[[Any], Any], value: Any) -> Any:
         return check(value)
     except ValueError as error:
         raise EvalError(str(error)) from None
+
+
+def _several(key: Any, by: tuple[Node, ...]) -> list[Any]:
+    """The keys of an event one of whose parts is a list, without repeats: with each of its items in that part's place."""
+    place = next((at for at, part in enumerate(by) if part.type.name == "list"), None)
+    if place is None:  # the part is a list at events of another type
+        return [key]
+    items = key if len(by) == 1 else key[place]
+    keys = dict.fromkeys(
+        _checked(countable, item) if len(by) == 1 else (*key[:place], _checked(countable, item), *key[place + 1 :])
+        for item in items
+    )
+    if len(keys) > MOST_KEYS:
+        raise EvalError(f"`by` has {len(keys)} items, more than {MOST_KEYS}")
+    return list(keys)
 
 
 def _nothing(_: Any) -> list[Feed]:

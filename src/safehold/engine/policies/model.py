@@ -70,6 +70,11 @@ class Window:
     hash: str
     when_away: str = "unknown"
 
+    @property
+    def spread(self) -> bool:
+        """Whether its key is a list: then it is over the events that share an item with the one that asks."""
+        return any(part.type.name == "list" for parts in self.by.values() for part in parts)
+
 
 @dataclass(frozen=True, slots=True)
 class BreakerSpec:

@@ -194,6 +194,7 @@ class PolicyReader:
             if kind in kinds.MEASURING and (value := fields.get(kind)):
                 measured[name] = self._measured(value, base, kind)
             by[name] = tuple(self._key_part(part, base) for part in by_nodes)
+            self._check_spread(fields, kind, by[name], measured.get(name))
             if condition := fields.get("where"):
                 where[name] = self._expression(condition, base, types.BOOL, "`where`")
         if len({tree.type for tree in measured.values() if tree}) > 1:
@@ -227,9 +228,23 @@ class PolicyReader:
 
     def _key_part(self, where: Located, environment: Environment) -> Node | None:
         tree = self._expression(where, environment, None, "`by`")
-        if tree is not None and tree.type.name in ("list", "map", "object", "null", "type"):
-            self.report.add(where, f"`by` must be a single value, this is {tree.type}")
+        if tree is not None and not _can_be_key(tree.type):
+            self.report.add(where, f"`by` must be a single value or a list of such, this is {tree.type}")
         return tree
+
+    def _check_spread(self, fields: Fields, kind: str, by: tuple[Node | None, ...], measured: Node | None) -> None:
+        """A key that is a list: one part of it at most, and a kind that does not care how many items events share."""
+        lists = sum(part is not None and part.type.name == "list" for part in by)
+        if lists > 1:
+            self.report.add(fields.values["by"], "only one part of `by` can be a list")
+        if not lists:
+            return
+        if kind not in kinds.SPREAD:
+            hint = "`distinct: event.id` counts events"
+            self.report.add(fields.values["by"], f"with a list as `by` a window cannot be `{kind}`", hint)
+        elif kind != "distinct" and measured is not None and measured.type.name not in kinds.SPREAD_VALUES:
+            allowed = ", ".join(kinds.SPREAD_VALUES)
+            self.report.add(fields.values[kind], f"with a list as `by`, `{kind}` must be of {allowed}")
 
     def _measured(self, where: Located, environment: Environment, kind: str) -> Node | None:
         tree = self._expression(where, environment, None, f"`{kind}`")
@@ -363,3 +378,9 @@ def _all(trees: Mapping[str, Node | None]) -> dict[str, Node]:
 
 def _all_tuples(trees: Mapping[str, tuple[Node | None, ...]]) -> dict[str, tuple[Node, ...]]:
     return {name: tuple(part for part in parts if part is not None) for name, parts in trees.items()}
+
+
+def _can_be_key(kind: Type) -> bool:
+    if kind.name == "list":
+        return _can_be_key(kind.parameters[0]) and kind.parameters[0].name != "list"
+    return kind.name not in ("map", "object", "null", "type", "optional")

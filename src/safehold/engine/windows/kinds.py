@@ -11,6 +11,10 @@ KINDS = ("count", "sum", "distinct", "min", "max", "first", "last", "rate")
 #: These measure an expression; `count` and `rate` count events and are written `count: true`.
 MEASURING = ("sum", "distinct", "min", "max", "first", "last")
 MIN_SECONDS, MAX_SECONDS = 1, 30 * 86400
+#: What a window can be whose key is a list: that an event comes under several items changes none of these. What is measured
+#: has a few bytes, because each item keeps it.
+SPREAD = ("distinct", "min", "max")
+SPREAD_VALUES = ("int", "double", "timestamp", "duration")
 #: What `sum` can add, and what `min` and `max` can order.
 NUMBERS = ("int", "double")
 ORDERED = ("int", "double", "string", "timestamp", "duration")

@@ -6,7 +6,8 @@ Valkey their values are encoded (`logs.lua`). A key with more events is kept by 
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 from safehold.engine.policies.model import Window
@@ -32,6 +33,19 @@ def put_in(log: Log, width: int, time: int, row: Log) -> Log:
 def without(log: Log, width: int, cutoff: int) -> Log:
     """The log without what happened until then."""
     return log[bisect_right(log[::width], cutoff) * width :]
+
+
+def newest(log: Log, width: int) -> Log:
+    """The newest MOST events of a log: all that a key of a spread stream has."""
+    return log[-MOST * width :]
+
+
+def together(logs: Iterable[Log], width: int) -> Log:
+    """One log of several keys' logs, in order of time. An event that is in several of them is in it once, and so are events
+    that share time and values: no window of a spread stream can tell them apart."""
+    rows: set[Log] = {log[at : at + width] for log in logs for at in range(0, len(log), width)}
+    in_order = sorted(rows, key=lambda row: row[0])
+    return tuple(chain.from_iterable(in_order))
 
 
 class Plan:

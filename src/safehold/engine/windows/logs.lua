@@ -32,6 +32,28 @@ local function without_old(log, stream)
   return dropped == byte(log) and '' or char(byte(log) - dropped) .. sub(log, cut + 1)
 end
 
+-- The newest MOST events of a log and of those that are put behind it, in the order they came: all that a key of a spread
+-- stream has. Of events of the same time, the one that came first is the oldest.
+local function newest_of(log, pieces, stream)
+  local all, events, in_order, old = '\0' .. sub(log, 2) .. pieces, {}, {}, {}
+  local first = 2
+  walk(all, stream[3], false, function(number, time, last)
+    events[number] = {number, time, first, last}
+    in_order[number] = events[number]
+    first = last + 1
+  end)
+  table.sort(in_order, function(a, b) return a[2] < b[2] or (a[2] == b[2] and a[1] < b[1]) end)
+  local horizon = in_order[#in_order][2] - stream[2]
+  for i, event in ipairs(in_order) do
+    if i <= #in_order - MOST or event[2] <= horizon then old[event[1]] = true end
+  end
+  local kept = {}
+  for number, event in ipairs(events) do
+    if not old[number] then kept[#kept + 1] = sub(all, event[3], event[4]) end
+  end
+  return char(#kept) .. table.concat(kept)
+end
+
 local before, after, found_busy = {}, {}, {}
 local many, from = #logs / 3, 1
 for first = 1, many, 1000 do
@@ -42,6 +64,8 @@ for i = 1, many do
   local stream, events, bytes, log = streams[logs[3 * i - 2]], logs[3 * i - 1], logs[3 * i], before[i]
   if log == LARGE then
     found_busy[#found_busy + 1] = i
+  elseif events > 0 and stream[4] then
+    after[i] = newest_of(log, sub(ARGV[2], from, from + bytes - 1), stream)
   elseif events > 0 then
     if log ~= '' and (byte(log) + events > MOST or #log + bytes > ROOM) then log = without_old(log, stream) end
     local held = log == '' and 0 or byte(log)

@@ -7,12 +7,12 @@ many of them were still of use. An event more than LATENESS behind the newest of
 behind `complete_since`, is answered with LATE rather than with a value that may be too small.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 from safehold.engine.compile.missing import MISSING
 from safehold.engine.windows.apart import Apart, recast
-from safehold.engine.windows.log import MOST, Plan, put_in, without
+from safehold.engine.windows.log import MOST, Plan, newest, put_in, together, without
 from safehold.engine.windows.store import LATE, LATENESS, SECOND, Fed, Feed, WindowReport
 from safehold.engine.windows.streams import Stream
 
@@ -58,6 +58,10 @@ class _Table:
         if held is None and type(row) is tuple:
             return (time, *row), 1
         width = self.width
+        if self.stream.spread:
+            before, held = len(held or ()), put_in(held, width, time, row) if held else (time, *row)
+            held = newest(without(held, width, held[-width] - self.keep), width)
+            return held, (len(held) - before) // width
         if type(held) is tuple and type(row) is tuple:
             before = len(held)
             if held[0] <= time - self.stale or before >= self.most:
@@ -223,3 +227,11 @@ class _Answers:
         return [
             held.value(window, time, cutoff) if cutoff >= store.complete_since else LATE for window, cutoff in cutoffs
         ]
+
+    def together(self, numbers: Sequence[int]) -> list[Any]:
+        store, stream = self.store, self.feeds[numbers[0]][0]
+        table = store.tables.get(stream.name)
+        if table is None or table.stream is not stream:
+            table = store.table(stream)
+        helds = (self.seen[number] or table.find(self.feeds[number][1]) or () for number in numbers)
+        return table.plan.values(together(helds, table.width), self.time, store.complete_since)

@@ -13,7 +13,7 @@ import msgspec
 from safehold.engine.compile.faults import Fault
 from safehold.engine.policies.model import Window
 from safehold.engine.windows.codec import decode, from_halves
-from safehold.engine.windows.log import Log, of_none, put_in
+from safehold.engine.windows.log import Log, newest, of_none, put_in
 from safehold.engine.windows.sketch import REGISTERS, UNIT, estimate
 from safehold.engine.windows.store import EMPTY, LATE, LATENESS, SECOND
 from safehold.engine.windows.streams import Partial
@@ -107,7 +107,7 @@ class Message:
         numbers: dict[int, int] = {}  # of the streams, by the identity of their Wire
         for slot in slots:
             if id(slot.wire) not in numbers:
-                streams.append((slot.wire.ttl, slot.wire.keep, slot.wire.sizes))
+                streams.append((slot.wire.ttl, slot.wire.keep, slot.wire.sizes, slot.wire.spread))
                 numbers[id(slot.wire)] = len(streams)
         logs: list[int] = []
         pieces: list[bytes] = []
@@ -146,6 +146,8 @@ class Message:
             slot, row = visit.slot, visit.row
             if row is not None:
                 slot.log = put_in(slot.log, slot.wire.width, visit.time, row) if slot.log else (visit.time, *row)
+                if slot.wire.spread:
+                    slot.log = newest(slot.log, slot.wire.width)
             rows[visit.number][visit.feed] = (slot.wire.plan, slot.log)
         for (visit, place), result in zip(self._asked, results or (), strict=True):
             window = visit.slot.wire.plan.stream.windows[place]

@@ -50,6 +50,10 @@ class Answers(Protocol):
     def values(self, number: int) -> Sequence[Any]:
         """The windows of the stream of the feed of that number, EMPTY and LATE among them. Raises Away."""
 
+    def together(self, numbers: Sequence[int]) -> Sequence[Any]:
+        """The same for a spread stream: over the events of all keys that the event has in it, whose feeds have these numbers,
+        each event once. Raises Away."""
+
 
 @dataclass(frozen=True, slots=True)
 class WindowReport:

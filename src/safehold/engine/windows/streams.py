@@ -53,6 +53,12 @@ class Stream:
         return _digest((self.base, *(column.id for column in self.columns)))
 
     @cached_property
+    def spread(self) -> bool:
+        """Whether an event has several keys: it is put under each, and asks over what all of them have. Of each, the newest
+        `log.MOST` events are kept."""
+        return self.windows[0].spread
+
+    @cached_property
     def seconds(self) -> int:
         """The longest of its windows."""
         return max(window.seconds for window in self.windows)
@@ -63,6 +69,10 @@ def streams_of(windows: Iterable[Window]) -> list[Stream]:
     groups: dict[str, list[Window]] = {}
     for window in windows:
         base = _digest((sorted(window.on), _shape(window.by), _shape(window.where)))
+        if (
+            window.spread
+        ):  # alone with those that measure the same: an event that one cannot measure is not put in at all
+            base = _digest((base, column.id if (column := _column(window)) is not None else ""))
         groups.setdefault(base, []).append(window)
     return [_stream(base, tuple(group)) for base, group in groups.items()]
 

@@ -19,6 +19,7 @@ from safehold.engine.compile.faults import Fault
 from safehold.engine.compile.missing import MISSING
 from safehold.engine.windows.codec import digest
 from safehold.engine.windows.link import Call, Link, script
+from safehold.engine.windows.log import together
 from safehold.engine.windows.message import Message, Partition
 from safehold.engine.windows.store import LATE, SECOND, Away, Fed, Feed, OutOfStep, WindowReport
 from safehold.engine.windows.streams import Stream
@@ -304,3 +305,13 @@ class _Answers:
             LATE if self.time - window.seconds * SECOND < self.since else value
             for window, value in zip(stream.windows, found, strict=True)
         ]
+
+    def together(self, numbers: Sequence[int]) -> Sequence[Any]:
+        if self.away is not None:
+            raise self.away
+        stream, found = self.feeds[numbers[0]][0], [self.results[number] for number in numbers]
+        if any(type(one) is not tuple for one in found):
+            return [LATE] * len(stream.windows)
+        plan = found[0][0]
+        logs = (log for _, log in found)
+        return plan.values(together(logs, plan.width), self.time, self.since)  # type: ignore[no-any-return]

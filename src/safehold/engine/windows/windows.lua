@@ -3,7 +3,7 @@
 --
 -- KEYS[1] is the head of a partition (a hash: at, gen, since, open), KEYS[2] its undo log; then come the keys of logs, then
 -- those of busy keys with their series. ARGV[1] is a message: {gen, expected at (false: whatever it is), to, token (false:
--- final), settle token, settle to, since (false: as it is), streams {ttl, keep, sizes}, logs {stream, events, bytes, ...},
+-- final), settle token, settle to, since (false: as it is), streams {ttl, keep, sizes, whether each key has only its newest events}, logs {stream, events, bytes, ...},
 -- windows {kind, keep, ttl}, busy {key, stream, {window, column, key, ...}}, steps}; ARGV[2] has the logs' new events, one
 -- after the other. A step asks, {1, window, key, cutoff}, or puts, {0, window, key, place in the batch, time, value}, into a
 -- busy key's series; the value is a number in ARGV. Answers {message, logs, texts...}: the message {1, at, gen, since,

@@ -56,7 +56,7 @@ class Wire:
         self.sizes = [_size(stream, place, kind) for place, kind in columns]
         self.width = len(columns) + 1
         self.plan = Plan(stream, tuple(places), self.width, _total, decode)
-        self.keep = stream.seconds * SECOND + LATENESS
+        self.keep, self.spread = stream.seconds * SECOND + LATENESS, stream.spread
         self.ttl = (stream.seconds + GRACE) * 1000
         layout = [
             (stream.columns[place].id, kind, size) for (place, kind), size in zip(columns, self.sizes, strict=True)
