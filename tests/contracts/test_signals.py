@@ -134,7 +134,18 @@ class TestTextSignalInPictures(AboutMedia):
 
 def test_all_of_them_are_found_through_entry_points():
     found = {point.name: point.load()() for point in entry_points(group="safehold.signals")}
-    assert {"text", "links", "lexicon", "personal", "fingerprint", "language", "spam", "copies", "harm", "hashes"} <= set(found)
+    assert {
+        "text",
+        "links",
+        "lexicon",
+        "personal",
+        "fingerprint",
+        "language",
+        "spam",
+        "copies",
+        "harm",
+        "hashes",
+    } <= set(found)
     assert {"media", "nudity", "image_text", "image_links", "image_lexicon"} <= set(found)
     for name, signal in found.items():
         assert signal.name == name
