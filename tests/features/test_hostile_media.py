@@ -62,8 +62,8 @@ def taken_over() -> Iterator[Pool]:
     pool.close()
 
 
-def job(form: str, seconds: float = 10.0) -> Job:
-    return Job(what="measure", medium="image", form=form, bounds=Bounds(seconds=seconds, processor_seconds=1))
+def job(form: str, seconds: float = 30.0) -> Job:
+    return Job(what="measure", medium="image", form=form, bounds=Bounds(seconds=seconds, processor_seconds=1.0))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -141,7 +141,9 @@ def test_an_endless_video_is_looked_at_in_part_and_says_so() -> None:
         found = measure(data, **bounds)
         assert len(found.frames) == 5
         assert found.truncated
-    hurried = opening.measure(Job(what="measure", medium="video", form="mp4", bounds=Bounds(seconds=0.1)), data)
+    hurried = opening.measure(
+        Job(what="measure", medium="video", form="mp4", bounds=Bounds(processor_seconds=0.1)), data
+    )
     assert 0 < len(hurried.frames) < 200
     assert hurried.truncated
 
@@ -191,7 +193,7 @@ def test_a_pool_goes_on_after_whatever_its_workers_do(taken_over: Pool) -> None:
         "lie": "no sensible answer",
     }.items():
         with pytest.raises(Unreadable, match=said):
-            taken_over.run(job(form, 10.0 if form == "spin" else 0.5), b"x")
+            taken_over.run(job(form, 30.0 if form == "spin" else 0.5), b"x")
         with pytest.raises(Unreadable, match="done"):
             taken_over.run(job("nothing"), b"")
 

@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +17,8 @@ from django.test import override_settings
 
 from safehold.accounts.keys import create_key
 from safehold.accounts.roles import Scope
+from safehold.engine import load_bundle
+from safehold.engine.examples import run_examples
 from safehold.signals.media import hashing
 from safehold.signals.media.store import Full, MediaStore, Record
 from safehold.site.gateway import _uploads
@@ -22,6 +26,14 @@ from tests.features.test_hostile_media import png, video
 from tests.features.test_media_hashing import encoded, picture
 from tests.gateway_server import database_of_its_own, message, policy_folder, serving
 from tests.world import service
+
+HOW_TO = (Path(__file__).parents[2] / "docs" / "how-to" / "send-media.md").read_text("utf-8")
+[GUIDED] = re.findall(r"```yaml\n(.*?)```", HOW_TO, re.DOTALL)
+#: The how-to's policy, and one rule that needs what this server does not measure.
+POLICY = GUIDED.replace(
+    "examples:\n",
+    "  - id: naked\n    mode: live\n    when: signals.nudity.score > 0.8\n    then: {action: remove, queue: abuse}\nexamples:\n",
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +43,10 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         service()
         _, writer = create_key(None, "writer", [Scope.WRITE_EVENTS], service="plaza")
         _, reader = create_key(None, "reader", [Scope.READ_DECISIONS], service="plaza")
+        policies = policy_folder(folder / "policies")
+        (policies / "media.yaml").write_text(POLICY)
         settings = {"media_upload_mb": 2, "media_models": "none", "rate": 0}
-        with serving(url, policy_folder(folder / "policies"), folder, **settings) as server:
+        with serving(url, policies, folder, **settings) as server:
             yield SimpleNamespace(
                 client=server.client(writer), reader=server.client(reader), folder=folder / "media", log=server.log
             )
@@ -88,6 +102,43 @@ def test_a_bomb_is_answered_with_its_digests_and_why_it_was_not_opened(place: Si
     assert "50,000,000 is the most" in found["unreadable"]
     assert "pdq" not in found
     assert "width" not in found
+
+
+def decided(place: SimpleNamespace, number: str, *media: dict[str, object]) -> dict[str, Any]:
+    event = message(number)
+    event["data"]["media"] = list(media)
+    answer = place.client.post("/v1/events", json=event, headers={"Content-Type": "application/cloudevents+json"})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_an_event_that_names_what_was_sent_is_decided_by_what_it_is(place: SimpleNamespace) -> None:
+    film = send(place, encoded(picture()), "video/mp4").json()
+    verdict = decided(place, "film", film)
+    assert (verdict["action"], verdict["winner"]) == ("hold", "media.disguised/two-in-one")
+    bomb = send(place, png(29_000, 29_000, bytes(3000)), "image/png").json()
+    verdict = decided(place, "bomb", bomb)
+    assert (verdict["action"], verdict["winner"]) == ("hold", "media.disguised/not-opened")
+    plain = send(place, encoded(picture()), "image/png").json()
+    assert decided(place, "plain", plain)["action"] == "allow"
+
+
+def test_what_was_not_measured_is_a_failed_signal_in_the_verdict(place: SimpleNamespace) -> None:
+    plain = send(place, encoded(picture()), "image/png").json()
+    verdict = decided(place, "not measured", plain)
+    [failed] = [one for one in verdict["failed_signals"] if one["signal"] == "nudity"]
+    assert "SAFEHOLD_MEDIA_MODELS" in failed["error"]
+    assert "naked" in str(verdict["undecided"])
+    assert not [one for one in decided(place, "no media")["failed_signals"] if one["signal"] == "nudity"]
+
+
+def test_the_policy_of_the_guide_passes_its_own_examples(tmp_path: Path) -> None:
+    folder = policy_folder(tmp_path / "policies")
+    (folder / "media.yaml").write_text(GUIDED)
+    outcomes = run_examples(load_bundle(folder))
+    assert [outcome.differences for outcome in outcomes if outcome.differences] == []
+    assert len(outcomes) >= 4
 
 
 def test_events_are_decided_while_media_is_being_opened(place: SimpleNamespace) -> None:

@@ -19,7 +19,7 @@ __all__ = ["Bounds", "Measured", "Nudity", "Text", "Unavailable", "Unreadable", 
 #: Megabytes of address space for a worker that decodes, and for one that has a model in it.
 _DECODING, _MODELS = 1536, 4096
 #: A model's first answer takes seconds, because it is loaded then; text takes about one a picture.
-_SLOW = Bounds(seconds=30.0, processor_seconds=40)
+_SLOW = Bounds(processor_seconds=40.0, seconds=90.0)
 
 A = TypeVar("A", Measured, Nudity, Text)
 

@@ -22,8 +22,8 @@ _LENGTH = struct.Struct("<I")
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """How much opening one file may take. What would take more fails, or is looked at in part and says so."""
 
-    seconds: float = 10.0  # by the clock, from the moment that a worker has it
-    processor_seconds: int = 10
+    processor_seconds: float = 10.0  # what bounds work: it is the same on a busy machine
+    seconds: float = 40.0  # by the clock, for what hangs instead of working
     pixels: int = 50_000_000  # of an image, or a frame: looked up before anything is decoded
     side: int = 30_000  # pixels
     stills: int = 600  # frames of a video or animation that are looked at, one a second

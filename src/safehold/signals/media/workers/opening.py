@@ -20,7 +20,7 @@ _PILLOW = {"png": "PNG", "jpeg": "JPEG", "gif": "GIF", "webp": "WEBP", "avif": "
 _FFMPEG = {"mp4": "mov", "mov": "mov", "webm": "matroska", "avi": "avi"}
 #: FFmpeg opens nothing but the bytes it was given: no address, no other file, whatever a playlist says.
 _NOTHING_ELSE = {"protocol_whitelist": "", "enable_drefs": "0", "use_absolute_path": "0"}
-_PATIENCE = 0.7  # of the seconds that there are: then the rest is left, instead of being killed with nothing said
+_PATIENCE = 0.7  # of the processor time that there is: then the rest is left, instead of being killed with nothing said
 
 Image.MAX_IMAGE_PIXELS = None  # bounds are ours, and below; Pillow's would only warn
 warnings.simplefilter("ignore")
@@ -97,11 +97,11 @@ def _count(image: Image.Image) -> int:
 
 def _spread(image: Image.Image, most: int, bounds: Bounds) -> Iterator[tuple[float, Image.Image]]:
     """Frames of an animation at even distances, with the number of each, as long as there is time."""
-    until = time.monotonic() + bounds.seconds * _PATIENCE
+    until = time.process_time() + bounds.processor_seconds * _PATIENCE
     count = _count(image)
     step = max(1, math.ceil(count / max(1, most)))
     for number in range(0, count, step):
-        if number and time.monotonic() > until:
+        if number and time.process_time() > until:
             return
         image.seek(number)
         yield float(number), image
@@ -141,7 +141,7 @@ def _frames(job: Job, data: bytes, keys_only: bool = False) -> Iterator[tuple[fl
     """One frame a second with its time and the length that the file says, until the bounds are reached or it ends."""
     import av
 
-    until = time.monotonic() + job.bounds.seconds * _PATIENCE
+    until = time.process_time() + job.bounds.processor_seconds * _PATIENCE
     with av.open(io.BytesIO(data), mode="r", format=_FFMPEG[job.form], options=_NOTHING_ELSE) as container:
         if not container.streams.video:
             raise Refusing("it has no picture, only sound or nothing")
@@ -154,7 +154,7 @@ def _frames(job: Job, data: bytes, keys_only: bool = False) -> Iterator[tuple[fl
         length = container.duration / 1_000_000 if container.duration and container.duration > 0 else None
         due = -math.inf
         for decoded, frame in enumerate(_decoded(container, stream)):
-            if decoded >= job.bounds.frames or time.monotonic() > until:
+            if decoded >= job.bounds.frames or time.process_time() > until:
                 return
             at = max(0.0, frame.time or 0.0)
             if at < due:

@@ -6,6 +6,8 @@ files it could write, the network, and its parent's environment (which it never 
 
 import contextlib
 import ctypes
+import math
+import os
 import resource
 import socket
 import sys
@@ -15,6 +17,8 @@ from safehold.signals.media.workers.messages import READY, Answer, Job, Missing,
 
 _NEW_NETWORK, _NEW_USERS = 0x40000000, 0x10000000
 _NO_NEW_PRIVILEGES = 38
+#: Deciding goes before opening.
+_NICE = 5
 
 
 def main() -> None:
@@ -39,6 +43,7 @@ def _confine(megabytes: int) -> None:
         if system.unshare(_NEW_NETWORK):
             system.unshare(_NEW_USERS | _NEW_NETWORK)
         system.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    os.nice(_NICE)
     sys.addaudithook(_refuse_network)
 
 
@@ -47,10 +52,10 @@ def _refuse_network(event: str, _: tuple[object, ...]) -> None:
         raise PermissionError("what opens media has no network and starts no program")
 
 
-def _allow_processor(seconds: int) -> None:
+def _allow_processor(seconds: float) -> None:
     """So many more seconds of processor time: then the system ends the process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    limit = int(used.ru_utime + used.ru_stime) + 1 + seconds
+    limit = math.ceil(used.ru_utime + used.ru_stime + seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
 
 
