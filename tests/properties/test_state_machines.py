@@ -19,6 +19,7 @@ from safehold.desk.decisions.endpoints import add_endpoint
 from safehold.desk.decisions.models import Action, Delivery
 from safehold.desk.decisions.outbox import carry_on_once
 from safehold.desk.entities.subjects import Thing
+from safehold.desk.learning.models import LearnedModel
 from safehold.desk.lists.models import Entry, Revision
 from safehold.desk.lists.states import ENTRY
 from safehold.desk.reports.models import Notice
@@ -156,6 +157,17 @@ def one_of_each() -> dict[str, Model]:
         **of_banks(),
         "list_entry": Entry.objects.create(list="bad", value="a", added_at=timezone.now(), revision=1),
         "list_revision": Revision.objects.create(list="bad", number=1, act="entry"),
+        "learned_model": LearnedModel.objects.create(
+            number=1,
+            service=service(),
+            digest="d",
+            size=1,
+            seed=0,
+            until=0,
+            report={},
+            seconds=1,
+            promoted_at=timezone.now(),
+        ),
         "rule": Rule.objects.create(name="scams.outreach/r1"),
         "statement": StatementOfReasons.objects.get(decision=removed),  # withheld, so that it may say so
     }

@@ -66,7 +66,8 @@ def promote(by: User | None, model_id: str, *, note: str = "", worse: bool = Fal
 
 
 def roll_back(by: User | None, *, note: str = "") -> tuple[LearnedModel, LearnedModel | None]:
-    """(what was live, what is live now): the model before the live one takes its place again; none, if it was the first.
+    """(what was live, what is live now): the model before the live one takes its place again, past any that was rejected since;
+    none, if it was the first.
 
     Raises Refused if no model is live.
     """
@@ -78,6 +79,8 @@ def roll_back(by: User | None, *, note: str = "") -> tuple[LearnedModel, Learned
         if model is None:
             raise Refused("No model is live: there is nothing to go back from.")
         before = model.previous
+        while before is not None and before.state == "rejected":
+            before = before.previous
         move(record, model, MODEL, "withdrawn", by=_actor(by))
         if before is not None:
             move(record, before, MODEL, "restored", by=_actor(by))

@@ -12,6 +12,6 @@ MODEL = Machine(
         "replaced": {"live": "retired"},  # another one was promoted
         "withdrawn": {"live": "retired"},  # rolled back
         "restored": {"retired": "live"},  # what was live before one that was rolled back
-        "rejected": {"trained": "rejected", "shadow": "rejected"},
+        "rejected": {"trained": "rejected", "shadow": "rejected", "retired": "rejected"},  # it won't be used (again)
     },
 )

@@ -1,21 +1,20 @@
-"""What a community model reads of texts: the frozen representation of the model that ships, so that learning is a matter of
-weights. Each text is a set of buckets (hashed words and letters) and a few dense numbers.
+"""What a community model reads of texts: a set of buckets (hashed words and letters), by which it learns this community's own
+words, and the representation of the model that ships, frozen, which brings what that one knows.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+from safehold.signals import harm
 from safehold.signals.text.normalise import normalise
 
-#: Named in each model's file: a model reads only what it was trained on.
-VERSION = "ngrams-1"
 BITS = 17
 BUCKETS = 1 << BITS
-DENSE = 0
 #: Characters of a text that count.
 MOST = 2_000
 
@@ -41,6 +40,12 @@ class Rows(NamedTuple):
         return Rows(starts, self.buckets[np.repeat(self.starts[places], lengths) + inside], self.dense[places])
 
 
+@cache
+def version() -> str:
+    """Named in each model's file: a model reads only what it was trained on. Raises SignalFailed without the shipped model."""
+    return f"ngrams-1+harm-{harm.model_version()}"
+
+
 _STEP, _MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 
 
@@ -49,7 +54,7 @@ def rows(texts: Sequence[str]) -> Rows:
     found = [_buckets(text) for text in texts]
     starts = np.concatenate(([0], np.cumsum([len(each) for each in found]))).astype(np.int64)
     buckets = np.concatenate(found) if found else np.empty(0, dtype=np.int32)
-    return Rows(starts, buckets, np.zeros((len(texts), DENSE), dtype=np.float32))
+    return Rows(starts, buckets, harm.features(texts))
 
 
 def _buckets(text: str) -> Ints:

@@ -44,7 +44,7 @@ class Design:
         self.inverse = np.concatenate(([0.0], inverse[self.used]))
         squares = np.add.reduceat(self.inverse[self._columns] ** 2, self._starts)
         self._scale = 1.0 / np.sqrt(np.maximum(squares, 1e-12))
-        self._dense = rows.dense.astype(np.float64)
+        self._dense = rows.dense
         order = np.argsort(self._columns, kind="stable")
         self._texts = np.repeat(np.arange(len(rows)), lengths + 1)[order]
         self._column_starts = np.searchsorted(self._columns[order], np.arange(len(self.inverse)))
@@ -55,13 +55,13 @@ class Design:
         width = len(self.inverse)
         scaled = (point[:width] * self.inverse).astype(np.float32)
         sums = np.add.reduceat(np.take(scaled, self._columns, mode="clip"), self._starts)
-        return np.asarray(sums * self._scale + self._dense @ point[width:-1] + point[-1])
+        return np.asarray(sums * self._scale + self._dense @ point[width:-1].astype(np.float32) + point[-1])
 
     def back(self, errors: Doubles) -> Doubles:
         """The transposed product: a number a weight."""
         scaled = (errors * self._scale).astype(np.float32)
         sums = np.add.reduceat(np.take(scaled, self._texts, mode="clip"), self._column_starts)
-        return np.concatenate((sums * self.inverse, errors @ self._dense, [errors.sum()]))
+        return np.concatenate((sums * self.inverse, errors.astype(np.float32) @ self._dense, [errors.sum()]))
 
 
 def inverse_frequency(rows: Rows) -> Doubles:

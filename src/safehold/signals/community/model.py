@@ -51,9 +51,9 @@ class Model:
     """A model that is loaded: probabilities of texts. Never changed once made, so any thread may ask."""
 
     def __init__(self, packed: Packed) -> None:
-        if packed.format != FORMAT or packed.features != features.VERSION:
+        if packed.format != FORMAT or packed.features != features.version():
             raise NotAModel(
-                f"the model is for {packed.features} (format {packed.format}); this version reads {features.VERSION}"
+                f"the model is for {packed.features} (format {packed.format}); this version reads {features.version()}"
                 f" (format {FORMAT}). Train a new one: `safehold learn train`."
             )
         self.packed = packed

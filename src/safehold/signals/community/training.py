@@ -130,7 +130,7 @@ def train(
             heads[attribute] = head
         lessons[attribute] = _compared(lesson, gathered, attribute, said, live, head, inverse, seed)
     content = Packed(
-        format=FORMAT, features=features.VERSION, seed=seed, taught=gathered.digest, base=base_digest,
+        format=FORMAT, features=features.version(), seed=seed, taught=gathered.digest, base=base_digest,
         inverse=packed(inverse.astype(np.float16)), heads=heads,
     )  # fmt: skip
     return content, Lessons(
@@ -223,7 +223,7 @@ def _fitted(gathered: Gathered, places: Places, column: int, inverse: Doubles, s
 
 def _scores(rows: Rows, head: Head, inverse: Doubles) -> Doubles:
     content = Packed(
-        format=FORMAT, features=features.VERSION, seed=0, taught="", base="",
+        format=FORMAT, features=features.version(), seed=0, taught="", base="",
         inverse=packed(inverse.astype(np.float16)), heads={"x": head},
     )  # fmt: skip
     return np.asarray(Model(content).scores(rows)[:, 0])
