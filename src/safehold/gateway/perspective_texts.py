@@ -14,7 +14,8 @@ _MARKUP = re.compile(
     r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)|</?[a-zA-Z][^<>]*>|&(?:#\d{1,7}|#x[0-9a-fA-F]{1,6}|\w{1,32});",
     re.DOTALL | re.IGNORECASE,
 )
-_END = re.compile(r"(?:[.!?…。！？]+[\"'”’)\]]*(?=\s)|\n)\s*")
+#: A run of signs is looked at from its beginning only and never again: a text of nothing else costs no more than another.
+_END = re.compile(r"(?:(?<![.!?…。！？])[.!?…。！？]++[\"'”’)\]]*+(?=\s)|\n)\s*+")
 
 
 def plain(markup: str) -> tuple[str, list[int]]:
