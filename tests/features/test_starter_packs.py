@@ -45,6 +45,7 @@ PACKS = {
     "scams.money",
     "scams.romance",
     "spam.bulk",
+    "spam.comments",
     "threats.violence",
 }
 QUEUES = {starter.slug for starter in STARTERS}
@@ -168,7 +169,7 @@ def test_the_packs_are_as_the_tools_want_policies_to_be(command):
 
 def test_only_near_certain_evidence_removes_without_a_person():
     removing = {rule.id for p in BUNDLE.policies for rule in p.rules if rule.then.action in ("remove", "terminate")}
-    assert removing == {"listed-domain", "three-kinds-of-bait", "known-file"}
+    assert removing == {"listed-domain", "three-kinds-of-bait", "known-file", "trap"}
 
 
 def test_labelled_messages_spam_is_met_and_others_are_left_alone():
