@@ -1,7 +1,7 @@
 """One request to an address that somebody else chose, safely: the name is resolved once, every address it has is checked, the
 connection goes to a checked address and to no other, redirects are not followed, and neither a slow nor a large answer holds
 anything up (ADR 0064). Who calls: webhooks (`desk.decisions.outgoing`), and whoever asks a service elsewhere
-(`signals.remote.door`).
+(`signals.remote.door`), or looks at what an address leads to (`gateway.moderations_images`).
 """
 
 import functools
@@ -57,6 +57,24 @@ def post(
     TLS; `allowed_by` is the setting that says so, for the error. Raises `Unreachable`, `Refused` for an address that is not
     public, and `TooSlow`.
     """
+    return _exchange("POST", url, headers, body, private, seconds, most_bytes, allowed_by)
+
+
+def get(url: str, *, private: bool, seconds: float, most_bytes: int, allowed_by: str) -> Response:
+    """What is at an address; the same, and raises the same, as `post`."""
+    return _exchange("GET", url, {}, b"", private, seconds, most_bytes, allowed_by)
+
+
+def _exchange(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    private: bool,
+    seconds: float,
+    most_bytes: int,
+    allowed_by: str,
+) -> Response:
     parts = urlsplit(url)
     if parts.scheme != "https" and not (private and parts.scheme == "http"):
         raise Refused(f"{parts.scheme}:// is only for hosts in {allowed_by}; use https://")
@@ -67,7 +85,7 @@ def post(
         with (
             pool,
             pool.stream(
-                "POST", url, headers=list(headers.items()), content=body, extensions={"timeout": timeout}
+                method, url, headers=list(headers.items()), content=body, extensions={"timeout": timeout}
             ) as answer,
         ):
             said = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}

@@ -3,9 +3,14 @@ that nobody measured passed off as one, and, where it wants that, its own polici
 """
 
 import asyncio
+import base64
 import json
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -51,6 +56,17 @@ MEASURED = {
 }
 
 
+@contextmanager
+def pictures(folder: Path) -> Iterator[str]:
+    """A server of pictures on this machine; its address."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
 @pytest.fixture(scope="module")
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     folder = tmp_path_factory.mktemp("openai")
@@ -64,13 +80,21 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         secrets = {name: create_key(None, name, given, service="plaza")[1] for name, given in scopes.items()}
         policies = policy_folder(folder / "policies")
         (policies / "threats.yaml").write_text(POLICY)
-        limits = {"rate": 50, "burst": 60, "moderation_thresholds": "self-harm=0.99"}
-        with serving(url, policies, folder, **limits) as server:
+        limits = {
+            "rate": 50,
+            "burst": 60,
+            "moderation_thresholds": "self-harm=0.99",
+            "image_private_hosts": "127.0.0.1",
+        }
+        (folder / "pictures").mkdir()
+        (folder / "pictures" / "green.png").write_bytes(base64.b64decode(PICTURE.partition(",")[2]))
+        (folder / "pictures" / "page.png").write_text("<html>no picture</html>")
+        with serving(url, policies, folder, **limits) as server, pictures(folder / "pictures") as there:
             clients = {
                 name: openai.OpenAI(base_url=f"{server.url}/v1", api_key=secret, max_retries=0, timeout=60)
                 for name, secret in secrets.items()
             }
-            yield SimpleNamespace(server=server, secrets=secrets, **clients)
+            yield SimpleNamespace(server=server, secrets=secrets, pictures=there, **clients)
             for client in clients.values():
                 client.close()
 
@@ -126,6 +150,40 @@ def test_the_parts_of_one_input_have_one_result(place):
     [result] = place.score.moderations.create(model="omni-moderation-2024-09-26", input=parts).results
     assert result.flagged is True
     assert result.category_applied_input_types.harassment == ["text"]
+    assert result.category_applied_input_types.sexual == ["text", "image"]
+
+
+def test_an_image_is_fetched_and_only_what_images_tell_is_measured(place):
+    answer = place.score.moderations.create(input=[image(f"{place.pictures}/green.png")])
+    [result] = answer.results
+    applied = result.category_applied_input_types.model_dump(by_alias=True)
+    assert {name for name, kinds in applied.items() if kinds} == {"sexual"}
+    assert applied["sexual"] == ["image"]
+    assert 0 < result.category_scores.sexual < 0.5
+    assert set(answer.model_extra["safehold"]["not_measured"]) == set(NAMES) - {"sexual"}
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("{pictures}/page.png", "no PNG"),
+        ("{pictures}/missing.png", "answered 404"),
+        ("http://localhost:{port}/green.png", "https from public addresses only"),
+        ("https://169.254.169.254/latest/meta-data", "https from public addresses only"),
+        ("https://[::1]/green.png", "https from public addresses only"),
+        ("data:image/png;base64,%%%", "not base64"),
+        ("data:image/png;base64,iVBORw0KGgpubw==", "could not be opened"),
+    ],
+)
+def test_what_is_no_image_is_named_and_nothing_private_is_fetched(address, why, place):
+    url = address.format(pictures=place.pictures, port=place.pictures.rpartition(":")[2])
+    with pytest.raises(openai.BadRequestError, match=why) as raised:
+        place.score.moderations.create(input=[image(url)])
+    assert raised.value.param == "input[0].image_url.url"
+
+
+def image(url: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url}}
 
 
 def test_the_older_models_have_the_older_shape(place):
@@ -260,6 +318,7 @@ def test_the_reference_page_has_the_table_of_categories():
             rows[cells[0].strip("`")] = cells
     assert list(rows) == list(NAMES)
     for category in CATEGORIES:
-        _, made_of, fit = rows[category.name][:3]
+        _, made_of, image, fit = rows[category.name][:4]
         assert re.findall(r"`(\w+)`", made_of) == list(category.attributes)
+        assert re.findall(r"`(\w+)`", image) == ([category.image] if category.image else [])
         assert fit == (category.fit or "not measured")

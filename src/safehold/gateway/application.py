@@ -5,7 +5,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -63,6 +63,7 @@ class Gateway:
         thresholds: Mapping[str, float],
         calibrations: Calibrations,
         upstream: Upstream | None,
+        image_hosts: Collection[str] = (),
     ) -> None:
         self._base_url, self._tally = base_url, tally
         own = [route for route in ROUTES if not route.drop_in]
@@ -79,6 +80,7 @@ class Gateway:
             upstream=upstream,
             openapi=description(own, base_url=base_url, version=version, limits=limits),
             thresholds=thresholds,
+            image_hosts=frozenset(image_hosts),
         )
 
     async def start(self) -> None:
@@ -99,6 +101,7 @@ class Gateway:
         self._parts.keyring.stop()
         self._parts.readers.shutdown()
         self._parts.scorer.stop()
+        self._parts.looker.stop()
         self._parts.uploads.stop()
         if self._parts.upstream is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._parts.upstream.stop)

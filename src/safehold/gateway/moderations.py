@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from safehold.gateway.answers import Sealed
-from safehold.gateway.moderations_categories import CATEGORIES, greatest, of_text
+from safehold.gateway.moderations_categories import CATEGORIES, NAMES, greatest, of_image, of_text
+from safehold.gateway.moderations_images import NoImage, score_image
 from safehold.gateway.moderations_input import Wanted, read_wanted
-from safehold.gateway.problems import Refusal
+from safehold.gateway.problems import Refusal, field_error
 from safehold.gateway.requests import Headers, Reply, Request
 from safehold.gateway.routes import Parts, Route
 from safehold.gateway.scoring import SCORE_TEXTS, decide_on, records
@@ -66,7 +67,7 @@ class _Found(msgspec.Struct, frozen=True):
     applied: dict[str, list[str]]
     truncated: bool
     unreadable: int
-    images: int
+    unseen: int
 
 
 async def moderate(parts: Parts, request: Request) -> Reply:
@@ -76,16 +77,14 @@ async def moderate(parts: Parts, request: Request) -> Reply:
         raise Refusal("unsupported-media-type", "Send the body as application/json.")
     model = f"safehold-harm-{model_version()}"
     wanted = read_wanted(await request.body(MOST_BYTES), model)
-    headers = _rates(parts.keyring.spend(key, max(1, sum(len(texts) for texts, _ in wanted.inputs))))
+    headers = _rates(parts.keyring.spend(key, max(1, sum(len(texts) + len(images) for texts, images in wanted.inputs))))
     found, by_text = await _measured(parts, wanted)
     recorded = records(key) and request.headers.get(b"safehold-record", b"").strip().lower() not in _NO
     decided = await _decided(parts, key, request.path, wanted, by_text, model) if recorded else [[] for _ in found]
     results = [
         _result(one, answers, wanted.older, parts.thresholds) for one, answers in zip(found, decided, strict=True)
     ]
-    missing = ", ".join(
-        category.name for category in CATEGORIES if not any(one.applied[category.name] for one in found)
-    )
+    missing = ", ".join(name for name in NAMES if not any(one.applied[name] for one in found))
     body = {
         "id": f"modr-{uuid.uuid4().hex}",
         "model": model,
@@ -96,18 +95,31 @@ async def moderate(parts: Parts, request: Request) -> Reply:
 
 
 async def _measured(parts: Parts, wanted: Wanted) -> tuple[list[_Found], list[list[dict[str, float]]]]:
-    """What was found of each input, and the attributes' scores of each of its texts. One call of the model for all texts."""
+    """What was found of each input, and the attributes' scores of each of its texts. One call of the model for all texts.
+
+    Raises Refusal 400 for an image that is none.
+    """
     texts = [text for texts, _ in wanted.inputs for text in texts]
     scored = iter(await parts.scorer.run(partial(score_texts, texts)) if texts else [])
     found, by_text = [], []
     for texts, images in wanted.inputs:
         own = [next(scored) for _ in texts]
-        scores = greatest(of_text(one.scores) for one in own)
-        applied = {category.name: ["text"] if category.name in scores else [] for category in CATEGORIES}
+        seen = [await _seen(parts, where, address) for where, address in images]
+        measured = [of_image(one) for one in seen if not isinstance(one, str)]
+        by_kind = {"text": greatest(of_text(one.scores) for one in own), "image": greatest(measured)}
+        applied = {name: [kind for kind, scores in by_kind.items() if name in scores] for name in NAMES}
         truncated, unreadable = any(one.truncated for one in own), sum(not one.supported for one in own)
-        found.append(_Found(scores, applied, truncated, unreadable, len(images)))
+        unseen = sum(isinstance(one, str) for one in seen)
+        found.append(_Found(greatest(by_kind.values()), applied, truncated, unreadable, unseen))
         by_text.append([one.scores for one in own])
     return found, by_text
+
+
+async def _seen(parts: Parts, where: str, address: str) -> dict[str, float] | str:
+    try:
+        return await parts.looker.run(partial(score_image, address, parts.image_hosts))
+    except NoImage as error:
+        raise Refusal("invalid-event", f"Invalid image: {error}.", [field_error((where,), str(error))]) from None
 
 
 async def _decided(
@@ -152,8 +164,8 @@ def _result(found: _Found, decided: list[_Answer], older: bool, thresholds: Mapp
         ours["truncated"] = True
     if found.unreadable:
         ours["texts_not_measured"] = found.unreadable
-    if found.images:
-        ours["images_not_measured"] = found.images
+    if found.unseen:
+        ours["images_not_measured"] = found.unseen
     if decided:
         ours["decisions"] = [{"decision": one.decision, "action": one.action, "queue": one.queue} for one in decided]
     return result | ({"safehold": ours} if ours else {})

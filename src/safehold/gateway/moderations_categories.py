@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 
 class Category(NamedTuple):
-    """`any_of` and `all_of` are attributes of the text model. `fit` says how their meaning relates to OpenAI's definition:
-    `exact`, `narrower` (we find less), `broader` (we find more)."""
+    """`any_of` and `all_of` are attributes of the text model; `image` the attribute of an image that tells of it too. `fit`
+    says how their meaning relates to OpenAI's definition: `exact`, `narrower` (we find less), `broader` (we find more)."""
 
     name: str
     any_of: tuple[str, ...] = ()
     all_of: tuple[str, ...] = ()
+    image: str = ""
     fit: str = ""
     #: Only in the answers of the omni-moderation models.
     omni: bool = False
@@ -37,7 +38,7 @@ CATEGORIES: tuple[Category, ...] = (
     Category("self-harm", any_of=("self_harm",), fit="narrower"),
     Category("self-harm/instructions"),
     Category("self-harm/intent", any_of=("self_harm",), fit="broader"),
-    Category("sexual", any_of=("sexual",), fit="exact"),
+    Category("sexual", any_of=("sexual",), image="nudity", fit="exact"),
     Category("sexual/minors"),
     Category("violence", any_of=("threat",), fit="narrower"),
     Category("violence/graphic"),
@@ -58,6 +59,11 @@ def of_text(scores: Mapping[str, float]) -> dict[str, float]:
             values = [scores[name] for name in attributes]
             found[category.name] = min(values) if category.all_of else max(values)
     return found
+
+
+def of_image(scores: Mapping[str, float]) -> dict[str, float]:
+    """The same of an image."""
+    return {category.name: scores[category.image] for category in CATEGORIES if category.image in scores}
 
 
 def greatest(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:

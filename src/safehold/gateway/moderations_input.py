@@ -11,9 +11,10 @@ import msgspec
 from safehold.gateway.cloudevents import read_json
 from safehold.gateway.problems import Refusal, field_error
 
-#: Texts of one request, parts of one input, and characters of a text at most.
+#: Texts of one request, parts and images of one input, and characters of a text at most.
 MOST_TEXTS = 1_000
 MOST_PARTS = 64
+MOST_IMAGES = 4
 MOST_CHARACTERS = 100_000
 #: Models of OpenAI's whose place ours takes. The older ones answer without `illicit` and without applied input types.
 _OMNI = re.compile(r"omni-moderation-[\w.-]+")
@@ -22,10 +23,10 @@ _ABOUT = {"content_id": 256, "thread_id": 256, "url": 2048, "language": 35, "ref
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. `inputs` has one entry for each result: its texts and its images' addresses. `older` is true for the shape
-    of the text-moderation models. `user` and `about` say who wrote it and what it is, for the record."""
+    """One request. `inputs` has one entry for each result: its texts, and its images as (field, address). `older` is true for
+    the shape of the text-moderation models. `user` and `about` say who wrote it and what it is, for the record."""
 
-    inputs: list[tuple[list[str], list[str]]]
+    inputs: list[tuple[list[str], list[tuple[str, str]]]]
     older: bool
     user: str
     about: dict[str, str]
@@ -52,7 +53,7 @@ def read_wanted(body: bytes, own_model: str) -> Wanted:
     return Wanted(inputs=_inputs(document["input"]), older=older, user=user.replace("\0", ""), about=_about(document))
 
 
-def _inputs(given: Any) -> list[tuple[list[str], list[str]]]:
+def _inputs(given: Any) -> list[tuple[list[str], list[tuple[str, str]]]]:
     if isinstance(given, str):
         return [([_text(given, "input")], [])]
     if not isinstance(given, list) or not given:
@@ -63,18 +64,21 @@ def _inputs(given: Any) -> list[tuple[list[str], list[str]]]:
         return [([_text(item, f"input[{index}]")], []) for index, item in enumerate(given)]
     if len(given) > MOST_PARTS:
         _refuse("input", f"Invalid 'input': {MOST_PARTS} parts are the most of one input.")
-    texts, images = [], []
+    texts, images = [], list[tuple[str, str]]()
     for index, part in enumerate(given):
         kind = part.get("type") if isinstance(part, dict) else None
         if kind == "text":
             texts.append(_text(part.get("text"), f"input[{index}].text"))
         elif kind == "image_url":
-            images.append(_address(part.get("image_url"), f"input[{index}].image_url"))
+            where = f"input[{index}].image_url"
+            images.append((f"{where}.url", _address(part.get("image_url"), where)))
         else:
             _refuse(
                 f"input[{index}]",
                 f"Invalid value for 'input[{index}]': send strings only, or parts of type `text` and `image_url` only.",
             )
+    if len(images) > MOST_IMAGES:
+        _refuse("input", f"Invalid 'input': {MOST_IMAGES} images are the most of one input.")
     return [(texts, images)]
 
 

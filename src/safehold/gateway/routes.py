@@ -72,6 +72,9 @@ class Parts:
     prepare: Callable[[str, CloudEvent, datetime], Incoming] = field(default=_unprepared)
     event_types_body: bytes = b""
     scorer: Scorer = field(default_factory=Scorer)
+    #: Looks at images: fewer may wait, since each takes seconds and megabytes; and hosts on private networks that have some.
+    looker: Scorer = field(default_factory=lambda: Scorer(4, 32))
+    image_hosts: frozenset[str] = frozenset()
     #: From which score on each of OpenAI's categories is flagged.
     thresholds: Mapping[str, float] = field(default_factory=lambda: read_thresholds(""))
     calibrations: Calibrations = field(default_factory=lambda: Calibrations(None))

@@ -88,6 +88,7 @@ def make_gateway() -> Gateway:
         thresholds=_thresholds(),
         calibrations=Calibrations(settings.SAFEHOLD_CALIBRATIONS),
         upstream=_upstream(),
+        image_hosts=settings.SAFEHOLD_IMAGE_PRIVATE_HOSTS,
     )
 
 

@@ -291,6 +291,8 @@ SAFEHOLD_GIT_FOLDER = env("GIT_FOLDER", ".").strip("/") or "."
 SAFEHOLD_GIT_REVIEWED = env_flag("GIT_REVIEWED")
 #: From which score on OpenAI's categories are flagged by /v1/moderations: `self-harm=0.3, harassment=0.7`; 0.5 for all others.
 SAFEHOLD_MODERATION_THRESHOLDS = env("MODERATION_THRESHOLDS")
+#: Hosts on private networks from which it may fetch images all the same.
+SAFEHOLD_IMAGE_PRIVATE_HOSTS = env_list("IMAGE_PRIVATE_HOSTS")
 #: For how many days after the last label the words that labels are about are kept (0: for ever). Labels stay.
 SAFEHOLD_LABEL_DAYS = int(env("LABEL_DAYS", "730"))
 #: Which attributes verdicts under a policy teach, where its DSA keywords say it badly: `abuse.harassment=insult+toxicity`, or
