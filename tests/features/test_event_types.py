@@ -21,6 +21,7 @@ def test_the_event_types_are_there(event_types: EventTypes) -> None:
         "account.created", "account.changed", "login.attempted", "recovery.requested", "content.created", "content.checked",
         "message.sent", "review.posted", "listing.created", "follow.created", "reaction.created",
         "payment.attempted", "promo.redeemed", "payout.requested", "report.filed",
+        "content.judged", "message.judged", "review.judged", "listing.judged",
     }  # fmt: skip
 
 

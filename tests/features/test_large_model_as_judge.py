@@ -2,6 +2,7 @@
 instruction, and a server that is slow, dead, dear or mad never becomes a label that says no."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safehold.engine import installed_signals
 from safehold.engine.event import Event
 from safehold.engine.signal import SignalFailed
 from safehold.signals.judge import JudgeSignal
@@ -21,6 +23,7 @@ from safehold.signals.remote.door import Door, Limits, NotAnswered
 from safehold.signals.remote.kept import Kept, OverBudget
 from tests.gateway_server import free_port
 from tests.judge_server import ATTACKS, BAD, Model, send, serving
+from tests.policy_folder import NOON, folder
 
 NORM = Norm("Hate against goblins is not allowed: no calls for their death.", ("hate",), planted=BAD[0])
 
@@ -279,8 +282,6 @@ def test_no_content_can_close_its_own_boundary_or_know_the_canary(text: str) -> 
 
 
 def judged(**said: Any) -> Event:
-    from tests.policy_folder import NOON
-
     return Event(id="1", source="s", type="content.judged", time=NOON, data={"judge": said})
 
 
@@ -294,3 +295,23 @@ def test_the_signal_says_what_the_event_carries_and_fails_with_the_judges_reason
         signal.run(Event(id="1", source="s", type="t", time=judged().time))
     with pytest.raises(SignalFailed, match=r"data\.judge\.violation"):
         signal.run(judged(status="answered", violation=0))
+
+
+GUIDE = Path(__file__).parents[2] / "docs/how-to/ask-a-large-model.md"
+
+
+def test_the_guides_file_and_policy_are_right(tmp_path: Path) -> None:
+    from safehold.desk.looks.setup import read
+    from safehold.engine import load_bundle
+
+    looks, policy = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+    (file := tmp_path / "looks.yaml").write_text(looks)
+    setup = read(file)
+    assert set(setup.services) == set(setup.looks[0].ask) and setup.services["safeguard"].speaks == "gpt-oss-safeguard"
+    bundle = load_bundle(folder(tmp_path, policy))
+    assert [rule.id for rule in bundle.policies[0].rules] == ["sure", "two-minds", "google-alone"]
+    named = {signal.name: signal for signal in installed_signals()}
+    for score in (setup.looks[0].unsure, setup.looks[0].small):
+        assert score is not None and score.field in named[score.signal].fields
+    starter = load_bundle(GUIDE.parents[2] / "policies")
+    assert all(starter.rule(name) for name in setup.looks[0].rules)

@@ -108,6 +108,7 @@ INSTALLED_APPS = [
     "safehold.desk.decisions",
     "safehold.desk.review",
     "safehold.desk.rules",
+    "safehold.desk.looks",
     "safehold.desk.appeals",
     "safehold.desk.learning",
     "safehold.desk.sidebyside",
@@ -305,5 +306,7 @@ SAFEHOLD_LABELS_OF = {
 #: keeps for each service.
 SAFEHOLD_WINDOWS = env("WINDOWS", "memory")
 SAFEHOLD_WINDOW_ENTRIES = int(env("WINDOW_ENTRIES", "1000000"))
+#: The file that says who takes second looks at what (safehold.desk.looks.setup); none where nothing is named.
+SAFEHOLD_LOOKS = env("LOOKS")
 #: Whether this process also carries decisions on (outbox, deliveries, leases, checkpoints), or `safehold worker` does.
 SAFEHOLD_WORKERS = env_flag("WORKERS", default=True)

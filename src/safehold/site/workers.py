@@ -18,6 +18,7 @@ WORKERS = {
     "expiry": "safehold.desk.decisions.expiry:run",
     "batches": "safehold.desk.rules.batches:run",
     "git": "safehold.desk.rules.rounds:run",
+    "looks": "safehold.desk.looks.taking:run",
     "leases": "safehold.desk.review.leases:run",
     "letters": "safehold.desk.appeals.letters:run",
     "answers": "safehold.desk.portal.letters:run",
