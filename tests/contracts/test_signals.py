@@ -26,6 +26,7 @@ from safehold.signals.media.workers.messages import Measured
 from safehold.signals.media.workers.messages import Nudity as Scored
 from safehold.signals.media.workers.messages import Text as Read
 from safehold.signals.personal import Personal
+from safehold.signals.phishing import Phishing
 from safehold.signals.spam import Spam
 from safehold.signals.text import Text
 
@@ -81,6 +82,11 @@ class TestLanguage(SignalContract):
 class TestSpam(SignalContract):
     def signal(self) -> Signal:
         return Spam()
+
+
+class TestPhishing(SignalContract):
+    def signal(self) -> Signal:
+        return Phishing()
 
 
 class TestCopies(SignalContract):
@@ -146,6 +152,7 @@ def test_all_of_them_are_found_through_entry_points():
         "harm",
         "hashes",
     } <= set(found)
+    assert "phishing" in found
     assert {"media", "nudity", "image_text", "image_links", "image_lexicon"} <= set(found)
     for name, signal in found.items():
         assert signal.name == name

@@ -66,7 +66,8 @@ def test_the_guides_policy_passes_its_own_examples(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["text", "links", "lexicon", "personal", "fingerprint", "language", "spam", "copies", "community"]
+    "name",
+    ["text", "links", "lexicon", "personal", "fingerprint", "language", "spam", "copies", "phishing", "community"],
 )
 def test_the_reference_names_every_field(name):
     from importlib import import_module

@@ -49,12 +49,7 @@ class Links:
 
     def run(self, event: Event) -> Mapping[str, object]:
         """Find the links. `lookalikes` are maps of `host`, `brand` and `how`; hosts come without repeats."""
-        text, truncated = read(event)
-        links, more = find(text, MOST)
-        for written in _further(event):
-            found, _ = find(written[:LIMIT], 1)
-            links += [link for link in found if link not in links]
-        truncated = truncated or more or len(links) > MOST
+        links, truncated = links_of(event)
         return self._describe(links[:MOST]) | {"truncated": truncated}
 
     def _describe(self, links: list[Link]) -> dict[str, object]:
@@ -73,6 +68,16 @@ class Links:
             "ip_hosts": _unique(link.host for link in links if link.is_ip),
             "tricks": sorted({trick for link in links for trick in link.tricks}),
         }
+
+
+def links_of(event: Event) -> tuple[list[Link], bool]:
+    """The links of an event in order, without repeats, and whether there was more than is looked at."""
+    text, truncated = read(event)
+    links, more = find(text, MOST)
+    for written in _further(event):
+        found, _ = find(written[:LIMIT], 1)
+        links += [link for link in found if link not in links]
+    return links, truncated or more or len(links) > MOST
 
 
 def _further(event: Event) -> list[str]:

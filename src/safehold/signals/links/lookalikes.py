@@ -45,6 +45,8 @@ class Brands:
     def __init__(self, own: dict[str, frozenset[str]]) -> None:
         self._own = own
         self._domains = frozenset(d for domains in own.values() for d in domains)
+        #: Names that are too long to be a word by chance.
+        self.long_names = frozenset(name for name in own if len(name) > 4)
         self._by_shape = {skeleton(name): name for name in own}
 
     @classmethod
@@ -69,6 +71,10 @@ class Brands:
     def names(self) -> list[tuple[str, list[str]]]:
         """What is protected, sorted: the list's identity."""
         return sorted((name, sorted(domains)) for name, domains in self._own.items())
+
+    def owns(self, site: str) -> bool:
+        """Whether a registrable domain is one that a protected name really uses."""
+        return site in self._domains
 
     def resembles(self, host: str) -> Lookalike | None:
         """Whom a host (lower-case ASCII) pretends to be, if anybody."""
