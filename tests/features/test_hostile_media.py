@@ -68,7 +68,8 @@ def job(form: str, seconds: float = 30.0) -> Job:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_an_image_is_measured(form: str) -> None:
-    found = measure(encoded(picture(), form))
+    data = encoded(picture(), form)
+    found = ask.measure(kind_of(data), data, variants=True)
     assert (found.width, found.height, found.animated, found.truncated) == (400, 300, False, False)
     assert len(found.pdq) == 64
     assert len(found.forms) == 8

@@ -21,7 +21,7 @@ class ImageText:
 
     name = "image_text"
     version = "1.0.0+rapidocr.PP-OCRv6"
-    cost = 100.0
+    cost = 40.0
     reads = ("data.media",)
     fields: ClassVar[Mapping[str, str]] = {
         "text": "string",

@@ -17,7 +17,7 @@ class Nudity:
 
     name = "nudity"
     version = "1.0.0+open.nsfw.864bb37b"
-    cost = 100.0
+    cost = 30.0
     reads = ("data.media",)
     fields: ClassVar[Mapping[str, str]] = {"score": "double", "scored": "int"}
     limits: ClassVar[Mapping[str, tuple[float | None, float | None]]] = {"score": (0.0, 1.0), "scored": (0, None)}

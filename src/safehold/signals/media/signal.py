@@ -19,7 +19,7 @@ class Media:
 
     name = "media"
     version = "1.0.0"
-    cost = 150.0
+    cost = 40.0
     reads = ("data.media",)
     fields: ClassVar[Mapping[str, str]] = {
         "count": "int",

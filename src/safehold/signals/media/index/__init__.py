@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from safehold.signals.media.index import file
-from safehold.signals.media.index.segment import FEW, Hashes, Keys, Near, Segment, together
+from safehold.signals.media.index.segment import FEW, Hashes, Keys, Near, Probes, Segment, together
 
 __all__ = ["DISTANCE", "Match", "Near", "PdqIndex"]
 
@@ -99,7 +99,8 @@ class PdqIndex:
         queries = _hashes(hashes)
         if not len(queries):
             return Near.none()
-        return together([segment.near(queries, distance) for segment in self._segments])
+        probes = Probes.of(queries, distance)
+        return together([segment.near(probes) for segment in self._segments])
 
     def compact(self) -> None:
         """Join all segments into one, the quickest to ask. Worth it after a first load in pieces; never needed."""

@@ -46,6 +46,27 @@ class Near(NamedTuple):
         return cls(empty, empty, empty)
 
 
+class Probes(NamedTuple):
+    """Where queries look, the same in every segment: the buckets that are near enough, and each query's chunk after them."""
+
+    queries: Hashes  # (m, 4)
+    distance: int
+    each: int  # buckets of one chunk: its own, and those one bit away
+    buckets: Rows  # (m, 16 * each)
+    nexts: npt.NDArray[np.uint16]  # (m, 16 * each)
+
+    @classmethod
+    def of(cls, queries: Hashes, distance: int) -> Self:
+        flips = _FLIPS if distance >= CHUNKS else _FLIPS[:1]
+        chunks = queries.view(np.uint16)
+        buckets = ((chunks[:, :, None] ^ flips) + _TABLES).reshape(len(queries), -1)
+        return cls(queries, distance, len(flips), buckets, chunks[:, _AFTER].repeat(len(flips), axis=1))
+
+    def some(self, which: Rows | slice) -> Self:
+        """Those of some of the queries."""
+        return self._replace(queries=self.queries[which], buckets=self.buckets[which], nexts=self.nexts[which])
+
+
 class Segment(NamedTuple):
     """Rows in the order of their keys, each key once; nothing in it is ever changed. A few rows have no tables."""
 
@@ -98,63 +119,60 @@ class Segment(NamedTuple):
         alive[at] = False
         return self._replace(alive=alive)
 
-    def near(self, queries: Hashes, distance: int) -> Near:
-        """All living rows at most `distance` bits from a query. `queries` is (m, 4)."""
-        if distance > REACH or not len(self.rows):
-            return self._scan(queries, distance)
-        starts, counts = self._buckets(queries, distance)
+    def near(self, probes: Probes) -> Near:
+        """All living rows near enough to a query."""
+        if probes.distance > REACH or not len(self.rows):
+            return self._scan(probes.queries, probes.distance)
+        starts, counts = self._ranges(probes)
         each = counts.sum(axis=1)
-        if len(queries) == 1 and each[0] <= len(self.keys):
-            return self._look(queries, distance, starts, counts)
-        many = each > len(self.keys)  # hashes that pile up in few buckets: looking at all of them once is cheaper
+        most = len(self.keys)
+        if len(each) == 1 and each[0] <= most:
+            return self._look(probes, starts, counts)
+        many = each > most  # hashes that pile up in few buckets: looking at all of them once is cheaper
         if not many.any():
-            return self._in_steps(queries, distance, starts, counts, each)
+            return self._in_steps(probes, starts, counts, each)
         few = np.flatnonzero(~many)
-        some = self._in_steps(queries[few], distance, starts[few], counts[few], each[few])
+        some = self._in_steps(probes.some(few), starts[few], counts[few], each[few])
         crowded = np.flatnonzero(many)
-        rest = self._scan(queries[crowded], distance)
+        rest = self._scan(probes.queries[crowded], probes.distance)
         return together([some._replace(queries=few[some.queries]), rest._replace(queries=crowded[rest.queries])])
 
-    def _buckets(self, queries: Hashes, distance: int) -> tuple[Rows, Rows]:
-        """Where each bucket that a query must look into begins, and how many rows are in it: (m, 16 * probes) each."""
-        flips = _FLIPS if distance >= CHUNKS else _FLIPS[:1]
-        chunks = queries.view(np.uint16)
-        buckets = ((chunks[:, :, None] ^ flips) + _TABLES).reshape(len(queries), -1)
-        starts = self.offsets.take(buckets).astype(np.int64)
-        counts = self.offsets.take(buckets + 1) - starts
-        starts = (
-            starts.reshape(len(queries), CHUNKS, -1) + np.arange(0, len(self.rows) or 1, len(self.keys) or 1)[:, None]
-        )
-        return starts.reshape(counts.shape), counts
+    def _ranges(self, probes: Probes) -> tuple[Rows, Rows]:
+        """Where each bucket begins among all tables' rows, and how many rows are in it."""
+        starts = self.offsets.take(probes.buckets).astype(np.int64)
+        counts = self.offsets.take(probes.buckets + 1) - starts
+        tables = np.arange(CHUNKS).repeat(probes.each) * len(self.keys)
+        return starts + tables, counts
 
-    def _in_steps(self, queries: Hashes, distance: int, starts: Rows, counts: Rows, each: Rows) -> Near:
+    def _in_steps(self, probes: Probes, starts: Rows, counts: Rows, each: Rows) -> Near:
         if int(each.sum()) <= _TOGETHER:
-            return self._look(queries, distance, starts, counts)
+            return self._look(probes, starts, counts)
         found = []
         for begin, end in _steps(each):
-            part = self._look(queries[begin:end], distance, starts[begin:end], counts[begin:end])
+            here = slice(begin, end)
+            part = self._look(probes.some(here), starts[here], counts[here])
             found.append(part._replace(queries=part.queries + begin))
         return together(found)
 
-    def _look(self, queries: Hashes, distance: int, starts: Rows, counts: Rows) -> Near:
+    def _look(self, probes: Probes, starts: Rows, counts: Rows) -> Near:
         """Look at the rows of these buckets."""
-        probes = starts.shape[1] // CHUNKS
-        wanted = queries.view(np.uint16)[:, _AFTER].ravel().repeat(probes)  # each probe's next chunk
         flat = counts.ravel()
         ends = flat.cumsum()
         at = (starts.ravel() - ends + flat).repeat(flat)
         at += np.arange(len(at))
-        bits = np.bitwise_count(self.nexts.take(at) ^ wanted.repeat(flat))
-        share = 2 * distance // CHUNKS
+        bits = np.bitwise_count(self.nexts.take(at) ^ probes.nexts.ravel().repeat(flat))
+        share = 2 * probes.distance // CHUNKS
         close = (bits <= share).nonzero()[0]
         if not len(close):
             return Near.none()
         probe = ends.searchsorted(close, "right")
-        close = close[bits[close] + (probe % probes > 0) <= share]  # a flipped bit is a difference too
-        query = ends.searchsorted(close, "right") // starts.shape[1]
+        enough = bits[close] + (probe % probes.each > 0) <= share  # a flipped bit is a difference too
+        close, query = close[enough], probe[enough] // starts.shape[1]
+        if not len(close):
+            return Near.none()
         rows = self.rows[at[close]].astype(np.int64)
-        distances = _distances(self.hashes[rows], queries[query])
-        kept = ((distances <= distance) & self.alive[rows]).nonzero()[0]
+        distances = _distances(self.hashes[rows], probes.queries[query])
+        kept = ((distances <= probes.distance) & self.alive[rows]).nonzero()[0]
         if len(kept) > 1:  # the same row comes through every chunk that is near enough
             kept = kept[np.unique(query[kept] * len(self.keys) + rows[kept], return_index=True)[1]]
         return Near(query[kept], self.keys[rows[kept]], distances[kept])

@@ -27,14 +27,10 @@ _pools: dict[int, Pool] = {}
 _making = threading.Lock()
 
 
-def measure(kind: Kind, data: bytes, bounds: Bounds | None = None) -> Measured:
-    """Open an image or video and hash it."""
-    return _expect(
-        Measured,
-        _pool(_DECODING),
-        Job(what="measure", medium=kind.medium, form=kind.name, bounds=bounds or Bounds()),
-        data,
-    )
+def measure(kind: Kind, data: bytes, bounds: Bounds | None = None, *, variants: bool = False) -> Measured:
+    """Open an image or video and hash it; with its `variants`, if it is to be put into a bank."""
+    job = Job(what="measure", medium=kind.medium, form=kind.name, bounds=bounds or Bounds(), variants=variants)
+    return _expect(Measured, _pool(_DECODING), job, data)
 
 
 def nudity(kind: Kind, data: bytes, bounds: Bounds = _SLOW) -> Nudity:

@@ -31,12 +31,14 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One file to be opened. `medium` is `image` or `video`, `form` the short name of its type."""
+    """One file to be opened. `medium` is `image` or `video`, `form` the short name of its type. `variants`: also hash what others
+    may make of an image, to be indexed."""
 
     what: Literal["measure", "nudity", "text"]
     medium: str
     form: str
     bounds: Bounds = Bounds()
+    variants: bool = False
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True, tag="measured"):

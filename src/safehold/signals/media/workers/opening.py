@@ -64,7 +64,9 @@ def _measure_image(job: Job, data: bytes) -> Measured:
         pdq=pdq.hash,
         quality=pdq.quality,
         forms=hashing.dihedral(first),
-        variants={name: (found.hash, found.quality) for name, found in hashing.variants(first).items()},
+        variants={name: (found.hash, found.quality) for name, found in hashing.variants(first).items()}
+        if job.variants
+        else {},
         animated=count > 1,
         frames=frames,
         truncated=truncated,
