@@ -43,7 +43,7 @@ def test_a_trait_is_named_where_it_raises_the_score(link, reason):
         "https://github.com/rust-lang/rust/pull/1",
         "https://www.bakery-miller.de/opening-hours",
         "https://security.example.org/",
-        "https://ethereum-token-bridge.org/docs",  # what a host is about is not enough
+        "https://community-token.org/docs",  # what a host is about is not enough
         "https://www.coinbase.com/wallet",
     ],
 )
