@@ -60,9 +60,25 @@ def post(
     return _exchange("POST", url, headers, body, private, seconds, most_bytes, allowed_by)
 
 
-def get(url: str, *, private: bool, seconds: float, most_bytes: int, allowed_by: str) -> Response:
+def get(
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    private: bool,
+    seconds: float,
+    most_bytes: int,
+    allowed_by: str,
+) -> Response:
     """What is at an address; the same, and raises the same, as `post`."""
-    return _exchange("GET", url, {}, b"", private, seconds, most_bytes, allowed_by)
+    return _exchange("GET", url, headers or {}, b"", private, seconds, most_bytes, allowed_by)
+
+
+def host_of(url: str) -> str:
+    """The host that a URL names, in small letters; empty where it names none."""
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
 
 
 def _exchange(
@@ -75,7 +91,10 @@ def _exchange(
     most_bytes: int,
     allowed_by: str,
 ) -> Response:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise Refused("this is no URL") from None
     if parts.scheme != "https" and not (private and parts.scheme == "http"):
         raise Refused(f"{parts.scheme}:// is only for hosts in {allowed_by}; use https://")
     backend = _Checked(time.monotonic() + seconds, private)

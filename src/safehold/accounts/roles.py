@@ -30,6 +30,7 @@ class Permission(StrEnum):
     READ_PEOPLE = "people.read"
     MANAGE_PEOPLE = "people.manage"
     MANAGE_KEYS = "keys.manage"
+    MATCH_HASHES = "hashes.match"  # as SEND_EVENTS: for keys
     SEND_EVENTS = "events.send"  # nothing in the console needs it: it is there to be given to a key
     SCORE_TEXTS = "texts.score"  # as before
     WRITE_LABELS = "labels.write"  # as before: what is submitted there teaches the models
@@ -48,12 +49,12 @@ LABELS: dict[Permission, str] = {
     Permission.SUSPEND: "suspend accounts",
     Permission.TERMINATE: "terminate accounts",
     Permission.MANAGE_TASKS: "release and reprioritise other people's tasks",
-    Permission.READ_POLICIES: "see policies and lists",
+    Permission.READ_POLICIES: "see policies, lists and hash banks",
     Permission.WRITE_POLICIES: "change policies",
     Permission.APPROVE_POLICIES: "approve other people's changes of policies",
     Permission.REVERT_DECISIONS: "revert all that a rule did, or apply one to the past",
-    Permission.PROPOSE_LISTS: "propose entries of lists and bring in imports",
-    Permission.APPROVE_LISTS: "approve and take back what others proposed for lists",
+    Permission.PROPOSE_LISTS: "propose entries of lists and hashes of banks, and bring in imports",
+    Permission.APPROVE_LISTS: "approve and take back what others proposed for lists and banks",
     Permission.READ_LEDGER: "see the ledger",
     Permission.READ_AUDIT: "see who did what",
     Permission.READ_WEBHOOKS: "see webhooks",
@@ -61,6 +62,7 @@ LABELS: dict[Permission, str] = {
     Permission.READ_PEOPLE: "see people and their roles",
     Permission.MANAGE_PEOPLE: "add people and give them roles",
     Permission.MANAGE_KEYS: "manage API keys",
+    Permission.MATCH_HASHES: "look hashes up in banks",
     Permission.SEND_EVENTS: "send events",
     Permission.SCORE_TEXTS: "have texts scored",
     Permission.WRITE_LABELS: "submit labels from which models learn",
@@ -140,6 +142,8 @@ class Scope(StrEnum):
     READ_DECISIONS = "decisions:read"
     SCORE_TEXTS = "text:score"
     WRITE_LABELS = "labels:write"
+    MATCH_HASHES = "hashes:match"
+    WRITE_BANKS = "banks:write"
 
     @property
     def permission(self) -> Permission:
@@ -156,6 +160,8 @@ SCOPE_PERMISSIONS: dict[Scope, Permission] = {
     Scope.READ_DECISIONS: Permission.READ_DECISIONS,
     Scope.SCORE_TEXTS: Permission.SCORE_TEXTS,
     Scope.WRITE_LABELS: Permission.WRITE_LABELS,
+    Scope.MATCH_HASHES: Permission.MATCH_HASHES,
+    Scope.WRITE_BANKS: Permission.PROPOSE_LISTS,
 }
 
 

@@ -12,9 +12,11 @@ import msgspec
 import structlog
 
 from safehold.gateway.akismet import AKISMET_ROUTES
+from safehold.gateway.banks import BankKeeper
 from safehold.gateway.deciding import Decider
 from safehold.gateway.editions import Admitted
 from safehold.gateway.faults import described
+from safehold.gateway.hma import HMA_ROUTES
 from safehold.gateway.keys import Keyring
 from safehold.gateway.limits import Limits
 from safehold.gateway.media import Uploads
@@ -34,17 +36,21 @@ log = structlog.get_logger("safehold.gateway")
 
 _encode = msgspec.json.Encoder().encode
 
-#: Exact path -> method -> route; and the start of a path before its argument.
+#: Exact path -> method -> route; the start of a path before its argument; and the start and the end around it.
 _EXACT: dict[str, dict[str, Route]] = {}
 _PREFIX: dict[str, dict[str, Route]] = {}
-for _route in (*ROUTES, *AKISMET_ROUTES, *MODERATION_ROUTES, *PERSPECTIVE_ROUTES):
-    _start, _brace, _ = _route.path.partition("{")
-    (_PREFIX if _brace else _EXACT).setdefault(_start, {})[_route.method] = _route
+_AROUND: dict[tuple[str, str], dict[str, Route]] = {}
+for _route in (*ROUTES, *AKISMET_ROUTES, *MODERATION_ROUTES, *PERSPECTIVE_ROUTES, *HMA_ROUTES):
+    _start, _brace, _rest = _route.path.partition("{")
+    if _end := _rest.partition("}")[2]:
+        _AROUND.setdefault((_start, _end), {})[_route.method] = _route
+    else:
+        (_PREFIX if _brace else _EXACT).setdefault(_start, {})[_route.method] = _route
 
 
 def serves(path: str) -> bool:
     """Whether a path is the gateway's; all others are Django's."""
-    return path.startswith("/v1/") or path == "/v1" or path in _EXACT
+    return path.startswith("/v1/") or path == "/v1" or path in _EXACT or path.startswith("/c/bank/")
 
 
 class Gateway:
@@ -64,6 +70,8 @@ class Gateway:
         calibrations: Calibrations,
         upstream: Upstream | None,
         image_hosts: Collection[str] = (),
+        banks: BankKeeper | None = None,
+        fetch_private_hosts: frozenset[str] = frozenset(),
     ) -> None:
         self._base_url, self._tally = base_url, tally
         own = [route for route in ROUTES if not route.drop_in]
@@ -81,6 +89,8 @@ class Gateway:
             openapi=description(own, base_url=base_url, version=version, limits=limits),
             thresholds=thresholds,
             image_hosts=frozenset(image_hosts),
+            banks=banks,
+            fetch_private_hosts=fetch_private_hosts,
         )
 
     async def start(self) -> None:
@@ -105,6 +115,8 @@ class Gateway:
         self._parts.uploads.stop()
         if self._parts.upstream is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._parts.upstream.stop)
+        if self._parts.banks is not None:
+            self._parts.banks.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -142,6 +154,10 @@ def _find(request: Request) -> Route:
         start, slash, argument = request.path.rpartition("/")
         methods = _PREFIX.get(start + slash) if argument else None
         request.argument = argument
+    if methods is None:
+        for (start, end), around in _AROUND.items():
+            if request.path.startswith(start) and request.path.endswith(end):
+                methods, request.argument = around, request.path[len(start) : -len(end)]
     if methods is None:
         raise Refusal("not-found", "there is no such address; /v1/openapi.json has them all")
     route = methods.get("GET" if request.method == "HEAD" else request.method)

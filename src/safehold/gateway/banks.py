@@ -39,6 +39,9 @@ class BankSource(Protocol):
     def changed(self, bank: str, after: int, number: int) -> Iterator[tuple[Item, bool]]:
         """(item, whether it counts) for what changed after a number and up to another."""
 
+    def add(self, bank: str, hashes: Mapping[str, str], key: str) -> int | None:
+        """Put hashes (kind -> value) into a bank for an API key, and say the first one's number; None for no such bank."""
+
     def close(self) -> None:
         """Close the calling thread's connection."""
 
@@ -82,6 +85,13 @@ class BankKeeper:
             self._thread = threading.Thread(target=self._run, name="gateway-banks", daemon=True)
         self._count()
         self._thread.start()
+
+    def add(self, bank: str, hashes: Mapping[str, str], key: str) -> int | None:
+        """See BankSource."""
+        try:
+            return self._source.add(bank, hashes, key)
+        finally:
+            self._source.close()
 
     def stop(self) -> None:
         self._stop.set()

@@ -77,6 +77,7 @@ KINDS: dict[str, Kind] = {
     "unknown-event-type": Kind(
         422, "No such event type", "`GET /v1/event-types` lists the event types that this installation declares."
     ),
+    "invalid-hash": Kind(422, "The hash or file does not fit", "The detail says which parameter, and what it takes."),
     "rate-limited": Kind(
         429, "Too many events for this key", "Wait as long as Retry-After says. RateLimit headers show what is left."
     ),

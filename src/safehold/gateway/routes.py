@@ -23,6 +23,7 @@ from safehold.gateway.answers import (
     SealedBatch,
     SealedItem,
 )
+from safehold.gateway.banks import BankKeeper
 from safehold.gateway.cloudevents import CloudEvent
 from safehold.gateway.deciding import Decider
 from safehold.gateway.inbox import Result, not_ready
@@ -71,6 +72,10 @@ class Parts:
     #: Check an event against its declared type and say what it is about. Raises Refusal 422.
     prepare: Callable[[str, CloudEvent, datetime], Incoming] = field(default=_unprepared)
     event_types_body: bytes = b""
+    #: The hash banks, for look-ups; those that decide are the same where this process decides.
+    banks: BankKeeper | None = None
+    #: Hosts on private networks from which files may be fetched to be hashed.
+    fetch_private_hosts: frozenset[str] = frozenset()
     scorer: Scorer = field(default_factory=Scorer)
     #: Looks at images: fewer may wait, since each takes seconds and megabytes; and hosts on private networks that have some.
     looker: Scorer = field(default_factory=lambda: Scorer(4, 32))

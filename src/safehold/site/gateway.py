@@ -69,12 +69,13 @@ def make_gateway() -> Gateway:
     intake, limits = _intake(), _limits()
     decider: Decider
     if path := os.environ.get("SAFEHOLD_DECIDER"):
-        tally = Tally()
+        tally, banks = Tally(), BankKeeper(BankFeed())
         decider = Remote(path, _admitted, limits, tally)
     else:
         metrics = Metrics()
         tally = metrics.traffic
         rules = _rules(intake)
+        banks = rules["banks"]
         make = partial(Deciding, intake, **rules, limits=limits, metrics=metrics)
         decider = InProcess(make, rules["edition"], limits, metrics)
     return Gateway(
@@ -89,6 +90,8 @@ def make_gateway() -> Gateway:
         calibrations=Calibrations(settings.SAFEHOLD_CALIBRATIONS),
         upstream=_upstream(),
         image_hosts=settings.SAFEHOLD_IMAGE_PRIVATE_HOSTS,
+        banks=banks,
+        fetch_private_hosts=frozenset(settings.SAFEHOLD_FETCH_PRIVATE_HOSTS),
     )
 
 

@@ -263,6 +263,9 @@ SAFEHOLD_PERSPECTIVE_UPSTREAM_KEY = env("PERSPECTIVE_UPSTREAM_KEY", "")
 SAFEHOLD_PERSPECTIVE_UPSTREAM_SECONDS = float(env("PERSPECTIVE_UPSTREAM_SECONDS", "3"))
 SAFEHOLD_PERSPECTIVE_UPSTREAM_ANSWERS = env_flag("PERSPECTIVE_UPSTREAM_ANSWERS")
 SAFEHOLD_CALIBRATIONS = VAR / "calibrations" / "perspective"
+#: Hosts on private networks from which files may be fetched to be hashed, and at which hash exchanges may be.
+SAFEHOLD_FETCH_PRIVATE_HOSTS = env_list("FETCH_PRIVATE_HOSTS")
+SAFEHOLD_EXCHANGE_PRIVATE_HOSTS = env_list("EXCHANGE_PRIVATE_HOSTS")
 #: What one API key may send, in events a second and at once, and how many events may wait for the writer. Rate 0: no limit.
 SAFEHOLD_RATE = float(env("RATE", "2000"))
 SAFEHOLD_BURST = int(env("BURST", "10000"))

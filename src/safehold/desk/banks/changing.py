@@ -116,6 +116,25 @@ def add_item(by: User | None, name: str, kind: str, text: str, **known: str) -> 
     return item
 
 
+def add_hashes(name: str, hashes: Mapping[str, str], key: str) -> int:
+    """Put hashes (kind -> value) into a bank for an API key: active where the bank wants no second person, else they wait.
+    Those that the bank has already stay as they are. Returns the first one's number. Raises what `add_item` raises."""
+    with recording() as record:
+        bank = locked(name)
+        numbers = []
+        for kind, text in hashes.items():
+            value = normal(kind, text)
+            item = BankItem.objects.select_for_update().filter(bank=bank, kind=kind, value=value).first()
+            if item is None:
+                item = BankItem(bank=bank, kind=kind, value=value, added_at=timezone.now(), source=f"API key {key}")
+                if not bank.two_people:
+                    item.state = ITEM.next(item.state, "activated")
+                _write(record, bank, item, "added", "", None, actor=key)
+                SignalOpinion.objects.create(item=item, belief=bank.sign, party=f"API key {key}")
+            numbers.append(item.pk)
+    return numbers[0]
+
+
 def move_item(by: User | None, item_id: int, activity: str, note: str = "") -> BankItem:
     """Do an activity of `states.ITEM` to an item. Raises Busy, Refused, and what `Machine.next` raises."""
     with recording() as record:
@@ -201,7 +220,7 @@ def chained(before: str, number: int, content: str) -> str:
 
 def _write(
     record: Record, bank: Bank, item: BankItem, activity: str, before: str, by: User | None, note: str = "",
-    change: BankChange | None = None,
+    change: BankChange | None = None, actor: str = "",
 ) -> None:  # fmt: skip
     """Save the item as the next change of its bank, or as part of one that is being written."""
     content = {"kind": item.kind, "value": item.value, "state": item.state, "source": item.source}
@@ -210,9 +229,9 @@ def _write(
     item.save()
     ItemChange.objects.create(change=change, item=item, activity=activity, before=before, after=item.state)
     detail = {"item": item.pk, "kind": item.kind, "value": item.value, "from": before, "to": item.state}
-    _audit(record, f"bank.item_{activity}", bank, by, detail | ({"note": note} if note else {}))
+    _audit(record, f"bank.item_{activity}", bank, by, detail | ({"note": note} if note else {}), actor)
 
 
-def _audit(record: Record, verb: str, bank: Bank, by: User | None, detail: Mapping[str, Any]) -> None:
-    actor = by.pk if by is not None else ""
-    record.audit(verb, "bank", bank.pk, actor=actor, detail=dict(detail) if by else {**detail, **AT_THE_SHELL})
+def _audit(record: Record, verb: str, bank: Bank, by: User | None, detail: Mapping[str, Any], key: str = "") -> None:
+    actor = by.pk if by is not None else key
+    record.audit(verb, "bank", bank.pk, actor=actor, detail=dict(detail) if actor else {**detail, **AT_THE_SHELL})

@@ -3,11 +3,13 @@
 An item counts as it is once its number is not above its bank's; only active and negative ones are told of.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from django.db import connection
 
+from safehold.desk.banks.changing import Busy, NoSuchBank, add_hashes
 from safehold.desk.banks.models import Bank, BankItem
+from safehold.gateway.store import Unavailable
 from safehold.signals.hashes.matching import BankView, Item
 
 #: Rows read at a time.
@@ -33,6 +35,14 @@ class Feed:
         found = BankItem.objects.filter(bank=bank, change__gt=after, change__lte=number).order_by("id")
         for item, kind, value, state in found.values_list(*_COLUMNS).iterator(_PAGE):
             yield Item(item, bank, kind, value, state == "negative"), state in COUNTING
+
+    def add(self, bank: str, hashes: Mapping[str, str], key: str) -> int | None:
+        try:
+            return add_hashes(bank, hashes, key)
+        except NoSuchBank:
+            return None
+        except Busy as reason:
+            raise Unavailable(str(reason)) from reason
 
     def close(self) -> None:
         connection.close()

@@ -92,6 +92,10 @@ class Shelf:
             len(self._pdq) + len(self._tlsh) + sum(len(keys) for held in self._exact.values() for keys in held.values())
         )
 
+    def count(self, kind: str) -> int:
+        """How many different hashes of a kind there are."""
+        return len({"pdq": self._pdq, "tlsh": self._tlsh}.get(kind, self._exact.get(kind, {})))
+
     def kinds(self) -> frozenset[str]:
         """The kinds of which there are items."""
         found = {kind for kind, held in self._exact.items() if held}

@@ -1,0 +1,267 @@
+"""Hasher-Matcher-Actioner's endpoints, so that its clients work: `/h` hashes, `/m` matches, `/c` reads banks and puts hashes
+into them. Addresses, parameters and answers are those of HMA 1.0 (facebook/ThreatExchange); only the key is ours. Who calls:
+`application`, by ROUTES. docs/reference/hma.md says what is not there.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import msgspec
+
+from safehold.gateway.banks import BankKeeper
+from safehold.gateway.hma_media import hashes_of_upload, hashes_of_url
+from safehold.gateway.problems import Refusal
+from safehold.gateway.requests import Reply, Request
+from safehold.gateway.routes import Handler, Parts, Route
+from safehold.gateway.store import Key, Unavailable
+from safehold.signals.hashes import tlsh
+from safehold.signals.hashes.kinds import KINDS, MOST_PDQ_DISTANCE, BadHash, normal
+from safehold.signals.hashes.matching import BankView, Match
+
+MATCH_HASHES = "hashes:match"
+WRITE_BANKS = "banks:write"
+#: Bytes of a JSON body.
+MOST_BYTES = 1024 * 1024
+#: How far two TLSH digests may be apart to be called the same, as threatexchange has it.
+TLSH_DISTANCE = 30
+
+_encode = msgspec.json.Encoder().encode
+T = TypeVar("T")
+
+
+class HmaError(msgspec.Struct, frozen=True):
+    """What HMA says is wrong: a sentence."""
+
+    message: str
+
+
+def _refused(refusal: Refusal) -> Reply:
+    """A refusal in HMA's words. What its clients look at is the status."""
+    status = 400 if refusal.status in (413, 415, 422) else refusal.status
+    return Reply(status, _encode(HmaError(refusal.detail)), headers=refusal.headers)
+
+
+async def _off_loop(parts: Parts, function: Callable[..., T], *arguments: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(parts.readers, function, *arguments)
+
+
+async def hash_url(parts: Parts, request: Request) -> Reply:
+    """GET /h/hash?url=: fetch a file from a public address and say its hashes."""
+    _key(parts, request, MATCH_HASHES)
+    return Reply(200, _encode(await _hashed_url(parts, request)))
+
+
+async def hash_upload(parts: Parts, request: Request) -> Reply:
+    """POST /h/hash: the hashes of an uploaded file, one multipart part named `photo`, `video` or `file`."""
+    _key(parts, request, MATCH_HASHES)
+    return Reply(200, _encode(await _hashed_upload(parts, request)))
+
+
+async def _hashed_url(parts: Parts, request: Request) -> dict[str, str]:
+    url = request.query.get("url", "")
+    if not url:
+        raise Refusal("invalid-hash", "url is required")
+    return _wanted(request, await _off_loop(parts, hashes_of_url, url, parts.fetch_private_hosts))
+
+
+async def _hashed_upload(parts: Parts, request: Request) -> dict[str, str]:
+    return _wanted(request, await hashes_of_upload(request))
+
+
+def _wanted(request: Request, hashes: dict[str, str]) -> dict[str, str]:
+    """Only the `types` that were asked for."""
+    asked = [name.strip() for name in request.query.get("types", "").split(",") if name.strip()]
+    if unknown := [name for name in asked if name not in KINDS]:
+        raise Refusal("invalid-hash", f"signal type '{unknown[0]}' doesn't exist or is disabled")
+    return {name: value for name, value in hashes.items() if not asked or name in asked}
+
+
+async def raw_lookup(parts: Parts, request: Request) -> Reply:
+    """GET /m/raw_lookup: the items near a hash, whatever share of their bank counts."""
+    _key(parts, request, MATCH_HASHES)
+    kind, value = _asked(request)
+    found = await _found(parts, {kind: value}, everything=True)
+    matches = _of_banks(request, found[kind])
+    if request.query.get("include_distance", "false").lower() in ("true", "1"):
+        said: list[Any] = [{"bank_content_id": each.item, "distance": str(each.distance)} for each in matches]
+    else:
+        said = [each.item for each in matches]
+    return Reply(200, _encode({"matches": said}))
+
+
+async def lookup(parts: Parts, request: Request) -> Reply:
+    """GET /m/lookup: what counts near a hash, or near the hashes of the file at `url`, by bank."""
+    _key(parts, request, MATCH_HASHES)
+    if request.query.get("url"):
+        hashes = await _hashed_url(parts, request)
+        said = _by_kind(request, await _found(parts, hashes))
+        kind = request.query.get("signal_type")
+        return Reply(200, _encode(said.get(kind, {}) if kind else said))
+    kind, value = _asked(request)
+    return Reply(200, _encode(_by_kind(request, await _found(parts, {kind: value}))[kind]))
+
+
+async def lookup_upload(parts: Parts, request: Request) -> Reply:
+    """POST /m/lookup: what counts near the hashes of an uploaded file, by kind of hash and bank."""
+    _key(parts, request, MATCH_HASHES)
+    hashes = await _hashed_upload(parts, request)
+    everything = request.query.get("bypass_coinflip", "false") == "true"
+    return Reply(200, _encode(_by_kind(request, await _found(parts, hashes, everything=everything))))
+
+
+async def compare(parts: Parts, request: Request) -> Reply:
+    """POST /m/compare: `{"pdq": [a, b]}`: whether two hashes are the same thing, and how far they are apart."""
+    _key(parts, request, MATCH_HASHES)
+    said: dict[str, Any] = {}
+    for kind, pair in (await _json(request)).items():
+        if kind not in KINDS:
+            raise Refusal("invalid-hash", f"No such SignalType '{kind}'")
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise Refusal("invalid-hash", "Comparison hash list length must be exactly 2")
+        left, right = (_normal(kind, str(each)) for each in pair)
+        if kind == "pdq":
+            apart = (int(left, 16) ^ int(right, 16)).bit_count()
+            said[kind] = [apart <= MOST_PDQ_DISTANCE, {"distance": apart}]
+        elif kind == "tlsh":
+            apart = int(tlsh.distances(left, tlsh.rows([right]))[0])
+            said[kind] = [apart <= TLSH_DISTANCE, {"distance": apart}]
+        else:
+            said[kind] = [left == right, {"distance": 0 if left == right else 1}]
+    return Reply(200, _encode(said))
+
+
+async def index_status(parts: Parts, request: Request) -> Reply:
+    """GET /m/index/status: how many hashes of each kind are looked up."""
+    _key(parts, request, MATCH_HASHES)
+    shelf = (await _ready(parts)).shelf
+    return Reply(200, _encode({kind: {"present": True, "built_to": -1, "size": shelf.count(kind)} for kind in KINDS}))
+
+
+async def list_banks(parts: Parts, request: Request) -> Reply:
+    """GET /c/banks: the banks, and the share of each that counts."""
+    _key(parts, request, MATCH_HASHES)
+    banks = (await _ready(parts)).shelf.banks
+    return Reply(200, _encode([_bank(bank) for _, bank in sorted(banks.items())]))
+
+
+async def show_bank(parts: Parts, request: Request) -> Reply:
+    """GET /c/bank/NAME."""
+    _key(parts, request, MATCH_HASHES)
+    bank = (await _ready(parts)).shelf.banks.get(request.argument)
+    if bank is None:
+        raise Refusal("not-found", f"bank '{request.argument[:60]}' not found")
+    return Reply(200, _encode(_bank(bank)))
+
+
+async def add_signals(parts: Parts, request: Request) -> Reply:
+    """POST /c/bank/NAME/signal: hashes into a bank, where they wait to be activated unless the bank wants no second person."""
+    key = _key(parts, request, WRITE_BANKS)
+    signals = await _json(request)
+    if not signals:
+        raise Refusal("invalid-hash", "No signals given")
+    name = request.argument
+    hashes = {kind: _normal(kind, str(value)) for kind, value in signals.items()}
+    banks = await _ready(parts)
+    try:
+        added = await _off_loop(parts, banks.add, name, hashes, key.id)
+    except Unavailable as reason:
+        raise Refusal("busy", str(reason), headers=((b"retry-after", b"2"),)) from None
+    if added is None:
+        raise Refusal("not-found", f"bank '{name[:60]}' not found")
+    return Reply(200, _encode({"id": added, "signals": hashes}))
+
+
+def _bank(bank: BankView) -> dict[str, Any]:
+    return {"name": bank.name, "matching_enabled_ratio": bank.ratio}
+
+
+def _key(parts: Parts, request: Request, scope: str) -> Key:
+    key = parts.keyring.check(request.headers.get(b"authorization"), scope)
+    parts.keyring.spend(key, 1)
+    return key
+
+
+async def _ready(parts: Parts) -> BankKeeper:
+    """The banks of this process, filled: where another process decides, at the first look-up."""
+    banks = parts.banks
+    if banks is None:
+        raise Refusal("not-ready", "index not yet ready")
+    if not banks.shelf.ready:
+        await _off_loop(parts, banks.load)
+        banks.start()
+    return banks
+
+
+async def _found(parts: Parts, hashes: dict[str, str], *, everything: bool = False) -> dict[str, list[Match]]:
+    """kind -> what is near; `everything`: also what a canary holds back."""
+    shelf = (await _ready(parts)).shelf
+    media = [[(kind, value)] for kind, value in hashes.items()]
+    found = await _off_loop(parts, shelf.look_up, media)
+    return {
+        kind: [*one.matches, *(each for each in one.held_back if everything and each.why == "canary")]
+        for kind, one in zip(hashes, found, strict=True)
+    }
+
+
+def _asked(request: Request) -> tuple[str, str]:
+    for name in ("signal", "signal_type"):
+        if not request.query.get(name):
+            raise Refusal("invalid-hash", f"Required parameter '{name}' is missing")
+    kind = request.query["signal_type"]
+    if kind not in KINDS:
+        raise Refusal("invalid-hash", f"No such SignalType '{kind[:30]}'")
+    return kind, _normal(kind, request.query["signal"])
+
+
+def _normal(kind: str, value: str) -> str:
+    try:
+        return normal(kind, value)
+    except BadHash as error:
+        raise Refusal("invalid-hash", f"invalid signal: {error}") from None
+
+
+def _of_banks(request: Request, matches: Iterable[Match]) -> list[Match]:
+    asked = request.query.get("banks")
+    return [match for match in matches if not asked or match.bank in asked.split(",")]
+
+
+def _by_kind(request: Request, found: dict[str, list[Match]]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    said: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for kind, matches in found.items():
+        banks = said.setdefault(kind, {})
+        for match in _of_banks(request, matches):
+            one = {"bank_content_id": match.item, "distance": str(match.distance)}
+            banks.setdefault(match.bank, []).append(one)
+    return said
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(await request.body(MOST_BYTES))
+    except msgspec.DecodeError as error:
+        raise Refusal("malformed-json", f"the body is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise Refusal("malformed-json", "Request input was not a dict")
+    return found
+
+
+def _route(method: str, path: str, handle: Handler, scope: str = MATCH_HASHES) -> Route:
+    return Route(
+        method=method, path=path, handle=handle, answers={200: dict}, scope=scope, key=True, drop_in="hma",
+        refuse=_refused,
+    )  # fmt: skip
+
+
+HMA_ROUTES = (
+    _route("GET", "/h/hash", hash_url),
+    _route("POST", "/h/hash", hash_upload),
+    _route("GET", "/m/raw_lookup", raw_lookup),
+    _route("GET", "/m/lookup", lookup),
+    _route("POST", "/m/lookup", lookup_upload),
+    _route("POST", "/m/compare", compare),
+    _route("GET", "/m/index/status", index_status),
+    _route("GET", "/c/banks", list_banks),
+    _route("GET", "/c/bank/{name}", show_bank),
+    _route("POST", "/c/bank/{name}/signal", add_signals, WRITE_BANKS),
+)

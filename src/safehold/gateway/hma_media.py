@@ -1,0 +1,97 @@
+"""The hashes of a file that a client of HMA uploads or names by its URL. The file itself is kept nowhere. Who calls: `hma`."""
+
+import asyncio
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+
+from safehold import outgoing
+from safehold.gateway.problems import Refusal
+from safehold.gateway.requests import Request
+from safehold.signals.media import hashing, kinds
+from safehold.signals.media.workers import ask
+
+#: Bytes of a file, and seconds for fetching one.
+MOST_BYTES, SECONDS = 64 * 1024 * 1024, 30.0
+#: HMA's names of what is uploaded.
+FIELDS = ("photo", "video", "file")
+
+#: Threads that wait for the workers, so that look-ups don't.
+_threads = ThreadPoolExecutor(2, thread_name_prefix="gateway-hma")
+
+
+async def hashes_of_upload(request: Request) -> dict[str, str]:
+    """The hashes of the one file of a multipart body. Raises Refusal."""
+    header = request.headers.get(b"content-type", b"")
+    if not header.lower().startswith(b"multipart/form-data"):
+        raise Refusal("invalid-hash", "Missing multipart/form-data file upload")
+    files = _files(header, await request.body(MOST_BYTES))
+    if len(files) != 1:
+        raise Refusal("invalid-hash", "Only one file allowed per request" if files else "Missing file upload")
+    [(field, data)] = files
+    if field not in FIELDS:
+        raise Refusal("invalid-hash", f"no such content_type: '{field[:30]}'; there are {', '.join(FIELDS)}")
+    return await asyncio.get_running_loop().run_in_executor(_threads, hashes_of, data)
+
+
+def hashes_of_url(url: str, private_hosts: Collection[str]) -> dict[str, str]:
+    """The hashes of the file at a public address. Raises Refusal."""
+    try:
+        answer = outgoing.get(
+            url, {}, private=(outgoing.host_of(url) in private_hosts), seconds=SECONDS, most_bytes=MOST_BYTES,
+            allowed_by="SAFEHOLD_FETCH_PRIVATE_HOSTS",
+        )  # fmt: skip
+    except outgoing.Unreachable as reason:
+        raise Refusal("invalid-hash", f"url: {reason}") from None
+    if answer.status != 200:
+        raise Refusal("invalid-hash", f"url: it answers {answer.status}")
+    if answer.cut:
+        raise Refusal("invalid-hash", f"url: the file has more than {MOST_BYTES:,} bytes")
+    return hashes_of(answer.body)
+
+
+def hashes_of(data: bytes) -> dict[str, str]:
+    """ThreatExchange's names -> hashes: of a picture PDQ (unless it is too flat to be matched), of a video its MD5 under
+    `video_md5`, of each file MD5, SHA-1 and SHA-256. Raises Refusal where a picture can't be opened: nobody may take it for
+    one that was looked up.
+    """
+    if not data:
+        raise Refusal("invalid-hash", "the file is empty")
+    kind = kinds.kind_of(data)
+    found = dict(hashing.digests(data)._asdict())
+    if kind.medium == "video":
+        found["video_md5"] = found["md5"]
+    elif kind.medium == "image":
+        try:
+            measured = ask.measure(kind, data)
+        except ask.Unreadable as reason:
+            raise Refusal("invalid-hash", f"the image can't be opened: {reason}") from None
+        except ask.Unavailable as reason:
+            raise Refusal("busy", str(reason), headers=((b"retry-after", b"1"),)) from None
+        if measured.quality >= hashing.QUALITY:
+            found["pdq"] = measured.pdq
+    return found
+
+
+def _files(header: bytes, body: bytes) -> list[tuple[str, bytes]]:
+    """(field, bytes) of each file of a multipart body (RFC 7578). Raises Refusal for one that is cut off."""
+    boundary = _parameter(header, b"boundary")
+    if not boundary:
+        raise Refusal("invalid-hash", "the multipart Content-Type names no boundary")
+    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary)
+    if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
+        raise Refusal("incomplete-body", "the multipart body has no end")
+    found = []
+    for piece in pieces[1:-1]:
+        head, blank, data = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        lines = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-disposition:")]
+        if blank and lines and b"filename" in lines[0]:
+            found.append((_parameter(lines[0], b"name").decode("latin-1"), data))
+    return found
+
+
+def _parameter(header: bytes, name: bytes) -> bytes:
+    for part in header.split(b";")[1:]:
+        key, _, value = part.strip().partition(b"=")
+        if key.strip().lower() == name:
+            return value.strip().strip(b'"')
+    return b""
