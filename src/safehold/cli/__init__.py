@@ -33,6 +33,9 @@ COMMANDS = {
     "perspective": _Entry(
         "safehold.cli.perspective", "app", "Perspective's API: compare with the old service, calibrate."
     ),
+    "exchanges": _Entry(
+        "safehold.cli.exchanges", "app", "Hash exchanges: add, fetch, look, switch, send opinions again."
+    ),
     "decide": _Entry("safehold.cli.decide", "decide", "Decide a file of events; nothing is recorded."),
     "backtest": _Entry("safehold.cli.backtest", "backtest", "Try policies on the past."),
     "history": _Entry("safehold.cli.backtest", "history", "The record as files, for backtests."),

@@ -24,6 +24,7 @@ def do(function: Any, *arguments: Any, **more: Any) -> Any:
 
     from safehold.accounts.people import Refused
     from safehold.desk.banks.changing import Busy, NoSuchBank
+    from safehold.desk.banks.exchanges.managing import NoSuchExchange
     from safehold.desk.banks.importing import BadImport
     from safehold.desk.banks.reading import BadFile
     from safehold.signals.hashes.kinds import BadHash
@@ -39,7 +40,7 @@ def do(function: Any, *arguments: Any, **more: Any) -> Any:
         raise failure("; ".join(f"{name}: {' '.join(said)}" for name, said in error.message_dict.items())) from error
     except ObjectDoesNotExist as error:
         raise failure("there is no such item") from error
-    except (Refused, Busy, NoSuchBank, BadHash, BadFile, InvalidTransition, ValueError) as error:
+    except (Refused, Busy, NoSuchBank, NoSuchExchange, BadHash, BadFile, InvalidTransition, ValueError) as error:
         raise failure(error) from error
 
 

@@ -23,6 +23,7 @@ WORKERS = {
     "letters": "safehold.desk.appeals.letters:run",
     "answers": "safehold.desk.portal.letters:run",
     "labels": "safehold.desk.learning.worker:run",
+    "exchanges": "safehold.desk.banks.exchanges.fetching:run",
     "history": "safehold.desk.history.export:run",
     "checkpoints": "safehold.record.checkpointer:keep_signing",
 }

@@ -94,7 +94,9 @@ class Shelf:
 
     def count(self, kind: str) -> int:
         """How many different hashes of a kind there are."""
-        return len({"pdq": self._pdq, "tlsh": self._tlsh}.get(kind, self._exact.get(kind, {})))
+        if kind == "pdq":
+            return len(self._pdq)
+        return len(self._tlsh) if kind == "tlsh" else len(self._exact.get(kind, {}))
 
     def kinds(self) -> frozenset[str]:
         """The kinds of which there are items."""
