@@ -17,6 +17,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from safehold.accounts.roles import Role
+from safehold.desk.banks.changing import add_item, create_bank, move_item
+from safehold.desk.banks.exchanges.fetching import fetch
+from safehold.desk.banks.exchanges.managing import add_exchange
+from safehold.desk.banks.models import BankHit, BankItem, Exchange
+from safehold.desk.decisions.models import Decision
 from safehold.desk.lists.changing import add_entry, move_entry
 from safehold.desk.lists.importing import apply, stage
 from safehold.desk.lists.models import Entry, Revision
@@ -35,6 +40,7 @@ def made(live: SimpleNamespace) -> console_rows.Made:
     bring_in_a_list()
     made = console_rows.make(320)
     let_signals_run(live.var)
+    fill_a_bank()
     finished_backtest(live.var / "history", made.overridden)
     return made
 
@@ -58,6 +64,22 @@ def bring_in_a_list() -> None:
     stage(None, "phishing", io.BytesIO(rows), "csv", **feed | {"filename": "feed.csv", "mode": "replace"})
 
 
+def fill_a_bank() -> None:
+    """Items in each state with hits and opinions, and an exchange that fails."""
+    create_bank(None, "propaganda", title="Propaganda", categories=["terrorism"], enabled_ratio=0.5)
+    create_bank(None, "innocent", "negative", title="Innocent")
+    items = [
+        add_item(None, "propaganda", "pdq", f"{number:02x}" * 32, source="a partner", reference="case 12")
+        for number in range(12)
+    ]
+    move_item(None, items[0].pk, "disputed", "A logo")
+    move_item(None, items[1].pk, "retired")
+    decision = Decision.objects.order_by("-id")[0]
+    BankHit.objects.create(item=items[0], decision=decision.pk, at=decision.decided_at, distance=7, action="remove")
+    add_exchange(None, "partner", "file", "propaganda", {"url": "/nowhere/feed.csv"}, {})
+    fetch(Exchange.objects.get())
+
+
 def let_signals_run(var: Path) -> None:
     """What gateways noted of them for two days, one that is dearer than it says and fails, and a bench of this machine."""
     today = datetime.now(UTC).date()
@@ -79,7 +101,7 @@ def let_signals_run(var: Path) -> None:
 
 
 def pages(made: console_rows.Made) -> dict[str, str]:
-    from safehold.desk.decisions.models import Decision, PolicyVersion
+    from safehold.desk.decisions.models import PolicyVersion
 
     acted = Decision.objects.exclude(rule="").order_by("-id")[0].pk
     old, new = PolicyVersion.objects.filter(key="spam.bulk").order_by("effective_from").values_list("pk", flat=True)[:2]
@@ -89,6 +111,7 @@ def pages(made: console_rows.Made) -> dict[str, str]:
     )
     proposed, batch = console_rows.rule_life(made)
     listed = Entry.objects.get(value="evil1.example").pk
+    hashed = BankItem.objects.get(state="disputed").pk
     return {
         "overview": "/",
         "decisions": "/decisions/",
@@ -121,6 +144,14 @@ def pages(made: console_rows.Made) -> dict[str, str]:
         "import that waits": f"/lists/phishing/revisions/{waiting}/",
         "propose an entry": "/lists/phishing/add/",
         "import a file": "/lists/phishing/import/",
+        "hash banks": "/banks/",
+        "hash bank": "/banks/in/propaganda/",
+        "hash bank, searched": "/banks/in/propaganda/?q=state:disputed",
+        "item of a bank": f"/banks/in/propaganda/items/{hashed}/",
+        "add a hash": "/banks/in/propaganda/add/",
+        "settings of a bank": "/banks/in/propaganda/settings/",
+        "make a bank": "/banks/make/",
+        "exchanges": "/banks/exchanges/",
         "signals": "/signals/",
         "signal": "/signals/links/",
         "signal that costs too much": "/signals/text/",

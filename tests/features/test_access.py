@@ -20,6 +20,7 @@ from safehold.accounts.keys import create_key
 from safehold.accounts.models import User
 from safehold.accounts.roles import PERMISSIONS, Role, Scope
 from safehold.accounts.roles import Permission as P
+from safehold.desk.banks.changing import add_item, create_bank
 from safehold.desk.decisions.models import Endpoint
 from safehold.desk.lists.models import Entry, Revision
 from safehold.desk.rules.models import Batch, Edition, PolicyChange, PolicyFile
@@ -62,6 +63,18 @@ NEEDS: dict[str, tuple[str, set[P]]] = {
     "backtest-progress": ("get", {P.READ_CONTENT}),
     "backtest-file": ("get", {P.READ_CONTENT}),
     "backtest-review": ("post", {P.WRITE_POLICIES}),
+    "banks": ("get", {P.READ_POLICIES}),
+    "bank-make": ("get", {P.APPROVE_LISTS}),
+    "bank": ("get", {P.READ_POLICIES}),
+    "bank-add": ("get", {P.PROPOSE_LISTS}),
+    "bank-settings": ("get", {P.APPROVE_LISTS}),
+    "bank-activate": ("post", {P.APPROVE_LISTS}),
+    "bank-item": ("get", {P.READ_POLICIES}),
+    "bank-item-move": ("post", {P.PROPOSE_LISTS}),
+    "bank-item-opinion": ("post", {P.PROPOSE_LISTS}),
+    "bank-from-decision": ("get", {P.PROPOSE_LISTS}),
+    "exchanges": ("get", {P.READ_POLICIES}),
+    "exchange-act": ("post", {P.MANAGE_WEBHOOKS}),
     "lists": ("get", {P.READ_POLICIES}),
     "list": ("get", {P.READ_POLICIES}),
     "list-add": ("get", {P.PROPOSE_LISTS}),
@@ -137,7 +150,13 @@ def addresses(made: console_rows.Made) -> dict[str, str]:
     first, last = (made.versions["spam.bulk"],) * 2
     listed = Entry.objects.create(list="disposable_mail", value="a.example", added_at=timezone.now(), revision=1)
     brought = Revision.objects.create(list="disposable_mail", act="import")
+    create_bank(None, "bad")
+    hashed = add_item(None, "bad", "md5", "0" * 32)
     given: dict[str, list[Any]] = {
+        **{name: ["bad"] for name in ("bank", "bank-add", "bank-settings", "exchange-act")},
+        "bank-activate": ["bad", 1],
+        **{name: ["bad", hashed.pk] for name in ("bank-item", "bank-item-move", "bank-item-opinion")},
+        "bank-from-decision": [made.decisions[0]],
         "decision": [made.decisions[0]],
         "policy": ["spam.bulk"],
         "policy-diff": ["spam.bulk", first, last],

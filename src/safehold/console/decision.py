@@ -163,6 +163,7 @@ def decision(request: SignedInRequest, decision_id: str) -> HttpResponse:
         "actions": actions,
         "notices": notices,
         "may_read": may_read,
+        "bankable": request.user.may(Permission.PROPOSE_LISTS) and '"media"' in found.event.body,
         "erased": erased,
         "reveal": reveal,
         "text": text_of(found.event) if reveal else "",

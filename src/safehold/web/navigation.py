@@ -32,6 +32,7 @@ PLACES: tuple[Place, ...] = (
     Place("Desk", "Reports", "reports", "content.read", "flag", "r"),
     Place("Guard", "Policies", "policies", "policies.read", "book-open", "p"),
     Place("Guard", "Lists", "lists", "policies.read", "list-checks", "i"),
+    Place("Guard", "Hash banks", "banks", "policies.read", "fingerprint-pattern", "h"),
     Place("Guard", "Signals", "signals", "policies.read", "activity", "s"),
     Place("Guard", "Backtests", "backtests", "policies.read", "flask-conical", "b"),
     Place("Record", "Ledger", "ledger", "ledger.read", "link-2", "l"),

@@ -73,6 +73,11 @@ class Bank(models.Model):
     def version(self) -> str:
         return f"{self.number}-{self.digest[:8]}" if self.number else "0"
 
+    @property
+    def share(self) -> str:
+        """What of it counts, in per cent."""
+        return f"{self.enabled_ratio * 100:g} %"
+
 
 class Act(models.TextChoices):
     SETTINGS = "settings", "Bank changed"
