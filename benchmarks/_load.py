@@ -50,20 +50,20 @@ class _Connection(asyncio.Protocol):
         self.transport.close()
 
 
-async def _connected(ports: list[int], secret: str, answered: Any) -> list[_Connection]:
+async def _connected(ports: list[int], secret: str, answered: Any, head: str = _HEAD) -> list[_Connection]:
     """The connections, dealt out to the servers in turn as a load balancer would."""
     loop = asyncio.get_running_loop()
-    head = _HEAD.format(secret=secret).encode()
+    begin = head.format(secret=secret).encode()
     return [
-        (await loop.create_connection(lambda: _Connection(head, answered), "127.0.0.1", ports[n % len(ports)]))[1]
+        (await loop.create_connection(lambda: _Connection(begin, answered), "127.0.0.1", ports[n % len(ports)]))[1]
         for n in range(CONNECTIONS)
     ]
 
 
 async def as_fast_as_it_goes(
-    ports: list[int], secret: str, bodies: Iterator[bytes], seconds: float
+    ports: list[int], secret: str, bodies: Iterator[bytes], seconds: float, head: str = _HEAD
 ) -> tuple[list[bytes], float]:
-    """Every connection sends as soon as it has its answer: (answers, seconds)."""
+    """Every connection sends as soon as it has its answer: (answers, seconds). `head` is what stands before each body."""
     answers: list[bytes] = []
     started = time.monotonic()
     until = started + seconds
@@ -75,7 +75,7 @@ async def as_fast_as_it_goes(
         else:
             connection.close()
 
-    connections = await _connected(ports, secret, answered)
+    connections = await _connected(ports, secret, answered, head)
     for connection in connections:
         connection.send(next(bodies))
     await asyncio.gather(*(connection.closed for connection in connections))

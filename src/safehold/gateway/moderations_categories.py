@@ -50,15 +50,20 @@ NAMES = tuple(category.name for category in CATEGORIES)
 THRESHOLD = 0.5
 
 
+_OF_TEXT = tuple(
+    (category.name, category.attributes, min if category.all_of else max)
+    for category in CATEGORIES
+    if category.attributes
+)
+
+
 def of_text(scores: Mapping[str, float]) -> dict[str, float]:
     """The score of each category that the text model measures, from its attributes' scores (0 to 1)."""
-    found = {}
-    for category in CATEGORIES:
-        attributes = category.attributes
-        if attributes and all(name in scores for name in attributes):
-            values = [scores[name] for name in attributes]
-            found[category.name] = min(values) if category.all_of else max(values)
-    return found
+    return {
+        name: fold([scores[attribute] for attribute in attributes])
+        for name, attributes, fold in _OF_TEXT
+        if all(attribute in scores for attribute in attributes)
+    }
 
 
 def of_image(scores: Mapping[str, float]) -> dict[str, float]:
