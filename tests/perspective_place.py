@@ -33,6 +33,10 @@ rules:
     mode: live
     when: signals.harm.toxicity >= 0.6
     then: {action: hold, queue: abuse, reason: Scored as toxic}
+  - id: strict
+    mode: live
+    when: signals.harm.insult >= 0.6 && has(data.community) && data.community == "strict.example"
+    then: {action: remove, reason: An insult where none are wanted}
   - id: answered
     mode: live
     when: 'has(data.scores) && "TOXICITY" in data.scores && data.scores["TOXICITY"] >= 0.6'

@@ -16,6 +16,7 @@ from safehold.desk.decisions.outbox import carry_on_once
 from safehold.desk.entities.models import Event
 from safehold.desk.learning.models import Label
 from safehold.desk.review.models import Task
+from safehold.desk.transparency.models import StatementOfReasons
 from safehold.gateway.perspective_attributes import NOT_OFFERED, OFFERED
 from tests.perspective_place import ANALYZE, INSULT, KIND, SUGGEST, Place, perspective_place
 
@@ -65,6 +66,19 @@ def test_a_comment_that_was_scored_becomes_a_decision_and_a_task(place):
         pass
     task = Task.objects.get(decision=decision)
     assert (task.queue_id, task.state) == ("abuse", "queued")
+
+
+def test_a_comment_that_a_rule_removes_gets_a_statement_which_says_that_nobody_is_known_to_be_told(place):
+    assert place.post(ask(INSULT, communityId="strict.example")).status_code == 200
+    decision = Decision.objects.latest("decided_at")
+    while carry_on_once():
+        pass
+    statement = StatementOfReasons.objects.get(decision=decision)
+    assert (decision.action, decision.rule) == (
+        "remove",
+        "abuse.scored/strict",
+    ) and statement.excluded_reason == "no_contact_details"
+    assert [action.type for action in decision.actions.all()] == ["remove"]
 
 
 def events() -> int:
