@@ -19,6 +19,7 @@ from safehold.accounts.keys import create_key
 from safehold.accounts.roles import Scope
 from safehold.engine import load_bundle
 from safehold.engine.examples import run_examples
+from safehold.gateway.media import Uploads
 from safehold.signals.media import hashing
 from safehold.signals.media.store import Full, MediaStore, Record
 from safehold.site.gateway import _uploads
@@ -208,6 +209,30 @@ def test_the_folder_is_bounded_and_what_has_expired_makes_room(tmp_path: Path) -
     store.put(record(new), new)
     assert store.record(hashing.digests(new).sha256) is not None
     assert not list(tmp_path.rglob(f"{hashing.digests(old).sha256}*"))
+
+
+def test_what_has_expired_is_deleted_also_where_nothing_is_sent_any_more(tmp_path: Path) -> None:
+    MediaStore(tmp_path).put(record(b"it"), b"it")
+    half = tmp_path / hashing.digests(b"it").sha256[:2] / ".half-written"
+    half.write_bytes(b"i")
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            os.utime(path, (1, 1))
+    uploads = Uploads(tmp_path, most_bytes=100, most_kept=100, models=())
+    uploads.start()
+    until = time.monotonic() + 60
+    while any(path.is_file() for path in tmp_path.rglob("*")):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    uploads.stop()
+
+
+def test_a_file_that_is_no_picture_has_a_tlsh_hash(place: SimpleNamespace) -> None:
+    document = b"%PDF-1.4 " + " ".join(f"word{number * 7919 % 1000}" for number in range(200)).encode()
+    found = send(place, document, "application/pdf").json()
+    assert (found["type"], found["tlsh"]) == ("pdf", hashing.tlsh(document))
+    assert len(found["tlsh"]) == 72
+    assert "tlsh" not in send(place, encoded(picture()), "image/png").json()
 
 
 def test_a_file_that_is_sent_again_is_kept_for_the_longer_time(tmp_path: Path) -> None:

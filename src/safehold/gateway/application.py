@@ -96,6 +96,7 @@ class Gateway:
     async def start(self) -> None:
         """Begin to read keys and the record. Requests are answered at once, with 503 until both are there."""
         self._parts.keyring.start()
+        self._parts.uploads.start()
         if self._parts.upstream is not None:
             self._parts.upstream.start()
         await self._parts.decider.start(self._turn)

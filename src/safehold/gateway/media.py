@@ -1,11 +1,14 @@
 """`POST /v1/media`: bytes in, hashes out. What it answers is an entry of an event's `data.media` as it stands."""
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
+import structlog
 
+from safehold.gateway.faults import described
 from safehold.gateway.problems import Refusal
 from safehold.gateway.requests import Request
 from safehold.signals.media import kinds
@@ -15,15 +18,19 @@ from safehold.signals.media.workers.pool import Unavailable
 
 #: Uploads that one process has in hand; more are told to come back. Each may be as large as the limit.
 _AT_ONCE = 16
+_SWEEP_EVERY = 3600.0  # seconds
+
+log = structlog.get_logger("safehold.gateway")
 
 
 class MediaAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the file is, by its own bytes, and its hashes: put it into an event's `data.media` as it is.
 
     `pdq`, `quality` (0 to 100; below 50 it says too little) and `forms`, the eight turned and mirrored forms, are of an image
-    or of a video's first frame; `frames` are a video's or animation's in vPDQ's form, `HASH,QUALITY,SECONDS`. `mismatch`: the
+    or of a video's first frame; `frames` are a video's or animation's in vPDQ's form, `HASH,QUALITY,SECONDS`, and
+    `truncated` says that not all were looked at. `tlsh` is of files that are neither, with the extra `media`. `mismatch`: the
     Content-Type said something else; `also`: what else the bytes can be read as. `unreadable` says why it could not be opened;
-    its digests are right all the same. `truncated`: not all frames were looked at.
+    its digests are right all the same.
     """
 
     sha256: str
@@ -35,6 +42,7 @@ class MediaAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     mismatch: bool
     kept: Keep
     also: list[str] = []
+    tlsh: str = ""
     width: int | None = None
     height: int | None = None
     pdq: str | None = None
@@ -55,6 +63,20 @@ class Uploads:
         self._store = MediaStore(folder, most_kept)
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="gateway-media")
         self._in_hand = 0
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Delete what has expired, at once and then every hour, also where nothing is sent any more."""
+        threading.Thread(target=self._sweep, name="gateway-media-sweep", daemon=True).start()
+
+    def _sweep(self) -> None:
+        while True:
+            try:
+                self._store.sweep()
+            except OSError as error:  # a folder that can't be read is told, and tried again
+                log.error("media_not_swept", **described(error))
+            if self._stopping.wait(_SWEEP_EVERY):
+                return
 
     async def take(self, request: Request) -> MediaAnswer:
         """Read, measure and keep the request's body. Raises Refusal."""
@@ -84,6 +106,7 @@ class Uploads:
 
     def stop(self) -> None:
         """Finish what is in hand."""
+        self._stopping.set()
         self._threads.shutdown()
 
 
@@ -111,6 +134,7 @@ def _answer(record: Record, declared: str) -> MediaAnswer:
         mismatch=kinds.disagrees(declared, kinds.Kind(record.type, record.mime, record.medium)),
         kept=record.keep,
         also=record.also,
+        tlsh=record.tlsh,
         unreadable=record.unreadable,
     )
     if measured is None:

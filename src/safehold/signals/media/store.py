@@ -25,8 +25,7 @@ DAYS: dict[Keep, int] = {"none": 7, "short": 7, "standard": 90}
 
 _DAY = 86_400
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-#: Seconds between two sweeps, which also count again what other processes have written.
-_SWEEP_EVERY = 3600.0
+_NEVER = float("-inf")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,6 +44,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unreadable: str = ""
     nudity: Nudity | None = None
     text: Text | None = None
+    tlsh: str = ""
     without: dict[str, str] = {}
 
 
@@ -67,7 +67,7 @@ class MediaStore:
     def __init__(self, where: Path, most_bytes: int = 10 << 30) -> None:
         self._where, self._most = where, most_bytes
         self._used = 0
-        self._swept = float("-inf")
+        self._swept = _NEVER
         self._counting = threading.Lock()
 
     def put(self, record: Record, data: bytes) -> None:
@@ -77,8 +77,9 @@ class MediaStore:
         """
         path = self._path(record.sha256)
         until = time.time() + DAYS[record.keep] * _DAY
-        self._sweep_now_and_then()
         with self._counting:
+            if self._swept == _NEVER:
+                self._sweep()
             if record.keep != "none" and not path.exists():
                 if self._used + len(data) > self._most:
                     self._sweep()
@@ -108,13 +109,12 @@ class MediaStore:
     def _path(self, sha256: str) -> Path:
         return self._where / sha256[:2] / sha256
 
-    def _sweep_now_and_then(self) -> None:
+    def sweep(self) -> None:
+        """Delete what has expired, and count again what there is, other processes' files too. To be called about hourly."""
         with self._counting:
-            if time.monotonic() - self._swept > _SWEEP_EVERY:
-                self._sweep()
+            self._sweep()
 
     def _sweep(self) -> None:
-        """Delete what has expired and count what is left."""
         now, used = time.time(), 0
         for entry in self._files():
             with suppress(FileNotFoundError):  # another process sweeps too

@@ -47,8 +47,17 @@ def take(data: bytes, keep: Keep, models: Collection[str] = ()) -> Record:
         unreadable=unreadable,
         nudity=nudity if isinstance(nudity, Nudity) else None,
         text=text if isinstance(text, Text) else None,
+        tlsh=_tlsh(data) if kind.medium == "file" else "",
         without=without,
     )
+
+
+def _tlsh(data: bytes) -> str:
+    """Of a file that is no picture; empty where it has none, or the extra isn't installed."""
+    try:
+        return hashing.tlsh(data) or ""
+    except ModuleNotFoundError:
+        return ""
 
 
 _ASK: dict[str, Callable[[kinds.Kind, bytes], Nudity | Text]] = {"nudity": ask.nudity, "text": ask.text}
