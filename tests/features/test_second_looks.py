@@ -2,6 +2,7 @@
 event of its own, decided like every other, recorded like every other, and never asked for again."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from typer.testing import CliRunner
 
 from safehold.accounts.keys import create_key
 from safehold.accounts.roles import Scope
+from safehold.cli.looks import app
 from safehold.desk.decisions.models import Action, Decision
 from safehold.desk.entities.models import Event
 from safehold.desk.looks import taking
@@ -251,6 +254,32 @@ def test_looks_are_wanted_where_a_rule_matched_or_the_small_model_is_unsure(plac
         run = {"signal": "harm", "version": "1", "micros": 1, "values": {"toxicity": score}}
         assert wants(unsure, {"signals": [run]}) is wanted_at
         assert not wants(unsure, {"signals": [run | {"error": "no model"}]})  # unknown is not unsure
+
+
+def test_looks_are_checked_asked_and_counted_at_the_shell(
+    place: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(taking.settings, "SAFEHOLD_POLICIES", place.policies)
+    monkeypatch.setattr(taking.settings, "VAR", tmp_path)
+    shell, file = CliRunner(), ["--file", str(place.file)]
+    assert "ok  3 services, 2 looks" in shell.invoke(app, ["check", *file]).stdout
+    document = json.loads(place.file.read_text())
+    document["looks"][0] |= {"rules": ["hate.goblins/nothing"], "on": ["post.made"]}
+    document["services"]["google"]["key"] = "env:NO_SUCH_KEY"
+    document["looks"][1] |= {"small": {"field": "taste"}}
+    (wrong := tmp_path / "wrong.yaml").write_text(json.dumps(document))
+    said = shell.invoke(app, ["check", "--file", str(wrong)])
+    assert said.exit_code == 1
+    for words in ("no rule hate.goblins/nothing", "no event type post.made", "env:NO_SUCH_KEY", "measures harm.taste"):
+        assert words in said.stderr
+    asked = shell.invoke(app, ["ask", "hate.goblins", "goblins should die", *file])
+    assert asked.exit_code == 0 and "hate, 90 % sure" in asked.stdout and "somebody's death" in asked.stdout
+    asked = shell.invoke(app, ["ask", "hate.trolls", "-", "--json", *file], input="trolls should go")
+    dead, google = json.loads(asked.stdout)
+    assert asked.exit_code == 1 and "dead" in dead["reason"] and google["answer"]["scores"] == {"Toxic": 0.95}
+    assert shell.invoke(app, ["ask", "hate.elves", "x", *file]).exit_code == 1
+    status = shell.invoke(app, ["status", *file]).stdout
+    assert "0 wait" in status and re.search(r"^model +1 +no limit +340 ", status, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ COMMANDS = {
     "lists": _Entry("safehold.cli.lists", "app", "Lists: look, add, import, export, compare, take back."),
     "labels": _Entry("safehold.cli.labels", "app", "Labels: count, export, import what was said of texts."),
     "banks": _Entry("safehold.cli.banks", "app", "Hash banks: make, fill, look, dispute, settle."),
+    "looks": _Entry("safehold.cli.looks", "app", "Second looks by large models: check, ask, see what waits."),
     "signals": _Entry("safehold.cli.signals", "app", "Signals: which are installed, what they cost, who reads them."),
     "learn": _Entry("safehold.cli.learn", "app", "Models from your moderators' labels: train, promote, roll back."),
     "perspective": _Entry(

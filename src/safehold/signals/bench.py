@@ -42,6 +42,20 @@ FAR = 3.0
 _MOST_RUNS, _LEAST_RUNS, _SECONDS = 2_000, 5, 0.7
 
 
+#: What services elsewhere said, for the signals that read it.
+_ANSWERS = {
+    "judge": {
+        "status": "answered",
+        "policy": "a.b",
+        "violation": True,
+        "category": "b",
+        "confidence": 0.9,
+        "rationale": "So.",
+    },
+    "remote": {"google": {"scores": {"Toxic": 0.9, "Insult": 0.7}}},
+}
+
+
 class Times(msgspec.Struct, frozen=True, kw_only=True):
     """Microseconds of processor time of one run, over `runs` runs."""
 
@@ -150,7 +164,7 @@ def _event(text: str) -> Event:
     return Event(
         id="bench", source="/bench", type="content.created", time=datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
         actor={"id": "u1", "created_at": "2026-02-01T00:00:00Z"}, context={"locale": "en-GB", "ip": "192.0.2.7"},
-        data={"content_id": "c1", "text": text}, text=text,
+        data={"content_id": "c1", "text": text, **_ANSWERS}, text=text,
     )  # fmt: skip
 
 

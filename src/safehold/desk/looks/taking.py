@@ -6,6 +6,7 @@ again, and the gateway knows it. A service that is down is waited for (`patience
 """
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,7 +26,7 @@ from safehold.desk.looks.models import Look, Outcome
 from safehold.desk.looks.norms import norm_of
 from safehold.desk.looks.setup import JUDGED, Service, Setup, Small, Wanted, current, score_in, secret
 from safehold.desk.rules.in_force import bundle_of, newest
-from safehold.engine import installed_signals
+from safehold.engine import Bundle, installed_signals
 from safehold.engine.event import Event, lift
 from safehold.engine.signal import SignalFailed
 from safehold.record.recording import recording
@@ -64,10 +65,10 @@ class Said:
 
 
 class Asker:
-    """The services of a setup, each behind its door."""
+    """The services of a setup, each behind its door. `bundle` gives the policies that judges judge by."""
 
-    def __init__(self, setup: Setup, kept: Kept) -> None:
-        self.setup = setup
+    def __init__(self, setup: Setup, kept: Kept, bundle: Callable[[], Bundle] = lambda: bundle_of(newest())) -> None:
+        self.setup, self._bundle = setup, bundle
         self._asks: dict[str, Judge | RemoteService] = {
             name: _asked(name, service, kept) for name, service in setup.services.items()
         }
@@ -81,7 +82,7 @@ class Asker:
         try:
             if isinstance(service, RemoteService):
                 return Said(kind, service.ask(text), None)
-            bundle = bundle_of(newest())
+            bundle = self._bundle()
             policy = next((each for each in bundle.policies if each.key == wanted.policy), None)
             if policy is None:
                 raise NotAnswered(f"the policy {wanted.policy} is not in force")
@@ -108,7 +109,7 @@ def run(stop: threading.Event) -> None:
     if setup is None:
         stop.wait()
         return
-    kept = Kept(settings.VAR / "looks" / "answers.sqlite3", setup.kept, setup.kept_days)
+    kept = kept_of(setup)
     asker = Asker(setup, kept)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="look") as pool:
         running: set[Future[None]] = set()
@@ -122,12 +123,9 @@ def run(stop: threading.Event) -> None:
     connection.close()
 
 
-def take_once(asker: Asker) -> int:
-    """Take the looks that are due, here, one after the other; how many there were."""
-    numbers = _claimed(THREADS)
-    for number in numbers:
-        take(asker, number)
-    return len(numbers)
+def kept_of(setup: Setup) -> Kept:
+    """The answers of this machine, and what it spent."""
+    return Kept(settings.VAR / "looks" / "answers.sqlite3", setup.kept, setup.kept_days)
 
 
 def _claimed(most: int) -> list[int]:
