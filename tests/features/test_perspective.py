@@ -78,7 +78,7 @@ def test_a_comment_that_a_rule_removes_gets_a_statement_which_says_that_nobody_i
         "remove",
         "abuse.scored/strict",
     ) and statement.excluded_reason == "no_contact_details"
-    assert [action.type for action in decision.actions.all()] == ["remove"]
+    assert {action.type for action in decision.actions.all()} == {"remove", "label"}
 
 
 def events() -> int:
