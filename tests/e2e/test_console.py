@@ -22,13 +22,17 @@ from safehold.desk.banks.exchanges.fetching import fetch
 from safehold.desk.banks.exchanges.managing import add_exchange
 from safehold.desk.banks.models import BankHit, BankItem, Exchange
 from safehold.desk.decisions.models import Decision
+from safehold.desk.entities.models import Event
+from safehold.desk.learning.models import ShadowRun, ShadowScore
+from safehold.desk.learning.promoting import promote, watch
+from safehold.desk.learning.training import train_now
 from safehold.desk.lists.changing import add_entry, move_entry
 from safehold.desk.lists.importing import apply, stage
 from safehold.desk.lists.models import Entry, Revision
 from safehold.desk.rules.costs import add_runs
 from safehold.engine import installed_signals
 from safehold.signals import bench
-from tests import console_rows
+from tests import console_rows, lessons
 from tests.backtest_report import finished_backtest
 from tests.e2e.conftest import PASSWORD
 
@@ -41,8 +45,22 @@ def made(live: SimpleNamespace) -> console_rows.Made:
     made = console_rows.make(320)
     let_signals_run(live.var)
     fill_a_bank()
+    teach_models()
     finished_backtest(live.var / "history", made.overridden)
     return made
+
+
+def teach_models() -> None:
+    """Model 1 is live, model 2 in shadow and has scored what both have seen."""
+    lessons.teach(160)
+    for seed in (0, 1):
+        model = train_now(None, "plaza", seed=seed)
+        watch(None, model.pk)
+        if not seed:
+            promote(None, model.pk)
+    event = Event.objects.order_by("-position")[0]
+    ShadowRun.objects.create(model=model, position=event.position)
+    ShadowScore.objects.create(model=model, event=event, said={"spam": 0.9}, live_said={"spam": 0.2})
 
 
 def bring_in_a_list() -> None:
@@ -156,6 +174,11 @@ def pages(made: console_rows.Made) -> dict[str, str]:
         "signal": "/signals/links/",
         "signal that costs too much": "/signals/text/",
         "signal that was measured here": "/signals/lexicon/",
+        "models": "/models/",
+        "model": "/models/1/",
+        "model in shadow, with texts": "/models/2/?reveal=1",
+        "labels": "/models/labels/",
+        "what to label next": "/models/next/?attribute=spam",
         "ledger": "/ledger/",
         "entries": "/ledger/entries/",
         "entry": "/ledger/entries/20/",

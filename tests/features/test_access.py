@@ -22,6 +22,7 @@ from safehold.accounts.roles import PERMISSIONS, Role, Scope
 from safehold.accounts.roles import Permission as P
 from safehold.desk.banks.changing import add_item, create_bank
 from safehold.desk.decisions.models import Endpoint
+from safehold.desk.learning.models import LearnedModel
 from safehold.desk.lists.models import Entry, Revision
 from safehold.desk.rules.models import Batch, Edition, PolicyChange, PolicyFile
 from tests import console_rows
@@ -58,6 +59,17 @@ NEEDS: dict[str, tuple[str, set[P]]] = {
     "policy-git": ("get", {P.READ_POLICIES}),
     "policy-git-sync": ("post", {P.WRITE_POLICIES}),
     "backtests": ("get", {P.READ_POLICIES}),
+    "signals": ("get", {P.READ_POLICIES}),
+    "signal": ("get", {P.READ_POLICIES}),
+    "signal-try": ("post", {P.READ_POLICIES}),
+    "models": ("get", {P.READ_POLICIES}),
+    "model": ("get", {P.READ_POLICIES}),
+    "model-by-id": ("get", {P.READ_POLICIES}),
+    "model-step": ("post", {P.READ_POLICIES}),
+    "models-rollback": ("post", {P.APPROVE_POLICIES}),
+    "labels": ("get", {P.READ_POLICIES}),
+    "labels-next": ("get", {P.REVIEW, P.READ_CONTENT}),
+    "label-say": ("post", {P.REVIEW, P.READ_CONTENT}),
     "backtest-start": ("post", {P.WRITE_POLICIES}),
     "backtest": ("get", {P.READ_CONTENT}),
     "backtest-progress": ("get", {P.READ_CONTENT}),
@@ -149,6 +161,10 @@ def addresses(made: console_rows.Made) -> dict[str, str]:
     batch = Batch.objects.create(kind="revert", what={}, title="A batch", person_id=somebody, state="done").pk
     first, last = (made.versions["spam.bulk"],) * 2
     listed = Entry.objects.create(list="disposable_mail", value="a.example", added_at=timezone.now(), revision=1)
+    learned = LearnedModel.objects.create(
+        number=1, service_id="plaza", digest="d" * 64, size=1, features="", seed=0, until=0, taught="", seconds=1,
+        report={"texts": 0, "audit_texts": 0, "copies": 0, "attributes": {}},
+    )  # fmt: skip
     brought = Revision.objects.create(list="disposable_mail", act="import")
     create_bank(None, "bad")
     hashed = add_item(None, "bad", "md5", "0" * 32)
@@ -168,6 +184,11 @@ def addresses(made: console_rows.Made) -> dict[str, str]:
             for name in NEEDS
             if name.startswith("backtest") and name not in ("backtests", "backtest-start")
         },
+        "signal": ["text"],
+        "signal-try": ["text"],
+        "model": [1],
+        "model-by-id": [learned.pk],
+        "model-step": [1, "reject"],
         "ledger-entry": [0],
         "ledger-entry-proof": [0],
         "delivery": [made.delivery],

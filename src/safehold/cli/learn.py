@@ -1,5 +1,11 @@
-"""`safehold learn`: models from this installation's labels: train, look, put in shadow, promote, roll back."""
+"""`safehold learn`: models from this installation's labels: train, look, put in shadow, promote, roll back; and what to label
+next.
+"""
 
+import csv
+import sys
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -120,6 +126,31 @@ def reject(number: Number, note: Note = "") -> None:
     typer.echo(f"Model {do(drop, None, _model(number).pk, note=note).number} is rejected.")
 
 
+def next_texts(
+    attribute: Annotated[str, typer.Option(help="What to ask of them: toxicity, spam, ...")] = "toxicity",
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many texts.")] = 50,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A CSV file; standard output if left out.")] = None,
+    service: Service = "",
+) -> None:
+    """The texts to label next, as a file whose `value` somebody fills in (1 or 0) and `safehold labels import` brings back:
+    those of which the model is least sure, and 15 % drawn by lot from those that no model is trained on.
+
+    Example: safehold learn next --attribute spam --count 100 -o to-label.csv
+    """
+    use_django()
+    from safehold.desk.learning.next import picks
+    from safehold.signals.community.attributes import ATTRIBUTES
+
+    if attribute not in ATTRIBUTES:
+        raise typer.BadParameter(f"there are {', '.join(ATTRIBUTES)}", param_hint="--attribute")
+    found = picks(service_named(service), attribute, count)
+    with out.open("w", encoding="utf-8", newline="") if out is not None else nullcontext(sys.stdout) as opened:
+        writer = csv.writer(opened)
+        writer.writerow(("text", "attribute", "value", "reference"))
+        writer.writerows((pick.words, attribute, "", pick.event.id) for pick in found)
+    typer.echo(f"{len(found):,} texts, {sum(pick.why == 'audit' for pick in found):,} of them for measuring.", err=True)
+
+
 def _model(number: int) -> "LearnedModel":
     from safehold.desk.learning.models import LearnedModel
 
@@ -160,6 +191,6 @@ def _words(figure: "Figure", signed: bool = False) -> str:
 
 for name, command in (
     ("train", train), ("list", list_models), ("show", show), ("shadow", shadow), ("promote", promote),
-    ("rollback", rollback), ("reject", reject),
+    ("rollback", rollback), ("reject", reject), ("next", next_texts),
 ):  # fmt: skip
     app.command(name)(command)

@@ -14,6 +14,7 @@ PAGES = {
     "appeal": ("apl", "appeal"),
     "policy_change": ("chg", "policy-change"),
     "batch": ("bat", "batch"),
+    "learned_model": ("lmd", "model-by-id"),
 }
 _OF_PREFIX = {prefix: kind for kind, (prefix, _) in PAGES.items()}
 

@@ -14,7 +14,8 @@ banks, bank-make, bank (name), bank-add (name),
 bank-settings (name), bank-activate (name, number), bank-item (name, id), bank-item-move (name, id), bank-item-opinion (name, id),
 exchanges, exchange-act (name), bank-from-decision (id), list-revision (name, id),
 list-revision-act (name, id), list-revision-progress (name, id), signals,
-signal (name), signal-try (name).
+signal (name), signal-try (name), models, model (number), model-by-id (id), model-step (number, step),
+models-rollback, labels, labels-next, label-say.
 """
 
 from django.urls import path
@@ -30,6 +31,7 @@ from safehold.console import (
     decisions,
     editor,
     git,
+    learning,
     ledger,
     list_changes,
     lists,
@@ -95,6 +97,14 @@ urlpatterns = [
     path("signals/", signals.signal_list, name="signals"),
     path("signals/<str:name>/", signals.signal, name="signal"),
     path("signals/<str:name>/try/", signals.signal_try, name="signal-try"),
+    path("models/", learning.model_list, name="models"),
+    path("models/rollback/", learning.models_rollback, name="models-rollback"),
+    path("models/labels/", learning.labels, name="labels"),
+    path("models/next/", learning.labels_next, name="labels-next"),
+    path("models/next/say/", learning.label_say, name="label-say"),
+    path("models/<int:number>/", learning.model, name="model"),
+    path("models/<int:number>/<str:step>/", learning.model_step, name="model-step"),
+    path("models/id/<str:model_id>/", learning.model_by_id, name="model-by-id"),
     path("backtests/", backtests.backtest_list, name="backtests"),
     path("backtests/start/", backtests.backtest_start, name="backtest-start"),
     path("backtests/<str:job_id>/", backtests.backtest, name="backtest"),

@@ -87,6 +87,13 @@ STATES: dict[str, dict[str, Word]] = {
         "reverted": Word("Taken back", "neutral", "undo-2"),
         "discarded": Word("Discarded", "neutral", "trash-2"),
     },
+    "learned_model": {
+        "trained": Word("Trained", "info", "graduation-cap", "Measured; nothing uses it"),
+        "shadow": Word("Shadow", "hold", "ghost", "It scores beside the live one, and nobody feels it"),
+        "live": Word("Live", "good", "zap", "Rules read its scores"),
+        "retired": Word("Retired", "neutral", "archive", "It was live before"),
+        "rejected": Word("Rejected", "bad", "circle-x", "It won't be used"),
+    },
     "notice": {
         "received": Word("Received", "info", "inbox", "It has come in"),
         "acknowledged": Word("Acknowledged", "info", "mail-check", "The notifier has a receipt"),

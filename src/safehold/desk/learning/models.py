@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from safehold.desk.entities.models import Service
+from safehold.desk.entities.models import Event, Service
 from safehold.desk.learning.sources import SOURCES
 from safehold.desk.learning.states import MODEL
 from safehold.ids import new_id
@@ -148,3 +148,32 @@ class ModelFile(models.Model):
 
     def __str__(self) -> str:
         return f"file of {self.model_id}"
+
+
+class ShadowRun(models.Model):
+    """How far a model in shadow has got with the record: the position of the last event it was asked about."""
+
+    model = models.OneToOneField(LearnedModel, models.PROTECT, primary_key=True, related_name="shadow_run")
+    position = models.BigIntegerField()
+    passed_over = models.BigIntegerField(default=0)  # events it was not asked about, because more came than it is given
+
+    def __str__(self) -> str:
+        return f"{self.model_id} at {self.position}"
+
+
+class ShadowScore(models.Model):
+    """What a model in shadow says of the text of an event, and what the live one says: attribute -> probability, 0 to 1. Apart
+    from verdicts, and gone with the newest `shadow.KEPT`."""
+
+    position = models.BigAutoField(primary_key=True)
+    model = models.ForeignKey(LearnedModel, models.PROTECT, related_name="+", db_index=False)
+    live = models.ForeignKey(LearnedModel, models.PROTECT, null=True, related_name="+")
+    event = models.ForeignKey(Event, models.PROTECT, to_field="id", related_name="+")
+    said = models.JSONField()
+    live_said = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["model", "event"], name="a_shadow_scores_an_event_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.model_id} on {self.event_id}"

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from safehold.accounts.models import User
 from safehold.accounts.people import AT_THE_SHELL, Refused
-from safehold.desk.learning.models import LearnedModel, ModelFile
+from safehold.accounts.roles import Permission
+from safehold.desk.learning.models import LearnedModel
 from safehold.desk.learning.states import MODEL
 from safehold.desk.learning.training import lessons_of, loaded, lock
 from safehold.desk.moves import move
@@ -20,6 +21,7 @@ from safehold.signals.community.training import Lessons
 
 def watch(by: User | None, model_id: str) -> LearnedModel:
     """Put a model in shadow: it scores what the live one scores, and nobody feels it. Another one leaves its place."""
+    _permit(by, Permission.WRITE_POLICIES)
     with recording() as record:
         model = _locked(model_id)
         _usable(model)
@@ -33,6 +35,7 @@ def watch(by: User | None, model_id: str) -> LearnedModel:
 
 def unwatch(by: User | None, model_id: str) -> LearnedModel:
     """Take a model out of shadow."""
+    _permit(by, Permission.WRITE_POLICIES)
     with recording() as record:
         model = _locked(model_id)
         move(record, model, MODEL, "unwatched", by=_actor(by))
@@ -45,6 +48,7 @@ def promote(by: User | None, model_id: str, *, note: str = "", worse: bool = Fal
 
     Raises Refused: to whoever trained it, for one that is worse, for one that can't be used; and what `Machine.next` raises.
     """
+    _permit(by, Permission.APPROVE_POLICIES)
     with recording() as record:
         model = _locked(model_id)
         if by is not None and model.trained_by_id == by.pk:
@@ -71,6 +75,7 @@ def roll_back(by: User | None, *, note: str = "") -> tuple[LearnedModel, Learned
 
     Raises Refused if no model is live.
     """
+    _permit(by, Permission.APPROVE_POLICIES)
     with recording() as record:
         lock()
         model = (
@@ -90,6 +95,7 @@ def roll_back(by: User | None, *, note: str = "") -> tuple[LearnedModel, Learned
 
 def reject(by: User | None, model_id: str, *, note: str = "") -> LearnedModel:
     """Say that a model won't be used. It stays, with its report."""
+    _permit(by, Permission.WRITE_POLICIES)
     with recording() as record:
         model = _locked(model_id)
         move(record, model, MODEL, "rejected", by=_actor(by))
@@ -108,6 +114,12 @@ def worse_at(lessons: Lessons) -> list[str]:
     ]
 
 
+def _permit(by: User | None, permission: Permission) -> None:
+    """Models are to people what policies are: the same permissions move them."""
+    if by is not None and not by.may(permission):
+        raise Refused(f"Your roles don't let you {permission.label}; it takes somebody whose do.")
+
+
 def _locked(model_id: str) -> LearnedModel:
     lock()
     return LearnedModel.objects.select_for_update(of=("self",)).get(pk=model_id)
@@ -116,7 +128,7 @@ def _locked(model_id: str) -> LearnedModel:
 def _usable(model: LearnedModel) -> None:
     try:
         loaded(model)
-    except (NotAModel, ModelFile.DoesNotExist) as error:
+    except NotAModel as error:
         raise Refused(f"It can't be used: {error}") from error
 
 

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import IntegrityError
 from django.utils import timezone
 
+from safehold.accounts.models import User
 from safehold.desk.entities.models import Service
 from safehold.desk.learning.models import Label, Text
 from safehold.desk.learning.sources import SOURCES
@@ -171,3 +172,15 @@ def forget(now: datetime | None = None) -> int:
 def services() -> list[str]:
     """The services that labels can be of."""
     return list(Service.objects.order_by("slug").values_list("slug", flat=True))
+
+
+def say(person: User, service: str, words: str, attribute: str, value: float, reference: str, at: datetime) -> int:
+    """What somebody said of one text where it was shown to be labelled; 1 if that is new. Raises BadLabel."""
+    label = LabelSubmission(text=words, attribute=attribute, value=value, source="manual", at=at, reference=reference)
+    check(label)
+    with recording() as record:
+        new = _write(service, [label], person.pk)
+        if new:
+            detail = {"attribute": attribute, "value": value, "reference": reference}
+            record.audit("label.said", "service", service, actor=person.pk, detail=detail)
+    return new

@@ -105,7 +105,10 @@ def lessons_of(model: LearnedModel) -> Lessons:
 
 def loaded(model: LearnedModel) -> Model:
     """The model itself. Raises NotAModel where this version of Safehold can't use it."""
-    return read(bytes(ModelFile.objects.get(model=model).content))
+    file = ModelFile.objects.filter(model=model).first()
+    if file is None:
+        raise NotAModel("its file is not there")
+    return read(bytes(file.content))
 
 
 def _read(model: LearnedModel | None) -> Model | None:

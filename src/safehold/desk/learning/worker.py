@@ -1,19 +1,34 @@
-"""What goes on by itself in this room, one thread a process: words whose time is over go."""
+"""What goes on by itself in this room, one thread a process: the model in shadow follows the record, and words whose time is over
+go.
+"""
 
 import threading
+import time
 
 import structlog
 
+from safehold.desk.learning.shadow import follow
 from safehold.desk.learning.taking import forget
+from safehold.signals.community.model import NotAModel
 
 log = structlog.get_logger("safehold.learning")
 
-#: How often words whose time is over are looked for.
-FORGET_SECONDS = 3600.0
+#: How often words whose time is over are looked for, and new events for the model in shadow.
+FORGET_SECONDS, FOLLOW_SECONDS = 3600.0, 2.0
 
 
 def run(stop: threading.Event) -> None:
     """The worker."""
-    while not stop.wait(FORGET_SECONDS):
-        if gone := forget():
-            log.info("label_texts_forgotten", texts=gone)
+    forgot, said = time.monotonic(), ""
+    while not stop.wait(FOLLOW_SECONDS):
+        try:
+            while follow() and not stop.is_set():
+                pass
+        except NotAModel as error:  # another version of Safehold trained it; its page says so too
+            if str(error) != said:
+                said = str(error)
+                log.warning("shadow_model_unusable", why=said)
+        if time.monotonic() - forgot >= FORGET_SECONDS:
+            forgot = time.monotonic()
+            if gone := forget():
+                log.info("label_texts_forgotten", texts=gone)

@@ -1,0 +1,172 @@
+"""The console's pages of models and labels; the model in shadow beside the live one; what to label next."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from typer.testing import CliRunner
+
+from safehold.accounts.roles import Role
+from safehold.cli import app
+from safehold.desk.entities.models import Event
+from safehold.desk.learning.models import Label, LearnedModel, ShadowRun, ShadowScore
+from safehold.desk.learning.next import picks
+from safehold.desk.learning.promoting import promote, watch
+from safehold.desk.learning.shadow import compared, disagreements, follow
+from safehold.desk.learning.training import share_of, train_now
+from safehold.record.models import AuditEvent
+from tests import lessons
+from tests.desk_rows import person, policy, post, service
+
+pytestmark = pytest.mark.django_db
+CLI = CliRunner()
+
+
+@pytest.fixture
+def shadowed() -> LearnedModel:
+    """Model 1 is live, model 2, which was taught more, in shadow."""
+    service()
+    lessons.teach(200)
+    first = train_now(None, "plaza")
+    watch(None, first.pk)
+    promote(None, first.pk)
+    lessons.teach(60, seed=8)
+    second = train_now(None, "plaza", fresh=True)
+    watch(None, second.pk)
+    return LearnedModel.objects.get(pk=second.pk)
+
+
+def signed_in(*roles: Role) -> Client:
+    client = Client()
+    client.force_login(person("Ada", *roles), backend="allauth.account.auth_backends.AuthenticationBackend")
+    return client
+
+
+def posts(count: int, seed: int = 20) -> None:
+    for text, _ in lessons.texts(count, seed=seed):
+        post(text)
+
+
+class TestShadow:
+    def test_it_scores_the_same_events_apart_from_verdicts_each_once(self, shadowed: LearnedModel) -> None:
+        posts(12)
+        assert follow() == 12
+        assert follow() == 0
+        posts(3, seed=21)
+        assert follow() == 3
+        scores = ShadowScore.objects.filter(model=shadowed)
+        assert scores.count() == 15
+        assert all(0 <= score.said["spam"] <= 1 and 0 <= score.live_said["spam"] <= 1 for score in scores)
+        assert scores[0].live.number == 1
+
+    def test_would_be_differences_are_counted_at_the_rules_thresholds(self, shadowed: LearnedModel) -> None:
+        policy("spam.learned", rules=[{"id": "sure", "when": "signals.community.spam >= 0.9"}])
+        posts(4)
+        follow()
+        events = list(Event.objects.order_by("position"))
+        ShadowScore.objects.all().delete()
+        for event, own, live in zip(events, (0.95, 0.95, 0.1, 0.2), (0.95, 0.5, 0.92, 0.1), strict=True):
+            ShadowScore.objects.create(model=shadowed, event=event, said={"spam": own}, live_said={"spam": live})
+        (found,) = compared(shadowed)
+        assert (found.rule, found.threshold) == ("spam.learned/sure", 0.9)
+        assert (found.texts, found.same, found.newly, found.no_longer) == (4, 2, 1, 1)
+        assert [round(own - live, 2) for _, _, own, live in disagreements(shadowed, 2)] == [-0.82, 0.45]
+
+    def test_what_comes_too_fast_is_passed_over_and_said(self, shadowed: LearnedModel, monkeypatch) -> None:
+        monkeypatch.setattr("safehold.desk.learning.shadow.BEHIND", 5)
+        follow()
+        posts(1)
+        follow()
+        posts(9, seed=22)
+        follow()
+        assert ShadowRun.objects.get().passed_over == 4
+        assert ShadowScore.objects.count() == 6
+
+
+class TestNext:
+    def test_the_least_sure_come_first_a_share_is_by_lot_and_what_was_labelled_goes(
+        self, shadowed: LearnedModel
+    ) -> None:
+        posts(120)
+        found = picks("plaza", "spam", 20)
+        share = share_of("plaza")
+        assert len(found) == 20
+        assert sum(pick.why == "audit" for pick in found) == 3
+        assert all(share.has(pick.words) == (pick.why == "audit") for pick in found)
+        unsure = [abs(pick.probability - 0.5) for pick in found if pick.why == "unsure"]
+        everything = picks("plaza", "spam", 1_000)
+        others = [abs(pick.probability - 0.5) for pick in everything if pick.why == "unsure"]
+        assert sum(unsure) / len(unsure) < sum(others) / len(others)
+        assert {pick.words for pick in picks("plaza", "spam", 20)} == {pick.words for pick in found}
+
+    def test_a_file_goes_out_and_comes_back_as_labels(self, shadowed: LearnedModel, tmp_path: Path) -> None:
+        posts(30)
+        path = tmp_path / "next.csv"
+        done = CLI.invoke(app, ["learn", "next", "--attribute", "spam", "--count", "10", "-o", str(path)])
+        assert done.exit_code == 0, done.output
+        with path.open(newline="") as opened:
+            rows = list(csv.DictReader(opened))
+        assert len(rows) == 10
+        with path.open("w", newline="") as opened:
+            writer = csv.DictWriter(opened, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(row | {"value": "1"} for row in rows)
+        assert "10 of them new" in CLI.invoke(app, ["labels", "import", str(path)]).stdout
+        assert not {row["text"] for row in rows} & {pick.words for pick in picks("plaza", "spam", 100)}
+
+
+class TestPages:
+    def test_from_the_list_to_promoted_and_back_with_one_click(self, shadowed: LearnedModel) -> None:
+        client = signed_in(Role.ADMIN)
+        page = client.get("/models/").content.decode()
+        assert "Model 1" in page and "Model 2" in page and "Roll back" in page
+        page = client.get("/models/2/").content.decode()
+        assert re.search(r"AUC by number of labels.*Calibration", page, re.DOTALL)
+        client.post("/models/2/promote/", {"note": "better", "worse": "yes"})
+        assert LearnedModel.objects.get(state="live").number == 2
+        client.post("/models/rollback/", {"note": "false alarms"})
+        assert LearnedModel.objects.get(state="live").number == 1
+        assert AuditEvent.objects.get(verb="model.rolled_back").detail["note"] == "false alarms"
+
+    def test_who_may_not_is_refused_and_sees_no_button(self, shadowed: LearnedModel) -> None:
+        client = signed_in(Role.MODERATOR)
+        assert "Promote" not in client.get("/models/2/").content.decode()
+        client.post("/models/2/promote/", {})
+        assert LearnedModel.objects.get(state="live").number == 1
+        assert client.post("/models/rollback/").status_code == 403
+        assert client.get("/models/9/").status_code == 404
+
+    def test_texts_of_disagreement_are_shown_when_asked_for_and_that_is_noted(self, shadowed: LearnedModel) -> None:
+        event, _ = post("a text that only I wrote")
+        ShadowRun.objects.create(model=shadowed, position=event.position)
+        ShadowScore.objects.create(model=shadowed, event=event, said={"spam": 0.9}, live_said={"spam": 0.1})
+        client = signed_in(Role.POLICY_AUTHOR)
+        assert "only I wrote" not in client.get("/models/2/").content.decode()
+        assert not AuditEvent.objects.filter(verb="learned_model.read").exists()
+        assert "only I wrote" in client.get("/models/2/?reveal=1").content.decode()
+        assert AuditEvent.objects.get(verb="learned_model.read").object_id == shadowed.pk
+        assert "only I wrote" not in signed_in(Role.READ_ONLY).get("/models/2/?reveal=1").content.decode()
+
+    def test_labels_are_counted_by_source_and_what_to_label_next_is_answered(self, shadowed: LearnedModel) -> None:
+        posts(15)
+        client = signed_in(Role.MODERATOR)
+        assert "260" in client.get("/models/labels/").content.decode()
+        page = client.get("/models/next/?attribute=spam").content.decode()
+        event = re.search(r'name="event" value="(evt_\w+)"', page)[1]
+        assert AuditEvent.objects.filter(verb="labels_next.read").exists()
+        before = Label.objects.count()
+        for _ in range(2):
+            client.post("/models/next/say/", {"event": event, "attribute": "spam", "answer": "yes"})
+        label = Label.objects.order_by("-position").first()
+        assert Label.objects.count() == before + 1
+        assert (label.reference, label.value, label.source, label.person.name) == (event, 1.0, "manual", "Ada")
+        assert event not in client.get("/models/next/?attribute=spam").content.decode()
+
+    def test_without_models_and_labels_the_pages_say_where_they_come_from(self) -> None:
+        service()
+        client = signed_in(Role.ADMIN)
+        assert "safehold learn train" in client.get("/models/").content.decode()
+        assert "safehold labels import" in client.get("/models/labels/").content.decode()
+        assert "Nothing to label" in client.get("/models/next/").content.decode()
