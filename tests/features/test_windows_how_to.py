@@ -16,6 +16,9 @@ from safehold.signals.links import Links
 PROJECT = Path(__file__).parents[2]
 PAGE = (PROJECT / "docs/how-to/count-over-time.md").read_text(encoding="utf-8")
 POLICIES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+BEHAVIOUR = re.findall(
+    r"```yaml\n(.*?)```", (PROJECT / "docs/how-to/watch-behaviour.md").read_text(encoding="utf-8"), re.DOTALL
+)
 #: All that the page reads.
 SIGNALS = [Links()]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -27,7 +30,7 @@ def bundle_of(tmp_path: Path, policy: str):
     return load_bundle(tmp_path, SIGNALS)
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: yaml.safe_load(policy)["policy"])
+@pytest.mark.parametrize("policy", POLICIES + BEHAVIOUR, ids=lambda policy: yaml.safe_load(policy)["policy"])
 def test_every_policy_of_the_page_passes_its_own_examples(tmp_path: Path, policy: str) -> None:
     outcomes = run_examples(bundle_of(tmp_path, policy), SIGNALS)
     assert len(outcomes) >= 2
@@ -54,3 +57,34 @@ def test_a_payout_after_a_change_is_held_and_does_not_count_as_one(tmp_path: Pat
     assert decide("account.changed", 1, changes=["password"]) == "allow"
     assert decide("payout.requested", 30, payout_id="p1", **payout) == "hold"
     assert decide("payout.requested", 200, payout_id="p2", **payout) == "allow"
+
+
+DAYS_OF_SIXTEEN_HOURS = [day * 1440 + minute for day in range(3) for minute in range(0, 960, 10)]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "minutes", "data", "hit"),
+    [
+        ("burst", "content.created", [*range(-40000, 0, 4000), *range(20)], {"content_id": "c", "text": "a"}, True),
+        ("burst", "content.created", range(-40000, 20, 20), {"content_id": "c", "text": "a"}, False),
+        ("no-sleep", "message.sent", range(0, 4320, 20), {"message_id": "m", "text": "a"}, True),
+        ("no-sleep", "message.sent", DAYS_OF_SIXTEEN_HOURS, {"message_id": "m", "text": "a"}, False),
+        ("clockwork", "content.created", range(0, 60 * 40, 60), {"content_id": "c", "text": "a"}, True),
+        ("clockwork", "content.created", range(0, 61 * 40, 61), {"content_id": "c", "text": "a"}, False),
+        ("follow-churn", "follow.created", range(60), {"follow_id": "f"}, True),
+    ],
+)  # fmt: skip
+def test_behaviour_is_seen_in_the_events_themselves(tmp_path: Path, name, kind, minutes, data, hit) -> None:
+    (policy,) = [part for part in BEHAVIOUR if f"policy: behaviour.{name}\n" in part]
+    engine = Engine(bundle_of(tmp_path, policy), SIGNALS)
+    actor = {"id": "u1", "created_at": "2025-01-01T00:00:00Z"}
+    verdict = None
+    for number, minute in enumerate(minutes):
+        at = NOON + timedelta(minutes=minute)
+        target = {"kind": "account", "id": f"t{number % 20}"} if kind == "follow.created" else {}
+        verdict = engine.decide(
+            Event(id=f"{number}", source="t", type=kind, time=at, actor=actor, target=target, data=data)
+        )
+    assert verdict is not None
+    assert not verdict.undecided
+    assert [found.rule for found in verdict.hits] == ([name] if hit else [])
