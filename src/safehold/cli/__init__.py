@@ -41,6 +41,7 @@ COMMANDS = {
     "backtest": _Entry("safehold.cli.backtest", "backtest", "Try policies on the past."),
     "history": _Entry("safehold.cli.backtest", "history", "The record as files, for backtests."),
     "ledger": _Entry("safehold.cli.ledger", "app", "The transparency log: verify, sign, prove."),
+    "train": _Entry("safehold.cli.train", "train", "Make the harm model again, from open data."),
     "people": _Entry("safehold.cli.people", "people", "The people who work here, and their roles."),
     "keys": _Entry("safehold.cli.people", "keys", "API keys: what programs may do."),
 }

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from safehold.engine.signal import SignalFailed
 from safehold.signals.harm.attributes import ATTRIBUTES
 from safehold.signals.harm.hashing import BUCKETS, buckets
+from safehold.signals.harm.student import Student, load
 from safehold.signals.harm.wording import wording
 
 Floats = NDArray[np.float32]
@@ -44,35 +45,37 @@ class Linear(NamedTuple):
 
 
 class Model(NamedTuple):
-    """`calibration[attribute]` is (slope, offset): probability = sigmoid(slope * score + offset)."""
+    """Both halves, and how they are put together: log-odds = mix[0] * student + mix[1] * linear + mix[2], each
+    (attributes,).
+    """
 
+    student: Student
     linear: Linear
-    slopes: Floats
-    offsets: Floats
+    mix: Floats
     version: str
 
-    def probabilities(self, texts: Sequence[str]) -> Floats:
-        """(texts, attributes), each from 0 to 1. Texts are read as one window each: the caller cuts longer ones."""
-        scores = self.linear.scores([wording(text) for text in texts])
-        odds = np.clip(scores * self.slopes + self.offsets, -30, 30)
-        found: Floats = 1 / (1 + np.exp(-odds))
+    def probabilities(self, texts: Sequence[str], less: Floats | None = None) -> Floats:
+        """(texts, attributes), each from 0 to 1. Texts are read as one window each: the caller cuts longer ones. `less`
+        lowers the log-odds of each text.
+        """
+        wordings = [wording(text) for text in texts]
+        odds = together(self.student.read(wordings)[0], self.linear.scores(wordings), self.mix)
+        odds = odds if less is None else odds - less[:, None]
+        found: Floats = (1 / (1 + np.exp(-odds))).astype(np.float32)
         return found
 
-    def features(self, texts: Sequence[str], width: int) -> Floats:
-        """(texts, width): scores, then a random projection of the n-grams, each row of length 1."""
+    def features(self, texts: Sequence[str]) -> Floats:
+        """(texts, width): what the student makes of a text, each row of length 1, then the tamed log-odds of each attribute."""
         wordings = [wording(text) for text in texts]
-        rows = np.zeros((len(texts), width), dtype=np.float32)
-        scores = self.linear.scores(wordings)
-        spread = width - scores.shape[1]
-        for row, text in enumerate(wordings):
-            found = buckets(text).astype(np.uint32)
-            signs = np.where((found * np.uint32(2654435761)) >> np.uint32(31), 1.0, -1.0)
-            rows[row, scores.shape[1] :] = np.bincount(found % spread, weights=signs, minlength=spread)
-        rows[:, : scores.shape[1]] = np.tanh(scores / 4)
-        rows[:, scores.shape[1] :] /= np.maximum(
-            np.linalg.norm(rows[:, scores.shape[1] :], axis=1, keepdims=True), 1e-6
-        )
-        return rows
+        odds, meaning = self.student.read(wordings)
+        meaning /= np.maximum(np.linalg.norm(meaning, axis=1, keepdims=True), 1e-6)
+        return np.concatenate([meaning, np.tanh(together(odds, self.linear.scores(wordings), self.mix) / 4)], axis=1)
+
+
+def together(student: Floats, linear: Floats, mix: Floats) -> Floats:
+    """Calibrated log-odds of both halves' scores, within limits that a probability can show."""
+    found: Floats = np.clip(student * mix[0] + linear * mix[1] + mix[2], -12, 12).astype(np.float32)
+    return found
 
 
 @cache
@@ -92,14 +95,15 @@ def shipped() -> Model:
     """The model that comes with Safehold. Raises SignalFailed if its files are missing or damaged."""
     told = about()
     try:
+        student = load(_whole("student.onnx", told), _whole("pieces.json", told).decode())
         with np.load(io.BytesIO(_whole("linear.npz", told))) as arrays:
             linear = Linear(arrays["weights"], arrays["scales"], arrays["biases"])
         if linear.weights.shape != (BUCKETS, len(ATTRIBUTES)):
             raise ValueError(f"linear.npz has the shape {linear.weights.shape}")
-        slopes, offsets = (np.array(told["calibration"][name], dtype=np.float32) for name in ("slopes", "offsets"))
+        mix = np.array([told["mix"][name] for name in ("student", "linear", "offset")], dtype=np.float32)
     except (OSError, ValueError, KeyError) as error:
         raise _unloadable(error) from error
-    return Model(linear, slopes, offsets, told["version"])
+    return Model(student, linear, mix, told["version"])
 
 
 def _whole(name: str, told: Mapping[str, Any]) -> bytes:

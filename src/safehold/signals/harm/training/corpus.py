@@ -44,8 +44,9 @@ _IDENTITY_ROWS = 5_000
 _SURE, _UNSURE = 1.0, 0.4
 
 
-def examples(folder: Path) -> list[Example]:
+def examples(folder: Path, share: float = 1.0) -> list[Example]:
     """Every text once, real sources first, with its split. A text that several sources have keeps the first's labels.
+    `share` of them, the same at each call, for trying something out.
 
     Raises ValueError naming a file that is missing.
     """
@@ -54,15 +55,24 @@ def examples(folder: Path) -> list[Example]:
             raise ValueError(
                 f"{folder / 'data' / name} is missing: point --data at the `training` folder of a checkout"
             )
+
+    def wanted(example: Example) -> bool:
+        return share >= 1 or portion("share", example.text) < share
+
     found: dict[str, Example] = {}
-    readers: tuple[Callable[[Path], Iterator[Example]], ...] = (_abuse, _sms, _youtube, _identity)
-    for reader in readers:
-        for example in reader(folder / "data"):
+    for reader in READERS:
+        for example in filter(wanted, reader(folder / "data")):
             found.setdefault(key(example.text), example)
-    for example in templates.examples(folder / "templates"):
+    for example in filter(wanted, templates.examples(folder / "templates")):
         found.setdefault(key(example.text), example)
     found.pop("", None)
-    return list(map(_WordLists().add, found.values()))
+    split = [each if each.split else each._replace(split=_split(words, each.source)) for words, each in found.items()]
+    return list(map(_WordLists().add, split))
+
+
+def _split(words: str, source: str) -> str:
+    """Small sources give a larger share to the tests: a figure on twenty texts says nothing."""
+    return split_of(portion("real", words), test=0.2 if source in ("sms-spam", "youtube-spam") else 0.12)
 
 
 def _abuse(folder: Path) -> Iterator[Example]:
@@ -70,7 +80,7 @@ def _abuse(folder: Path) -> Iterator[Example]:
         source, text, kind = row["src"], row["text"], row["kind"] or ""
         labels, weight = _READ[source](row["label"], kind)
         kind = kind.removesuffix(".txt").removesuffix("_1k") if source == "toxigen-prompts" else kind
-        yield Example(text, labels, source, kind, split_of(portion("real", key(text))), "", weight)
+        yield Example(text, labels, source, kind, "", "", weight)
 
 
 def _davidson(label: int, kind: str) -> tuple[Labels, float]:
@@ -149,24 +159,20 @@ def _mail(text: str, spam: bool, source: str) -> Example:
     """Spam may be a scam too (a prize, a premium number): unknown. What isn't spam is neither scam nor phishing."""
     clean = ("scam", "phishing", "threat", "self_harm", "identity_attack", "severe_toxicity")
     labels: Labels = {"spam": 1} if spam else {"spam": 0, **dict.fromkeys(clean, 0)}
-    return Example(text, labels, source, "spam" if spam else "ham", split_of(portion("real", key(text)), test=0.2))
+    return Example(text, labels, source, "spam" if spam else "ham", "")
 
 
 def _identity(folder: Path) -> Iterator[Example]:
     """Sentences such as "Morgan is an excellent latina": what is said of somebody, whoever they are."""
     rows = parquet.read_table(folder / "identity-templates.parquet").to_pylist()
     for row in rows[:_IDENTITY_ROWS]:
-        text, toxic = row["phrase"], float(row["toxicity"] == "toxic")
-        labels = {"toxicity": toxic, "identity_attack": toxic, "threat": 0, "self_harm": 0, **_NO_FRAUD}
-        yield Example(
-            text,
-            labels,
-            "identity-templates",
-            row["template"],
-            split_of(portion("real", key(text))),
-            text.split()[-1],
-            0.3,
-        )
+        text, template, toxic = row["phrase"], row["template"], float(row["toxicity"] == "toxic")
+        job = template == "you_occupation"
+        said: Labels = {"insult": toxic, "identity_attack": 0} if job else {"identity_attack": toxic}
+        calm: Labels = {} if toxic else {"threat": 0, "severe_toxicity": 0, "insult": 0}
+        labels = {"toxicity": toxic, "self_harm": 0, "sexual": 0, **said, **calm, **_NO_FRAUD}
+        group = "" if job else text.split(" is ")[0].split()[-1] if template == "being_adj" else text.split()[-1]
+        yield Example(text, labels, "identity-templates", template, "", group, 0.3)
 
 
 class _WordLists:
@@ -186,3 +192,7 @@ class _WordLists:
                 if not found.intersection(categories):
                     labels.setdefault(attribute, 0.0)
         return example._replace(labels=labels)
+
+
+#: Everything real, in the order in which a text that several have is taken.
+READERS: tuple[Callable[[Path], Iterator[Example]], ...] = (_abuse, _sms, _youtube, _identity)

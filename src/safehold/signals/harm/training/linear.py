@@ -57,18 +57,18 @@ def _balance(labels: Floats, weights: Floats) -> Floats:
 
 
 def _fit(rows: csr_matrix, labels: Floats, weights: Floats, strength: float, rounds: int) -> tuple[Floats, float]:
-    used = np.unique(rows.indices)
-    narrow = rows[:, used].astype(np.float64)
+    used = np.unique(rows.indices[rows.data > 0])
+    narrow = rows[:, used].astype(np.float32)
     across = narrow.T.tocsr()
-    share = strength / weights.sum()
+    pull = 1 / (strength * float(weights.sum()))
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        scores = narrow @ parameters[:-1] + parameters[-1]
+        scores = narrow @ parameters[:-1].astype(np.float32) + parameters[-1]
         errors = (expit(scores) - labels) * weights
         total = (weights * (np.logaddexp(0, scores) - labels * scores)).sum() / weights.sum()
-        gradient = np.append(across @ errors, errors.sum()) / weights.sum()
-        gradient[:-1] += share * parameters[:-1] / strength**2
-        return total + share * (parameters[:-1] ** 2).sum() / (2 * strength**2), gradient
+        gradient = np.append(across @ errors.astype(np.float32), errors.sum()).astype(np.float64) / weights.sum()
+        gradient[:-1] += pull * parameters[:-1]
+        return float(total + pull * (parameters[:-1] ** 2).sum() / 2), gradient
 
     found = minimize(loss, np.zeros(len(used) + 1), jac=True, method="L-BFGS-B", options={"maxiter": rounds}).x
     coefficients = np.zeros(BUCKETS, dtype=np.float32)

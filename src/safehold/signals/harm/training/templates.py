@@ -23,7 +23,7 @@ _GROUP_SLOTS = {"group": "plural", "member": "member", "adjective": "adjective"}
 #: How often a line is filled for training, and for the tests; lines that name a group are filled that often for each.
 FILLS = 24
 HELD_FILLS = 10
-GROUP_FILLS = 2
+GROUP_FILLS = 1
 
 #: What a line weighs in training together, however many sentences it gives: half as many lines as real texts decide.
 LINE_WEIGHT = 16.0
@@ -58,7 +58,7 @@ def _kind(path: Path, kind: Mapping[str, Any], words: Words) -> list[Example]:
     labels.pop("profanity", None)  # word lists say it, for every source alike
     filled: list[Example] = []
     for held in (False, True):
-        for line in filter(None, map(str.strip, str(kind["held" if held else "train"]).splitlines())):
+        for line in filter(None, map(str.strip, str(kind.get("held" if held else "train", "")).splitlines())):
             split = "test" if held else "calibrate" if portion("template", line) < 0.15 else "fit"
             try:
                 texts = _fill(line, words, held)

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from safehold.signals.harm.attributes import ATTRIBUTES
 
+#: What a model is made of, beside model.json.
+FILES = ("student.onnx", "pieces.json", "linear.npz")
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -28,21 +31,11 @@ def linear(folder: Path, weights: NDArray[np.float32], biases: NDArray[np.float3
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), held.getvalue(), zipfile.ZIP_DEFLATED)
 
 
-def about(folder: Path, release: str, calibration: Mapping[str, Any], training: Mapping[str, Any]) -> str:
+def about(folder: Path, release: str, mix: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     """model.json; returns the version, which ends in a hash of everything that answers."""
-    hashes = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
-        if path.name != "model.json"
-    }
-    told = json.dumps([hashes, calibration], sort_keys=True)
-    version = f"{release}+{hashlib.sha256(told.encode()).hexdigest()[:12]}"
-    table = {
-        "version": version,
-        "attributes": list(ATTRIBUTES),
-        "files": hashes,
-        "calibration": calibration,
-        "training": training,
-    }
-    (folder / "model.json").write_text(json.dumps(table, indent=1, sort_keys=True) + "\n", "utf-8")
+    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+    answers = json.dumps([files, mix], sort_keys=True)
+    version = f"{release}+{hashlib.sha256(answers.encode()).hexdigest()[:12]}"
+    told = {"version": version, "attributes": list(ATTRIBUTES), "files": files, "mix": mix, "training": training}
+    (folder / "model.json").write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", "utf-8")
     return version

@@ -1,0 +1,246 @@
+"""The model card, written from figures: `python -m benchmarks quality --card docs/reference/model-card.md`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from safehold.signals.harm.attributes import ALL
+
+_EVIDENCE = {
+    "real": "people labelled real texts",
+    "mixed": "some real texts, and templates of our own",
+    "synthetic": "templates of our own only (innocent examples are real, too)",
+    "weak": "word lists labelled real texts",
+}
+
+_HEAD = """# Model card: the harm model
+
+*Written by `python -m benchmarks quality --outside hatemoji-check.csv --card docs/reference/model-card.md`; edit `benchmarks/quality/card.py`
+instead. Version `{version}`.*
+
+A small model that ships with Safehold and runs on one core: what `signals.harm` says ({{doc}}`signals`), and what the drop-in APIs
+answer. Two halves are added: a network of {layers} layers (MiniLM's, fine-tuned, {vocabulary:,} word pieces, whole numbers of one byte) and a
+logistic regression over hashed words and runs of letters. Text is normalised first; pictures are read by their names. A long text is scored
+by windows of 200 characters and by its sentences, and the highest score counts.
+
+**Use it** to sort a queue, to send something to a person, to find more of what you have found. **Don't use it** as a verdict without a
+person or a second piece of evidence, on other languages than English (it abstains: `supported` is false), or to judge people.
+Scores carry over badly between communities: measure it on your own decisions first.
+
+A threshold of 0.5 is used for every figure below; none was chosen by looking at them. Square brackets hold 95% of 200 resamplings.
+"""
+
+_DATA = """## What it was trained on
+
+{texts:,} texts; sources, licences and what was changed are in `training/README.md` and NOTICE.
+
+| source | texts |
+|---|---|
+{rows}
+
+`templates` are sentences that we wrote: lines with slots, each harmful kind with innocent twins. Their held-back lines and held-back words are
+**synthetic** evidence: they say whether the model has understood what we meant, not how often it meets the world. No text of HateCheck,
+HatemojiCheck, XSTest or OpenAI's moderation set was used for training, calibration or thresholds; a test proves it for HatemojiCheck. HateCheck,
+XSTest and OpenAI's set have not been measured here.
+
+Sources disagree: `davidson` calls coarse talk about women "offensive" and not hate, which here is toxic and no identity attack; `edos` asked
+about sexism only, so other hate among its innocent texts is noise; labels of `implicithate` and `toxigen` are doubtful in many places.
+"""
+
+_WEAK = """## Known failures
+
+- **Meaning between the lines.** Irony, euphemism and implied threats are found by chance: see `hate-implicit`, `threat-veiled` and `implicithate`.
+- **Quoting and condemning.** Counter-speech that repeats the hateful sentence is the commonest false alarm: see `counter-quote`.
+- **Coarse talk among friends.** Reclaimed words of African American English are labelled offensive by the people who labelled `davidson`, and the
+  model has learned it. Dialect has not been measured: no open set with licence says who wrote what.
+- **Insults in words that it never saw** are found at lower scores only: see `insult-person`, whose held-back insults ("halfwit") are new to it.
+- **Profanity knows words**: its labels are word lists, in which "sex" and names of body parts are coarse, so a lesson or a doctor's letter scores high.
+- **A harmful sentence among many innocent ones** scores lower than alone; texts are therefore read by sentence, too.
+- **Negated insults** ("you are not an idiot") score as insults.
+- **What it never saw.** New slang, new scams, brand names in phishing: the templates know a few dozen stories. `scam`, `phishing`, `self_harm`,
+  `sexual` and `insult` have no real positive texts (or too few) behind them: expect less than the synthetic figures.
+- **Probabilities** are right for a mix in which at least 15% of texts have the attribute. Where it is rarer, fewer of the texts above a
+  threshold have it; fit a map on your own labels.
+- **Long innocent texts** have more windows and therefore more chances to score high.
+- **Young words for minors, grooming, terrorism, drugs, doxing**: not scored. `sexual` is about adults' words, and no detector of child abuse.
+
+## What is not offered
+
+Attributes without training text that can be published (Perspective's FLIRTATION, ATTACK_ON_AUTHOR, INCOHERENT, INFLAMMATORY, OBSCENE, LIKELY_TO_REJECT,
+UNSUBSTANTIAL and the bridging ones; OpenAI's `illicit`, `sexual/minors`, `violence/graphic`) are not scored, and nothing is answered for them.
+Other languages than English are not scored.
+"""
+
+
+def text(figures: Mapping[str, Any]) -> str:
+    """The card in Markdown."""
+    from safehold.signals.harm.model import about
+
+    training = about()["training"]
+    recipe = training["plan"]["recipe"]
+    counts = training["texts"]
+    parts = [
+        _HEAD.format(version=figures["version"], layers=recipe["layers"], vocabulary=recipe["vocabulary"]),
+        _DATA.format(
+            texts=sum(counts.values()), rows="\n".join(f"| {name} | {count:,} |" for name, count in counts.items())
+        ),
+        _attributes(figures),
+        _functional(figures),
+        _fairness(figures["fairness"]),
+        _sources(figures),
+        _peers(figures),
+        _hatemoji(figures.get("HatemojiCheck")),
+        _WEAK,
+    ]
+    return "\n".join(parts)
+
+
+def _value(three: Any) -> str:
+    return f"{_short(three[0])} [{_short(three[1])}, {_short(three[2])}]" if three else ""
+
+
+def _short(number: float) -> str:
+    return "none" if number != number else f"{number:.2f}".removeprefix("0") if number < 1 else "1.00"
+
+
+def _row(name: str, each: Mapping[str, Any]) -> str:
+    shown = " | ".join(_value(each[measure]) for measure in ("precision", "recall", "f1", "auc"))
+    return f"| {name} | {each['texts']:,} | {each['positive']:,} | {shown} |"
+
+
+_COLUMNS = "texts | with it | precision | recall | F1 | AUC |\n|---|---|---|---|---|---|---|"
+
+
+def _attributes(figures: Mapping[str, Any]) -> str:
+    rows, meanings = [], []
+    for attribute in ALL:
+        each = figures["attributes"][attribute.name]
+        meanings.append(
+            f"| `{attribute.name}` | {attribute.meaning} | {_EVIDENCE[attribute.evidence]} | {_short(each['calibration_error'])} |"
+        )
+        rows += [_row(f"`{attribute.name}`, {part}", each[part]) for part in ("real", "synthetic") if part in each]
+    return "\n".join(
+        [
+            "## By attribute\n",
+            "| attribute | the probability that a text ... | its labels are from | calibration error |\n|---|---|---|---|",
+            *meanings,
+            f"\nHeld-back texts that no training saw ({figures['texts']['test']:,}, of which the model doesn't read"
+            f" {figures['texts']['not read']}); real and synthetic apart:\n",
+            f"| attribute | {_COLUMNS}",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _functional(figures: Mapping[str, Any]) -> str:
+    suite = figures["functional"]
+    rows = [
+        f"| {kind} | {'harmful' if each['harmful'] else 'innocent'} | {', '.join(f'`{name}`' for name in each['about'])} "
+        f"| {each['sentences']} | {_short(each['right'])} | {_short(each['floor'])} |"
+        for kind, each in figures["kinds"].items()
+    ]
+    return "\n".join(
+        [
+            "## By kind (synthetic)\n",
+            f"Our own functional tests of hate and of what only looks like it, {suite['sentences']:.0f} held-back sentences, `identity_attack`: "
+            f"macro F1 {_short(suite['macro_f1'])}, AUC {_short(suite['auc'])}, hate found {_short(suite['hate_accuracy'])}, "
+            f"non-hate left alone {_short(suite['non_hate_accuracy'])}. By kind, the share that is on the right side of 0.5, and the share below which the benchmark fails:\n",
+            "| kind | | about | sentences | right | floor |\n|---|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _fairness(groups: Mapping[str, Any]) -> str:
+    from benchmarks.quality.fairness import HIGHEST_RATE, LARGEST_GAP
+
+    parts = [
+        "## By group\n",
+        "Innocent sentences that name a group and are taken for an attack, or for toxic, all the same: neutral, positive and reclaimed ones, "
+        f"counter-speech and negation (`templates`), and Jigsaw's sentence templates. The benchmark fails above {HIGHEST_RATE} for a group, or "
+        f"{LARGEST_GAP} between two (`identity_attack`).\n",
+    ]
+    for source, each in groups.items():
+        parts.append(f"| {source} | sentences | `identity_attack` | `toxicity` |\n|---|---|---|---|")
+        order = sorted(each, key=lambda group: (-each[group]["identity_attack"], group))
+        shown = order if len(order) <= 26 else [*order[:12], *order[-4:]]
+        parts += [
+            f"| {name} | {each[name]['sentences']:.0f} | {_short(each[name]['identity_attack'])} | {_short(each[name]['toxicity'])} |"
+            for name in shown
+        ]
+        if len(shown) < len(order):
+            parts.append(f"\nThe twelve worst and the four best of {len(order)} groups.")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _sources(figures: Mapping[str, Any]) -> str:
+    rows = [
+        _row(f"{source}, `{name}`", each)
+        for source, attributes in figures["sources"].items()
+        if source != "templates"
+        for name, each in attributes.items()
+    ]
+    lengths = [_row(f"{name} characters", each) for name, each in figures["lengths"].items()]
+    speed = figures["microseconds a short text"]
+    languages = [f"| {name} | {_short(share)} |" for name, share in figures["languages"].items()]
+    disguises = [f"| {name} | {_value(three)} |" for name, three in figures["disguises"].items()]
+    return "\n".join(
+        [
+            "## By source, length, disguise and language (real texts)\n",
+            f"| source | {_COLUMNS}",
+            *rows,
+            f"\n| `toxicity`, texts of | {_COLUMNS}",
+            *lengths,
+            "\n| `toxicity` of tweets and comments under this disguise | AUC |\n|---|---|",
+            *disguises,
+            "\nOnly English is read; of another language nothing is said as long as the language is recognised. Django's own messages of 20 letters and more:\n",
+            "| language | share that is read |\n|---|---|",
+            *languages,
+            f"\nA text of up to 100 characters takes {speed['p50']:,} microseconds of processor time (p99 {speed['p99']:,}), normalising included.\n",
+        ]
+    )
+
+
+def _peers(figures: Mapping[str, Any]) -> str:
+    rows = []
+    for name, attributes in {"Safehold": None, **figures["peers"]}.items():
+        for attribute in ("toxicity", "identity_attack", "spam", "profanity"):
+            each = figures["attributes"][attribute].get("real") if attributes is None else attributes.get(attribute)
+            if each:
+                rows.append(_row(f"{name}, `{attribute}`", each))
+    return "\n".join(
+        [
+            "## Beside others, on the same held-back real texts\n",
+            "TF-IDF with logistic regression was trained in the same run on the same texts; alt-profanity-check comes trained.\n",
+            f"| | {_COLUMNS}",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _hatemoji(told: Mapping[str, Any] | None) -> str:
+    if not told:
+        return "## Outside check\n\nNot measured in the run that wrote this card.\n"
+    rows = [f"| {name} | {_short(right)} |" for name, right in told["by functionality"].items()]
+    published = [
+        f"| {name} (published) | {_short(each['accuracy'])} | {_short(each['f1'])} |"
+        for name, each in told["published"].items()
+    ]
+    return "\n".join(
+        [
+            "## Outside check: HatemojiCheck\n",
+            f"{told['cases']:,} cases, hatred with pictures, never trained on (though HatemojiBuild, by the same authors, was). `identity_attack`: AUC "
+            f"{_short(told['auc'])}, macro F1 {_short(told['macro_f1'])}, non-hate left alone {_short(told['non_hate_accuracy'])}; "
+            f"{told['not read']} cases are not read and count as not found.\n",
+            "| | accuracy | F1 of hate |\n|---|---|---|",
+            f"| Safehold | {_short(told['accuracy'])} | {_short(told['f1'])} |",
+            *published,
+            "\n| functionality | right |\n|---|---|",
+            *rows,
+            "\nPublished figures are from [Kirk et al. 2022](https://arxiv.org/abs/2108.05921). Detoxify has none on this set. On HateCheck the same paper has "
+            "Perspective at an accuracy of .765; Safehold has not been measured there.\n",
+        ]
+    )

@@ -1,0 +1,45 @@
+"""The student network as it runs: pieces of words in, log-odds and a meaning out. One text at a time, on one core."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+#: Pieces of one text that are read; a window of 200 characters has about 50.
+PIECES = 72
+
+
+class Student(NamedTuple):
+    """An ONNX session, which may be called from several threads, and its tokenizer."""
+
+    session: Any
+    tokenizer: Tokenizer
+
+    def read(self, wordings: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Log-odds before calibration (texts, attributes), and the mean of the last layer (texts, width)."""
+        rows = [self.session.run(["odds", "mean"], {"ids": self._ids(wording)}) for wording in wordings]
+        if not rows:
+            odds, mean = self.session.get_outputs()
+            return np.zeros((0, odds.shape[1]), np.float32), np.zeros((0, mean.shape[1]), np.float32)
+        return np.concatenate([row[0] for row in rows]), np.concatenate([row[1] for row in rows])
+
+    def _ids(self, wording: str) -> NDArray[np.int64]:
+        ids = self.tokenizer.encode(wording).ids
+        if len(ids) > PIECES:
+            ids = [*ids[: PIECES - 1], ids[-1]]
+        return np.array([ids], dtype=np.int64)
+
+
+def load(graph: bytes, pieces: str) -> Student:
+    """A student from its ONNX file and its tokenizer's JSON. Raises ValueError if either can't be read."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return Student(session, Tokenizer.from_str(pieces))
+    except Exception as error:
+        raise ValueError(f"the network cannot be read: {error}") from error
