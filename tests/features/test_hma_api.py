@@ -12,15 +12,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from safehold.accounts.keys import create_key
 from safehold.accounts.roles import Scope
-from safehold.desk.banks.changing import add_item, create_bank, move_item
-from safehold.desk.banks.models import BankItem
+from safehold.cli import app
+from safehold.desk.banks.changing import add_item, create_bank, move_item, say
+from safehold.desk.banks.exchanges.fetching import fetch
+from safehold.desk.banks.exchanges.managing import add_exchange
+from safehold.desk.banks.exchanges.writing_back import send_due
+from safehold.desk.banks.models import BankItem, Exchange, SignalOpinion
 from safehold.signals.media.hashing import pdq
 from tests.gateway_server import database_of_its_own, policy_folder, serving
 from tests.world import service
@@ -60,6 +66,7 @@ def hma(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             name: create_key(None, name, scopes, service="plaza")[1]
             for name, scopes in {
                 "match": [Scope.MATCH_HASHES], "write": [Scope.MATCH_HASHES, Scope.WRITE_BANKS], "none": [Scope.WRITE_EVENTS],
+                "read": [Scope.READ_BANKS],
             }.items()
         }  # fmt: skip
         create_bank(None, "bad")
@@ -75,6 +82,7 @@ def hma(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             clients = {name: server.client(secret) for name, secret in secrets.items()}
             yield SimpleNamespace(
                 **clients,
+                secrets=secrets,
                 items=items,
                 anonymous=server.client(),
                 shown=shown,
@@ -170,3 +178,50 @@ def test_a_key_is_asked_for(hma: SimpleNamespace, tmp_path: Path) -> None:
     refused = hma.match.post("/c/bank/quick/signal", json={"md5": "1" * 32})
     assert refused.status_code == 403 and "banks:write" in refused.json()["message"]
     assert hma.write.post("/c/bank/absent/signal", json={"md5": "1" * 32}).status_code == 404
+
+
+def test_another_safehold_reads_a_bank_and_says_what_it_thinks(hma: SimpleNamespace, settings: Any) -> None:
+    settings.SAFEHOLD_EXCHANGE_PRIVATE_HOSTS = ["127.0.0.1"]
+    create_bank(None, "shared")
+    items = [add_item(None, "shared", "md5", f"{number:032x}") for number in range(5)]
+    text = add_item(None, "shared", "raw_text", "Join us now")
+    create_bank(None, "copy")
+    url = str(hma.match.base_url).rstrip("/")
+    add_exchange(
+        None, "sibling", "safehold", "copy", {"url": url, "bank": "shared"}, {"key": hma.secrets["read"]},
+        arrive_active=True, write_back=True,
+    )  # fmt: skip
+
+    def fetched() -> dict[str, str]:
+        exchange = Exchange.objects.get(pk="sibling")
+        fetch(exchange)
+        exchange.refresh_from_db()
+        assert exchange.error == ""
+        return dict(BankItem.objects.filter(bank="copy").values_list("value", "state"))
+
+    assert fetched() == dict.fromkeys([*(item.value for item in items), text.value], "active")
+    move_item(None, items[0].pk, "disputed")
+    move_item(None, items[1].pk, "retired")
+    late = add_item(None, "shared", "md5", "f" * 32)
+    states = fetched()
+    assert states[items[1].value] == "retired" and states[late.value] == "active"
+    say(None, BankItem.objects.get(bank="copy", value=late.value).pk, "negative")
+    assert send_due() == 1
+    said = SignalOpinion.objects.filter(item=late).order_by("-id").first()
+    assert said.belief == "negative" and said.party.startswith("API key")
+    assert hma.none.get("/v1/banks/shared").status_code == 403
+    assert hma.read.get("/v1/banks/absent").status_code == 404
+    assert hma.read.get("/v1/banks/shared?after=x").status_code == 422
+    assert hma.read.post("/v1/banks/shared", json={"item": late.pk, "belief": "maybe"}).status_code == 422
+
+
+def test_a_file_on_this_machine_goes_into_a_bank_by_its_hashes(hma: SimpleNamespace, tmp_path: Path) -> None:
+    create_bank(None, "files")
+    path = tmp_path / "cat.png"
+    path.write_bytes(picture(7))
+    done = CliRunner().invoke(app, ["banks", "add-file", "files", str(path)])
+    assert done.exit_code == 0, done.output
+    assert set(BankItem.objects.filter(bank="files").values_list("kind", flat=True)) == {"pdq", "sha256"}
+    path.write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    broken = CliRunner().invoke(app, ["banks", "add-file", "files", str(path)])
+    assert broken.exit_code == 1 and "can't be opened" in broken.output

@@ -144,6 +144,7 @@ class Scope(StrEnum):
     WRITE_LABELS = "labels:write"
     MATCH_HASHES = "hashes:match"
     WRITE_BANKS = "banks:write"
+    READ_BANKS = "banks:read"
 
     @property
     def permission(self) -> Permission:
@@ -162,6 +163,7 @@ SCOPE_PERMISSIONS: dict[Scope, Permission] = {
     Scope.WRITE_LABELS: Permission.WRITE_LABELS,
     Scope.MATCH_HASHES: Permission.MATCH_HASHES,
     Scope.WRITE_BANKS: Permission.PROPOSE_LISTS,
+    Scope.READ_BANKS: Permission.READ_POLICIES,
 }
 
 

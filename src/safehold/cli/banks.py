@@ -172,6 +172,31 @@ def add(
     typer.echo(f"Item {item.pk} of {name} is {item.state}.")
 
 
+def add_file(
+    name: Bank,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A picture, a video or any file.")],
+    source: Annotated[str, typer.Option(help="Where it comes from.")] = "",
+    reference: Annotated[str, typer.Option(help="A case or a ticket.")] = "",
+) -> None:
+    """Put the hashes of a file into a bank: of a picture PDQ and SHA-256, of a video its MD5. The file stays where it is.
+
+    Example: safehold banks add-file terror-media picture.png --reference "case 12"
+    """
+    use_django()
+    from safehold.desk.banks.changing import add_item
+    from safehold.gateway.hma_media import hashes_of
+    from safehold.gateway.problems import Refusal
+
+    try:
+        hashes = hashes_of(file.read_bytes())
+    except Refusal as refusal:
+        raise failure(refusal.detail) from refusal
+    for kind in ("pdq", "video_md5", "sha256"):
+        if kind in hashes:
+            item = do(add_item, None, name, kind, hashes[kind], source=source, reference=reference)
+            typer.echo(f"Item {item.pk} of {name}, {kind}, is {item.state}.")
+
+
 _MOVES = {
     "activate": "activated", "dispute": "disputed", "uphold": "upheld", "clear": "cleared", "retire": "retired",
     "return": "returned",
@@ -267,7 +292,8 @@ def abandon(name: Bank) -> None:
 
 
 for command, function in (
-    ("list", list_banks), ("create", create), ("change", change), ("show", show), ("add", add), ("review", review),
+    ("list", list_banks), ("create", create), ("change", change), ("show", show), ("add", add),
+    ("add-file", add_file), ("review", review),
     ("opinion", opinion), ("import", import_), ("activate", activate), ("abandon", abandon),
 ):  # fmt: skip
     app.command(command)(function)

@@ -29,6 +29,7 @@ from safehold.gateway.perspective_upstream import Upstream
 from safehold.gateway.problems import MEDIA_TYPE, Refusal
 from safehold.gateway.requests import Receive, Reply, Request, Scope, Send
 from safehold.gateway.routes import ROUTES, Parts, Route, event_types_body
+from safehold.gateway.sharing import SHARING_ROUTES
 from safehold.gateway.store import Store
 from safehold.ids import new_id
 
@@ -40,7 +41,7 @@ _encode = msgspec.json.Encoder().encode
 _EXACT: dict[str, dict[str, Route]] = {}
 _PREFIX: dict[str, dict[str, Route]] = {}
 _AROUND: dict[tuple[str, str], dict[str, Route]] = {}
-for _route in (*ROUTES, *AKISMET_ROUTES, *MODERATION_ROUTES, *PERSPECTIVE_ROUTES, *HMA_ROUTES):
+for _route in (*ROUTES, *AKISMET_ROUTES, *MODERATION_ROUTES, *PERSPECTIVE_ROUTES, *HMA_ROUTES, *SHARING_ROUTES):
     _start, _brace, _rest = _route.path.partition("{")
     if _end := _rest.partition("}")[2]:
         _AROUND.setdefault((_start, _end), {})[_route.method] = _route

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Protocol
 
+import msgspec
 import structlog
 
 from safehold.engine.signal import Signal
@@ -25,6 +26,23 @@ log = structlog.get_logger("safehold.gateway")
 LOOK_SECONDS = 0.5
 #: Items that are taken in at once, at first and later; and how long others get their turn after that.
 FIRST, CHUNK, BREATH_SECONDS = 50_000, 5_000, 0.002
+
+
+class SharedItem(msgspec.Struct, frozen=True):
+    """A hash as it is shared. `state` is active, negative, disputed, quarantined or retired; the last two are withdrawn."""
+
+    id: int
+    type: str
+    value: str
+    state: str
+
+
+class SharedPage(msgspec.Struct, frozen=True):
+    """What changed after a place. Ask again with `after=next`: at once if there is `more`, later if not."""
+
+    items: list[SharedItem]
+    next: str
+    more: bool
 
 
 class BankSource(Protocol):
@@ -41,6 +59,12 @@ class BankSource(Protocol):
 
     def add(self, bank: str, hashes: Mapping[str, str], key: str) -> int | None:
         """Put hashes (kind -> value) into a bank for an API key, and say the first one's number; None for no such bank."""
+
+    def page(self, bank: str, after: int, last: int, most: int) -> SharedPage | None:
+        """What of a bank changed after a number and, of that number itself, after an item; None for no such bank."""
+
+    def opine(self, bank: str, item: int, belief: str, key: str) -> bool:
+        """Keep what the holder of an API key thinks of an item; False if the bank has no such item."""
 
     def close(self) -> None:
         """Close the calling thread's connection."""
@@ -90,6 +114,20 @@ class BankKeeper:
         """See BankSource."""
         try:
             return self._source.add(bank, hashes, key)
+        finally:
+            self._source.close()
+
+    def page(self, bank: str, after: int, last: int, most: int) -> SharedPage | None:
+        """See BankSource."""
+        try:
+            return self._source.page(bank, after, last, most)
+        finally:
+            self._source.close()
+
+    def opine(self, bank: str, item: int, belief: str, key: str) -> bool:
+        """See BankSource."""
+        try:
+            return self._source.opine(bank, item, belief, key)
         finally:
             self._source.close()
 

@@ -6,10 +6,13 @@ An item counts as it is once its number is not above its bank's; only active and
 from collections.abc import Iterator, Mapping
 
 from django.db import connection
+from django.db.models import Q
 
 from safehold.desk.banks.changing import Busy, NoSuchBank, add_hashes
-from safehold.desk.banks.models import Bank, BankItem
+from safehold.desk.banks.models import Bank, BankItem, SignalOpinion
+from safehold.gateway.banks import SharedItem, SharedPage
 from safehold.gateway.store import Unavailable
+from safehold.signals.hashes.kinds import written
 from safehold.signals.hashes.matching import BankView, Item
 
 #: Rows read at a time.
@@ -43,6 +46,24 @@ class Feed:
             return None
         except Busy as reason:
             raise Unavailable(str(reason)) from reason
+
+    def page(self, bank: str, after: int, last: int, most: int) -> SharedPage | None:
+        held = Bank.objects.filter(pk=bank).first()
+        if held is None:
+            return None
+        found = BankItem.objects.filter(bank=held, change__lte=held.number)
+        found = found.filter(Q(change__gt=after) | Q(change=after, pk__gt=last)).order_by("change", "pk")
+        rows = list(found.values_list("pk", "kind", "value", "state", "change")[: most + 1])
+        items = [SharedItem(pk, kind, written(kind, value), state) for pk, kind, value, state, _ in rows[:most]]
+        if items:
+            after, last = rows[len(items) - 1][4], items[-1].id
+        return SharedPage(items, f"{after}.{last}", len(rows) > most)
+
+    def opine(self, bank: str, item: int, belief: str, key: str) -> bool:
+        if not BankItem.objects.filter(bank=bank, pk=item).exists():
+            return False
+        SignalOpinion.objects.create(item_id=item, belief=belief, party=f"API key {key}")
+        return True
 
     def close(self) -> None:
         connection.close()

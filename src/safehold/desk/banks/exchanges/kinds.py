@@ -50,6 +50,10 @@ KINDS: dict[str, Kind] = {
         "A file or feed of hashes", "safehold.desk.banks.exchanges.files:HashFile", config=("url",),
         may=("type", "format"), may_secret=("token",),
     ),
+    "safehold": Kind(
+        "Another Safehold", "safehold.desk.banks.exchanges.sibling:Sibling", config=("url", "bank"), secrets=("key",),
+        opinions=True,
+    ),
 }  # fmt: skip
 
 
