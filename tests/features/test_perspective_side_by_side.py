@@ -219,3 +219,6 @@ def test_a_file_of_comments_is_compared(monkeypatch, tmp_path):
         stub.fault = 500
         (tmp_path / "more.txt").write_text(f"{KIND}\n" * 9)
         assert "failed 5 times in a row (status 500)" in run("compare", str(tmp_path / "more.txt"), code=1)
+    before = Comparison.objects.count()
+    assert "0 comparisons are forgotten" in run("forget", "--days", "1") and Comparison.objects.count() == before
+    assert f"{before} comparisons are forgotten" in run("forget") and not Comparison.objects.exists()

@@ -204,6 +204,24 @@ def list_versions() -> None:
     console.print(table)
 
 
+@app.command()
+def forget(
+    days: Annotated[int, typer.Option(min=0, help="Keep those of the last so many days; 0 keeps none.")] = 0,
+    service: Service = "",
+) -> None:
+    """Delete comparisons. Calibrations that were fitted from them stay.
+
+    Example: safehold perspective forget --days 90
+    """
+    use_django()
+    from django.conf import settings
+
+    from safehold.desk.sidebyside.keeping import forget_comparisons
+
+    gone = forget_comparisons(service or settings.SAFEHOLD_SERVICE, days)
+    console.print(f"{gone:,} comparisons are forgotten.", highlight=False)
+
+
 def _texts(file: Path) -> Iterator[tuple[int, str]]:
     """The number of each line with its text; empty lines are skipped."""
     with file.open(encoding="utf-8") as lines:
