@@ -3,9 +3,11 @@
 import hashlib
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,7 +51,11 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         settings = {"media_upload_mb": 2, "media_models": "none", "rate": 0}
         with serving(url, policies, folder, **settings) as server:
             yield SimpleNamespace(
-                client=server.client(writer), reader=server.client(reader), folder=folder / "media", log=server.log
+                client=server.client(writer),
+                reader=server.client(reader),
+                folder=folder / "media",
+                log=server.log,
+                process=server.process.pid,
             )
 
 
@@ -153,6 +159,32 @@ def test_events_are_decided_while_media_is_being_opened(place: SimpleNamespace) 
             )
             assert answer.status_code == 200
         assert {upload.result().status_code for upload in uploads} == {200}
+
+
+def workers_of(server: int) -> set[int]:
+    """The processes that open media for a server, by what the system says of its children."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+            if parent == server and b"workers/process.py" in (path.parent / "cmdline").read_bytes():
+                found.add(int(path.parent.name))
+    return found
+
+
+def test_workers_that_are_killed_are_replaced_and_the_server_goes_on(place: SimpleNamespace) -> None:
+    send(place, encoded(picture(6)))
+    before = workers_of(place.process)
+    assert before
+    for worker in before:
+        os.kill(worker, signal.SIGKILL)
+    assert decided(place, "while there are none")["decision"]
+    for seed in (7, 8, 9):
+        found = send(place, encoded(picture(seed))).json()
+        assert "unreadable" not in found
+        assert len(found["pdq"]) == 64
+    assert workers_of(place.process)
+    assert not workers_of(place.process) & before
 
 
 def test_bytes_that_are_not_to_be_kept_are_not(place: SimpleNamespace) -> None:
