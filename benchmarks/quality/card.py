@@ -8,7 +8,7 @@ from safehold.signals.harm.attributes import ALL
 _EVIDENCE = {
     "real": "people labelled real texts",
     "mixed": "some real texts, and templates of our own",
-    "synthetic": "templates of our own only (innocent examples are real, too)",
+    "synthetic": "templates of our own (innocent examples, and for `insult` texts with a listed insult, are real)",
     "weak": "word lists labelled real texts",
 }
 
@@ -42,6 +42,10 @@ _DATA = """## What it was trained on
 HatemojiCheck, XSTest or OpenAI's moderation set was used for training, calibration or thresholds; a test proves it for HatemojiCheck. HateCheck,
 XSTest and OpenAI's set have not been measured here.
 
+The held-back figures by kind were looked at while this model was made: after a first model, lines were added to the training half of weak kinds, and
+where only templates label an attribute the n-grams were left out of the mix. They are therefore somewhat too good. How much a
+sentence alone counts was tried on test texts before it was confirmed on calibration texts. HatemojiCheck decided nothing.
+
 Sources disagree: `davidson` calls coarse talk about women "offensive" and not hate, which here is toxic and no identity attack; `edos` asked
 about sexism only, so other hate among its innocent texts is noise; labels of `implicithate` and `toxigen` are doubtful in many places.
 """
@@ -61,7 +65,7 @@ _WEAK = """## Known failures
 - **Probabilities** are right for a mix in which at least 15% of texts have the attribute. Where it is rarer, fewer of the texts above a
   threshold have it; fit a map on your own labels.
 - **Long innocent texts** have more windows and therefore more chances to score high.
-- **Young words for minors, grooming, terrorism, drugs, doxing**: not scored. `sexual` is about adults' words, and no detector of child abuse.
+- **Sexual talk about minors, grooming, terrorism, drugs, doxing** are not scored. `sexual` is no detector of child abuse.
 
 ## What is not offered
 

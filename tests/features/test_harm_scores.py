@@ -112,3 +112,11 @@ def test_a_damaged_model_is_a_failed_signal_and_never_a_score(tmp_path, monkeypa
 def test_a_text_scores_the_same_alone_and_among_others():
     texts = ["you are an idiot", "see you at eight", "I will kill you tonight", "hello " * 30]
     assert score_texts(texts) == [score_texts([text])[0] for text in texts]
+
+
+def test_one_bad_sentence_in_fifteen_thousand_characters_is_found_too():
+    topics = ("garden", "weather", "meeting", "library", "train", "recipe", "match", "garage")
+    calm = [f"On day {day} we talked about the {topics[day % 8]} for a while. " for day in range(300)]
+    assert score_texts(["".join(calm)])[0].scores["threat"] < 0.5
+    calm.insert(150, "I will kill you tonight. ")
+    assert score_texts(["".join(calm)])[0].scores["threat"] > 0.5

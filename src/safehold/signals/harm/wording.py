@@ -14,8 +14,8 @@ from safehold.signals.text.normalise import Normal, bare, normalise
 #: Characters that one window holds: as long as the texts that the model was trained on.
 WINDOW = 200
 
-#: Characters that a sentence has at least to be read by itself.
-_LEAST_SENTENCE = 12
+#: Characters that a text has at least for its sentences to be read by themselves, and that such a sentence has.
+_LEAST_TEXT, _LEAST_SENTENCE = 60, 20
 
 _SKIN = {
     "\U0001f3fb": "light",
@@ -114,6 +114,8 @@ def windows(text: str) -> list[tuple[int, int]]:
 
 def sentences(text: str) -> list[tuple[int, int]]:
     """Places of the sentences of a text that has several, none longer than a window; a very short one goes with the next."""
+    if len(text) < _LEAST_TEXT:
+        return []
     found: list[tuple[int, int]] = []
     start = 0
     for end in [*(m.start() for m in _SENTENCE_END.finditer(text)), len(text)]:
