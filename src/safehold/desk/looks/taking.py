@@ -5,8 +5,9 @@ An answer is recorded once: the event's id is the look's, so that after a crash 
 again, and the gateway knows it. A service that is down is waited for (`patience`); then the event says that it did not answer.
 """
 
+import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,7 +29,7 @@ from safehold.desk.looks.setup import JUDGED, Service, Setup, Small, Wanted, cur
 from safehold.desk.rules.in_force import bundle_of, newest
 from safehold.engine import Bundle, installed_signals
 from safehold.engine.event import Event, lift
-from safehold.engine.signal import SignalFailed
+from safehold.engine.signal import Signal, SignalFailed
 from safehold.record.recording import recording
 from safehold.signals.judge.asking import Answer, Judge
 from safehold.signals.remote.asking import RemoteService
@@ -118,7 +119,7 @@ def run(stop: threading.Event) -> None:
             taken = _claimed(THREADS - len(running))
             running |= {pool.submit(_taken, asker, number) for number in taken}
             if not taken:
-                stop.wait(IDLE_SECONDS if not running else 0.05)
+                stop.wait(IDLE_SECONDS if not running else 0.2)
     kept.close()
     connection.close()
 
@@ -192,7 +193,7 @@ def small_score(small: Small, verdict: Any, event: Event, text: str) -> float | 
     """What the small model says: as the verdict recorded it, else measured here. None where it can't tell."""
     if (recorded := score_in(verdict, small)) is not None:
         return recorded
-    signal = next((each for each in installed_signals() if each.name == small.signal), None)
+    signal = _signals().get(small.signal)
     if signal is None:
         return None
     try:
@@ -200,6 +201,12 @@ def small_score(small: Small, verdict: Any, event: Event, text: str) -> float | 
     except SignalFailed:
         return None
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+@functools.cache
+def _signals() -> Mapping[str, Signal]:
+    """The installed ones, made once: models stay loaded."""
+    return {signal.name: signal for signal in installed_signals()}
 
 
 def judged_event(
