@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
@@ -24,6 +25,8 @@ from safehold.engine.examples import run_examples
 from safehold.gateway.media import Uploads
 from safehold.signals.media import hashing
 from safehold.signals.media.store import Full, MediaStore, Record
+from safehold.signals.media.taking import take
+from safehold.signals.media.workers.messages import Nudity
 from safehold.site.gateway import _uploads
 from tests.features.test_hostile_media import png, video
 from tests.features.test_media_hashing import encoded, picture
@@ -241,6 +244,19 @@ def test_the_folder_is_bounded_and_what_has_expired_makes_room(tmp_path: Path) -
     store.put(record(new), new)
     assert store.record(hashing.digests(new).sha256) is not None
     assert not list(tmp_path.rglob(f"{hashing.digests(old).sha256}*"))
+
+
+def test_what_is_known_of_a_file_is_not_measured_again_nor_lost(tmp_path: Path) -> None:
+    store, data = MediaStore(tmp_path), encoded(picture(4))
+    first = take(data, "short", ["nudity"], store.record)
+    assert first.nudity is not None
+    marked = msgspec.structs.replace(first, nudity=Nudity(score=0.125, stills=1))  # what no model says of this picture
+    store.put(marked, data)
+    again = take(data, "standard", [], store.record)
+    assert again == msgspec.structs.replace(marked, keep="standard")
+    assert take(data, "short", ["nudity"], store.record).nudity == marked.nudity
+    store.put(msgspec.structs.replace(marked, by="0"), data)  # by another version
+    assert take(data, "short", ["nudity"], store.record) == first
 
 
 def test_what_has_expired_is_deleted_also_where_nothing_is_sent_any_more(tmp_path: Path) -> None:

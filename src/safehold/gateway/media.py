@@ -100,7 +100,7 @@ class Uploads:
         return _answer(record, request.headers.get(b"content-type", b"").decode("latin-1"))
 
     def _taken(self, data: bytes, keep: Keep) -> Record:
-        record = take(data, keep, self._models)
+        record = take(data, keep, self._models, self._store.record)
         self._store.put(record, data)
         return record
 

@@ -28,6 +28,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NEVER = float("-inf")
 
 
+#: Changes whenever the same bytes could be measured otherwise: what was measured by another is measured again.
+MEASURED_BY = "1"
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of one file. `unreadable` says why it could not be opened, and `without` why a model was not asked."""
 
@@ -39,6 +43,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mime: str
     medium: str
     keep: Keep
+    by: str = MEASURED_BY
     also: list[str] = []
     measured: Measured | None = None
     unreadable: str = ""
@@ -102,7 +107,8 @@ class MediaStore:
         try:
             if path.stat().st_mtime < time.time():
                 return None
-            return _decode(path.read_bytes())
+            record = _decode(path.read_bytes())
+            return record if record.by == MEASURED_BY else None
         except (FileNotFoundError, msgspec.DecodeError):  # one of another version is as good as none
             return None
 

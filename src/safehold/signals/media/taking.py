@@ -5,29 +5,36 @@ from collections.abc import Callable, Collection
 from safehold.signals.media import hashing, kinds
 from safehold.signals.media.store import Keep, Record
 from safehold.signals.media.workers import ask
-from safehold.signals.media.workers.messages import Measured, Nudity, Text
+from safehold.signals.media.workers.messages import Nudity, Text
 
 #: The models that can be asked about every file that is sent.
 MODELS = ("nudity", "text")
 
 
-def take(data: bytes, keep: Keep, models: Collection[str] = ()) -> Record:
+def take(
+    data: bytes, keep: Keep, models: Collection[str] = (), known: Callable[[str], Record | None] | None = None
+) -> Record:
     """Measure a file. One that can't be opened has its digests, and says why it has nothing else.
+
+    `known` gives the record of a file that was measured before, by its SHA-256: what it has is not measured again.
 
     Raises Unavailable if no worker was free: the caller should say that it be sent again.
     """
     kind = kinds.kind_of(data)
     digests = hashing.digests(data)
-    measured: Measured | None = None
+    before = known(digests.sha256) if known is not None else None
+    measured = before.measured if before is not None else None
     unreadable, without = "", {}
-    found: dict[str, Nudity | Text] = {}
+    found: dict[str, Nudity | Text | None] = {}
+    if before is not None:
+        found = {"nudity": before.nudity, "text": before.text}
     if kind.medium != "file":
         try:
-            measured = ask.measure(kind, data)
+            measured = measured or ask.measure(kind, data)
         except ask.Unreadable as reason:
             unreadable = str(reason)
         if measured is not None:
-            for model in models:
+            for model in [name for name in models if found.get(name) is None]:
                 try:
                     found[model] = _ASK[model](kind, data)
                 except (ask.Unreadable, ask.Unavailable) as reason:
