@@ -7,21 +7,18 @@ import hashlib
 from contextlib import suppress
 from typing import NamedTuple
 
-import numpy as np
-
 from safehold.desk.entities.models import Event
 from safehold.desk.entities.subjects import text_of
 from safehold.desk.learning.models import Label, LearnedModel
 from safehold.desk.learning.taking import digest_of
 from safehold.desk.learning.training import loaded, share_of
-from safehold.signals.community.features import Rows, rows
+from safehold.signals.community.choosing import most_unsure
+from safehold.signals.community.features import rows
 from safehold.signals.community.model import Model, NotAModel
 from safehold.signals.community.training import AUDIT_SHARE, same_as
 
 #: The newest events that are looked at, and texts of them that are scored.
 LOOKED_AT, SCORED = 4_000, 1_000
-#: Two texts are alike if they share more than this part of their buckets (Jaccard).
-ALIKE = 0.5
 
 
 class Pick(NamedTuple):
@@ -61,25 +58,6 @@ def model_for(attribute: str) -> Model | None:
             if row is not None and attribute in (model := loaded(row)).attributes:
                 return model
     return None
-
-
-def most_unsure(rows_: Rows, probabilities: np.ndarray, threshold: float, count: int) -> list[int]:
-    """Places of texts whose probability is nearest to the threshold (in log-odds), none much like one before it."""
-    odds = np.log(np.clip(probabilities, 1e-4, 1 - 1e-4) / (1 - np.clip(probabilities, 1e-4, 1 - 1e-4)))
-    middle = float(np.log(np.clip(threshold, 1e-4, 1 - 1e-4) / (1 - np.clip(threshold, 1e-4, 1 - 1e-4))))
-    taken: list[int] = []
-    for place in np.argsort(np.abs(odds - middle), kind="stable").tolist():
-        if len(taken) == count:
-            break
-        if not any(_alike(rows_, place, other) for other in taken):
-            taken.append(place)
-    return taken
-
-
-def _alike(rows_: Rows, one: int, other: int) -> bool:
-    first, second = (rows_.buckets[rows_.starts[place] : rows_.starts[place + 1]] for place in (one, other))
-    shared = len(np.intersect1d(first, second, assume_unique=True))
-    return shared > ALIKE * (len(first) + len(second) - shared)
 
 
 def _unsure(model: Model, attribute: str, texts: list[tuple[Event, str]], count: int) -> list[Pick]:

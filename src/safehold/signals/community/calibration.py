@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 Doubles = NDArray[np.float64]
 #: So many of either kind make an isotonic map; with fewer it follows single labels.
 ENOUGH = 60
-#: So many of either kind make Platt's map; with fewer scores stay as the learner gives them.
-FEW = 5
+#: So many of either kind make Platt's map, which leans on a slope of 1 a little (LEAN);
+#: without one scores stay as the learner gives them.
+FEW, LEAN = 1, 0.05
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,8 +68,8 @@ def _platt(scores: Doubles, truth: NDArray[np.bool_]) -> Calibration:
     point = np.array([1.0, 0.0])
     for _ in range(50):
         found = 0.5 * (1.0 + np.tanh(0.5 * (point @ inputs)))
-        slope = inputs @ (found - targets) + np.array([(point[0] - 1.0), 0.0])
-        bend = (inputs * (found * (1 - found))) @ inputs.T + np.diag([1.0, 1e-6])
+        slope = inputs @ (found - targets) + np.array([LEAN * (point[0] - 1.0), 0.0])
+        bend = (inputs * (found * (1 - found))) @ inputs.T + np.diag([LEAN, 1e-6])
         step = np.linalg.solve(bend, slope)
         point = point - step
         if float(np.abs(step).max()) < 1e-9:

@@ -51,13 +51,14 @@ _STEP, _MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 
 def rows(texts: Sequence[str]) -> Rows:
     """The representation of texts. The same text gives the same on every machine."""
-    found = [_buckets(text) for text in texts]
+    found = [buckets(text) for text in texts]
     starts = np.concatenate(([0], np.cumsum([len(each) for each in found]))).astype(np.int64)
-    buckets = np.concatenate(found) if found else np.empty(0, dtype=np.int32)
-    return Rows(starts, buckets, harm.features(texts))
+    joined = np.concatenate(found) if found else np.empty(0, dtype=np.int32)
+    return Rows(starts, joined, harm.features(texts))
 
 
-def _buckets(text: str) -> Ints:
+def buckets(text: str) -> Ints:
+    """The buckets of a text's words, pairs of words and runs of 3 to 5 letters, ascending; 0 is in all."""
     plain = normalise(text[:MOST]).text
     words = np.array([crc32(word.encode("utf-8", "replace")) for word in plain.split()], dtype=np.uint64)
     letters = np.frombuffer(f" {plain} ".encode("utf-32-le", "replace"), dtype=np.uint32).astype(np.uint64)
