@@ -121,3 +121,14 @@ def test_memory_stays_bounded() -> None:
     store = MemoryWindows()
     said(store, [Step(("all",), number, number) for number in range(1000)])
     assert store.report().entries == MOST
+
+
+def test_many_keys_drive_out_no_other_windows() -> None:
+    plain = Window("plain@0", "plain", "count", 7200, ("t",), {}, {}, {}, "0")
+    (other,) = streams_of([plain])
+    store = MemoryWindows(200)
+    list(store.apply([(EPOCH * SECOND, [(other, f"k{n}", ()) for n in range(40)])]))
+    said(store, [Step((f"a{n}", f"b{n}", f"c{n}"), n, n) for n in range(500)])
+    answers = next(store.apply([((EPOCH + 600) * SECOND, [(other, f"k{n}", ()) for n in range(40)])]))
+    assert [answers.values(n) for n in range(40)] == [[2]] * 40
+    assert store.report().entries <= 80 + 100

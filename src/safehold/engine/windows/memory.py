@@ -91,6 +91,15 @@ class MemoryWindows:
         self._entries = self._expired = self._evicted = 0
         self._watermark = _LONG_AGO
         self._turned = False
+        self._lists: MemoryWindows | None = None
+
+    @property
+    def lists(self) -> "MemoryWindows":
+        """Where spread streams are: in a room of their own, half as large, because an event with many keys there must not
+        drive out what other windows have."""
+        if self._lists is None:
+            self._lists = MemoryWindows(max(self.most_entries // 2, 1))
+        return self._lists
 
     def apply(self, batch: Iterable[Fed]) -> Iterator["_Answers"]:
         """A stream's windows are computed when a rule asks for one of them."""
@@ -100,6 +109,9 @@ class MemoryWindows:
             for stream, key, row in feeds:
                 if row is MISSING:
                     seen.append(None)
+                    continue
+                if stream.spread:
+                    seen.append(self.lists.put(stream, key, time, row))
                     continue
                 table = tables.get(stream.name)
                 if table is None or table.stream is not stream:
@@ -125,6 +137,15 @@ class MemoryWindows:
             if self._touched * 2 > self.most_entries or self._entries > self.most_entries:
                 self._make_room()
             yield _Answers(self, time, feeds, seen)
+
+    def put(self, stream: Stream, key: Hashable, time: int, row: Any) -> Any:
+        """What the key has with this event."""
+        table = self.table(stream)
+        held = table.young[key] = self._put(table, key, table.young.get(key), time, row)
+        self._watermark = max(self._watermark, time)
+        if self._touched * 2 > self.most_entries or self._entries > self.most_entries:
+            self._make_room()
+        return held
 
     def _put(self, table: _Table, key: Hashable, held: Any, time: int, row: Any) -> Any:
         """What the key has then; `held` is None where it was not touched in this turn."""
@@ -164,7 +185,8 @@ class MemoryWindows:
 
     def report(self) -> WindowReport:
         keys = sum(len(table.young) + len(table.old) + len(table.condemned) for table in list(self.tables.values()))
-        return WindowReport(keys, self._entries, self.most_entries, self._expired, self._evicted)
+        own = WindowReport(keys, self._entries, self.most_entries, self._expired, self._evicted)
+        return own if self._lists is None else own + self._lists.report()
 
     def _make_room(self) -> None:
         """Drop condemned keys until the entries fit; begin a turn when half of the room was touched or none are left."""
@@ -229,9 +251,6 @@ class _Answers:
         ]
 
     def together(self, numbers: Sequence[int]) -> list[Any]:
-        store, stream = self.store, self.feeds[numbers[0]][0]
-        table = store.tables.get(stream.name)
-        if table is None or table.stream is not stream:
-            table = store.table(stream)
+        store, table = self.store, self.store.lists.table(self.feeds[numbers[0]][0])
         helds = (self.seen[number] or table.find(self.feeds[number][1]) or () for number in numbers)
         return table.plan.values(together(helds, table.width), self.time, store.complete_since)

@@ -67,6 +67,15 @@ class WindowReport:
     expired: int = 0
     evicted: int = 0
 
+    def __add__(self, other: "WindowReport") -> "WindowReport":
+        return WindowReport(
+            self.keys + other.keys,
+            self.entries + other.entries,
+            self.most_entries + other.most_entries,
+            self.expired + other.expired,
+            self.evicted + other.evicted,
+        )
+
 
 class WindowStore(Protocol):
     """Not thread-safe: one writer, whose order of events is the order."""
