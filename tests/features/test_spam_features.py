@@ -40,6 +40,7 @@ def test_a_way_to_talk_elsewhere_is_found(text, contact):
         "the telegram arrived in 1912",
         "I deleted instagram, life is good",
         "see you at 8",
+        "search or at shop.com",
     ],
 )
 def test_to_speak_of_a_service_is_no_invitation(text):

