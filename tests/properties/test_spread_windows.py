@@ -16,7 +16,7 @@ from safehold.engine.windows.log import MOST
 from safehold.engine.windows.memory import MemoryWindows
 from safehold.engine.windows.store import EMPTY, LATE, LATENESS, SECOND, WindowStore
 from safehold.engine.windows.streams import Stream, streams_of
-from safehold.engine.windows.valkey import ValkeyWindows
+from safehold.engine.windows.valkey import ValkeyWindows, token_of
 from tests.cases import cases
 from tests.properties.window_streams import EPOCH, OVER
 from tests.valkey_server import address
@@ -132,3 +132,27 @@ def test_many_keys_drive_out_no_other_windows() -> None:
     answers = next(store.apply([((EPOCH + 600) * SECOND, [(other, f"k{n}", ()) for n in range(40)])]))
     assert [answers.values(n) for n in range(40)] == [[2]] * 40
     assert store.report().entries <= 80 + 100
+
+
+def test_what_was_not_committed_never_counts() -> None:
+    """A batch that fills an item beyond its room is taken out again, as whoever comes next finds that it is not in the record."""
+    place = address(partitions=1)
+    steps = [Step(("all", f"own{number % 3}"), number, number) for number in range(MOST + 40)]
+    record = [(number + 1, ("s", *_fed(step))) for number, step in enumerate(steps[: MOST - 5])]
+    last = record[-1][0]
+    first, second = ValkeyWindows(place), ValkeyWindows(place)
+    first.begin(0, None)
+    first.put(record, last)
+    lost = [("s", *_fed(Step(("all", "own1"), 500 + n, 10_000 + n))) for n in range(30)]
+    list(first.tentative(lost, token_of([("lost", str(n)) for n in range(30)])))
+    assert second.meet(last, lambda position, count: []) == last
+    rest = steps[MOST - 5 :]
+    found = second.tentative(
+        [("s", *_fed(step)) for step in rest], token_of([("kept", str(n)) for n in range(len(rest))])
+    )
+    said_then = [tuple(one.together(range(2))) for one in found]
+    assert said_then == by_definition(steps)[MOST - 5 :]
+
+
+def _fed(step: Step) -> tuple[int, list[Any]]:
+    return step.time, [(STREAM, key, (step.value,)) for key in step.keys]
