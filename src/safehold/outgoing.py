@@ -1,7 +1,7 @@
 """One request to an address that somebody else chose, safely: the name is resolved once, every address it has is checked, the
 connection goes to a checked address and to no other, redirects are not followed, and neither a slow nor a large answer holds
 anything up (ADR 0064). Who calls: webhooks (`desk.decisions.outgoing`), and whoever asks a service elsewhere
-(`signals.remote.door`), or looks at what an address leads to (`gateway.moderations_images`).
+(`signals.remote.door`), or looks at what an address leads to (`gateway.moderations.images`).
 """
 
 import functools

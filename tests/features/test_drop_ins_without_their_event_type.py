@@ -11,9 +11,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from safehold.gateway import akismet, moderations
+from safehold.gateway.akismet.routes import check_comment
 from safehold.gateway.limits import Limits
-from safehold.gateway.moderations_categories import read_thresholds
+from safehold.gateway.moderations.categories import read_thresholds
+from safehold.gateway.moderations.routes import moderate
 from safehold.gateway.problems import Refusal
 from safehold.gateway.requests import FORM, Reply, Request
 from safehold.gateway.scoring import Scorer
@@ -55,14 +56,14 @@ COMMENT = {"api_key": "sh_x", "blog": "https://blog.example", "user_ip": "203.0.
 )
 def test_a_comment_is_scored_and_not_recorded(text, said):
     body = urlencode(COMMENT | {"comment_content": text}).encode()
-    reply = answer(akismet.check_comment, FORM, body, "unknown-event-type")
+    reply = answer(check_comment, FORM, body, "unknown-event-type")
     assert (reply.status, reply.body) == (200, said)
     assert dict(reply.headers)[b"safehold-recorded"].startswith(b"no")
 
 
 def test_a_moderation_is_scored_and_not_recorded():
     body = json.dumps({"input": ["Good morning"]}).encode()
-    reply = answer(moderations.moderate, "application/json", body, "unknown-event-type")
+    reply = answer(moderate, "application/json", body, "unknown-event-type")
     [result] = json.loads(reply.body)["results"]
     assert result["flagged"] is False
     assert "safehold" not in result
@@ -71,6 +72,6 @@ def test_a_moderation_is_scored_and_not_recorded():
 @pytest.mark.parametrize("kind", ["busy", "not-written", "not-ready"])
 def test_what_could_not_be_recorded_is_not_answered_as_if_it_were(kind):
     with pytest.raises(Refusal, match=kind):
-        answer(akismet.check_comment, FORM, urlencode(COMMENT | {"comment_content": "Good morning"}).encode(), kind)
+        answer(check_comment, FORM, urlencode(COMMENT | {"comment_content": "Good morning"}).encode(), kind)
     with pytest.raises(Refusal, match=kind):
-        answer(moderations.moderate, "application/json", b'{"input": "Good morning"}', kind)
+        answer(moderate, "application/json", b'{"input": "Good morning"}', kind)

@@ -24,7 +24,7 @@ from safehold.accounts.keys import create_key
 from safehold.accounts.roles import Scope
 from safehold.desk.decisions.models import Decision
 from safehold.desk.entities.models import Event
-from safehold.gateway.moderations_categories import CATEGORIES, NAMES, of_text, read_thresholds
+from safehold.gateway.moderations.categories import CATEGORIES, NAMES, of_text, read_thresholds
 from safehold.signals.harm import ATTRIBUTES, score_texts
 from tests.gateway_server import database_of_its_own, policy_folder, serving
 from tests.world import service

@@ -17,7 +17,7 @@ from safehold.desk.entities.models import Event
 from safehold.desk.learning.models import Label
 from safehold.desk.review.models import Task
 from safehold.desk.transparency.models import StatementOfReasons
-from safehold.gateway.perspective_attributes import NOT_OFFERED, OFFERED
+from safehold.gateway.perspective.attributes import NOT_OFFERED, OFFERED
 from tests.perspective_place import ANALYZE, INSULT, KIND, SUGGEST, Place, perspective_place
 
 TOXICITY: dict[str, Any] = {"requestedAttributes": {"TOXICITY": {}}}

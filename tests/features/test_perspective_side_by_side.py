@@ -19,9 +19,9 @@ from safehold.cli import app
 from safehold.desk.entities.models import Event
 from safehold.desk.sidebyside.asking import asker
 from safehold.desk.sidebyside.models import Comparison
-from safehold.gateway.perspective_attributes import model_name
-from safehold.gateway.perspective_calibration import read_calibration, version_file
-from safehold.gateway.perspective_upstream import FAILURES, Failed
+from safehold.gateway.perspective.attributes import model_name
+from safehold.gateway.perspective.calibration import read_calibration, version_file
+from safehold.gateway.perspective.upstream import FAILURES, Failed
 from safehold.record.models import AuditEvent
 from tests.perspective_place import INSULT, KIND, Place, perspective_place
 from tests.perspective_stub import KEY, Stub, old_service

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safehold.engine.policies.bundle import event_types_of
 from safehold.engine.policies.problems import Report
 from safehold.gateway import cloudevents
-from safehold.gateway.akismet_comment import read_comment
+from safehold.gateway.akismet.comment import read_comment
 from safehold.gateway.declared import Declared
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
 from safehold.desk.sidebyside.fitting import fit, isotonic
-from safehold.gateway.perspective_calibration import Calibration, Map, read_calibration
+from safehold.gateway.perspective.calibration import Calibration, Map, read_calibration
 
 SCORE = st.integers(0, 1000).map(lambda number: number / 1000)
 PAIRS = st.lists(st.tuples(SCORE, SCORE), min_size=1, max_size=80)

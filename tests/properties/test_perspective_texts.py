@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safehold.gateway.perspective_analysis import analyse
-from safehold.gateway.perspective_errors import ApiError
-from safehold.gateway.perspective_messages import MESSAGES, read_message
-from safehold.gateway.perspective_texts import MOST_PARTS, plain, sentences, utf16
+from safehold.gateway.perspective.analysis import analyse
+from safehold.gateway.perspective.errors import ApiError
+from safehold.gateway.perspective.messages import MESSAGES, read_message
+from safehold.gateway.perspective.texts import MOST_PARTS, plain, sentences, utf16
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 PROSE = st.lists(st.sampled_from(["One", "\U0001f600", "two,", ".", "!?", "…", '."', " ", "\n", "é"]), max_size=60).map(

@@ -184,7 +184,7 @@ def add_file(
     """
     use_django()
     from safehold.desk.banks.changing import add_item
-    from safehold.gateway.hma_media import hashes_of
+    from safehold.gateway.hma.media import hashes_of
     from safehold.gateway.problems import Refusal
 
     try:

@@ -12,7 +12,7 @@ from rich.table import Table
 from safehold.cli.lists_shell import console, failure, use_django
 
 if TYPE_CHECKING:
-    from safehold.gateway.perspective_calibration import Agreement
+    from safehold.gateway.perspective.calibration import Agreement
 
 app = typer.Typer(no_args_is_help=True, help="Perspective's API: compare with the old service, calibrate.")
 
@@ -64,9 +64,9 @@ def compare(
 
     from safehold.desk.sidebyside.asking import asker
     from safehold.desk.sidebyside.keeping import keep_comparisons
-    from safehold.gateway.perspective_analysis import analyse
-    from safehold.gateway.perspective_attributes import model_name
-    from safehold.gateway.perspective_upstream import FAILURES, Failed, ask_scores, pairs_of, scores_of
+    from safehold.gateway.perspective.analysis import analyse
+    from safehold.gateway.perspective.attributes import model_name
+    from safehold.gateway.perspective.upstream import FAILURES, Failed, ask_scores, pairs_of, scores_of
     from safehold.gateway.problems import Refusal
 
     try:
@@ -121,7 +121,7 @@ def calibrate(
     from safehold.desk.sidebyside import versions
     from safehold.desk.sidebyside.fitting import fit
     from safehold.desk.sidebyside.keeping import pairs_by_attribute
-    from safehold.gateway.perspective_attributes import model_name
+    from safehold.gateway.perspective.attributes import model_name
 
     maps = {}
     table = Table(

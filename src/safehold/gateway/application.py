@@ -11,21 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import structlog
 
-from safehold.gateway.akismet import AKISMET_ROUTES
+from safehold.gateway.akismet.routes import AKISMET_ROUTES
 from safehold.gateway.banks import BankKeeper
 from safehold.gateway.deciding import Decider
 from safehold.gateway.editions import Admitted
 from safehold.gateway.faults import described
-from safehold.gateway.hma import HMA_ROUTES
+from safehold.gateway.hma.routes import HMA_ROUTES
 from safehold.gateway.keys import Keyring
 from safehold.gateway.limits import Limits
 from safehold.gateway.media import Uploads
 from safehold.gateway.metrics import Tally
-from safehold.gateway.moderations import MODERATION_ROUTES
+from safehold.gateway.moderations.routes import MODERATION_ROUTES
 from safehold.gateway.openapi import description
-from safehold.gateway.perspective import PERSPECTIVE_ROUTES
-from safehold.gateway.perspective_calibration import Calibrations
-from safehold.gateway.perspective_upstream import Upstream
+from safehold.gateway.perspective.calibration import Calibrations
+from safehold.gateway.perspective.routes import PERSPECTIVE_ROUTES
+from safehold.gateway.perspective.upstream import Upstream
 from safehold.gateway.problems import MEDIA_TYPE, Refusal
 from safehold.gateway.requests import Receive, Reply, Request, Scope, Send
 from safehold.gateway.routes import ROUTES, Parts, Route, event_types_body

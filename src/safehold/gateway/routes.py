@@ -31,9 +31,9 @@ from safehold.gateway.keys import STALE_SECONDS, Keyring
 from safehold.gateway.limits import Limits
 from safehold.gateway.media import MediaAnswer, Uploads
 from safehold.gateway.metrics import Tally
-from safehold.gateway.moderations_categories import read_thresholds
-from safehold.gateway.perspective_calibration import Calibrations
-from safehold.gateway.perspective_upstream import Upstream
+from safehold.gateway.moderations.categories import read_thresholds
+from safehold.gateway.perspective.calibration import Calibrations
+from safehold.gateway.perspective.upstream import Upstream
 from safehold.gateway.problems import KINDS, Problem, Refusal, type_uri
 from safehold.gateway.requests import Reply, Request
 from safehold.gateway.scoring import Scorer

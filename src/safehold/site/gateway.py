@@ -47,10 +47,10 @@ from safehold.gateway.lists import Keeper
 from safehold.gateway.media import Uploads
 from safehold.gateway.metrics import Metrics, Tally
 from safehold.gateway.models import ModelKeeper
-from safehold.gateway.moderations_categories import read_thresholds
-from safehold.gateway.perspective_attributes import model_name
-from safehold.gateway.perspective_calibration import Calibrations
-from safehold.gateway.perspective_upstream import Upstream
+from safehold.gateway.moderations.categories import read_thresholds
+from safehold.gateway.perspective.attributes import model_name
+from safehold.gateway.perspective.calibration import Calibrations
+from safehold.gateway.perspective.upstream import Upstream
 from safehold.gateway.remote import Remote
 from safehold.gateway.shared import SharedEngines, place_of
 from safehold.gateway.socket_inbox import SocketInbox

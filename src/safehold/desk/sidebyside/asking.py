@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from safehold.gateway.perspective_upstream import Ask, Failed
+from safehold.gateway.perspective.upstream import Ask, Failed
 from safehold.outgoing import TooSlow, Unreachable, post
 
 #: Bytes of an answer that are read; the largest real ones have some kilobytes.

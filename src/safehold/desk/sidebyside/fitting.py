@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from safehold.gateway.perspective_calibration import Agreement, Map
+from safehold.gateway.perspective.calibration import Agreement, Map
 
 Pairs = Sequence[tuple[float, float]]
 Column = NDArray[np.float64]

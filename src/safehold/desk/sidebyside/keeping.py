@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from safehold.desk.sidebyside.fitting import Pairs
 from safehold.desk.sidebyside.models import Comparison
-from safehold.gateway.perspective_upstream import ScorePair
+from safehold.gateway.perspective.upstream import ScorePair
 from safehold.record.recording import recording
 
 #: The newest comparisons of an attribute that a map is fitted to.

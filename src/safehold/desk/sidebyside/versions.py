@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from django.utils import timezone
 
-from safehold.gateway.perspective_calibration import IN_FORCE, Calibration, Map, read_calibration, version_file
+from safehold.gateway.perspective.calibration import IN_FORCE, Calibration, Map, read_calibration, version_file
 from safehold.record.recording import recording
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from safehold.gateway.answers import Sealed
-from safehold.gateway.moderations_categories import CATEGORIES, NAMES, greatest, of_image, of_text
-from safehold.gateway.moderations_images import NoImage, score_image
-from safehold.gateway.moderations_input import Wanted, read_wanted
+from safehold.gateway.moderations.categories import CATEGORIES, NAMES, greatest, of_image, of_text
+from safehold.gateway.moderations.images import NoImage, score_image
+from safehold.gateway.moderations.input import Wanted, read_wanted
 from safehold.gateway.problems import Refusal, field_error
 from safehold.gateway.requests import Headers, Reply, Request
 from safehold.gateway.routes import Parts, Route

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from safehold.gateway.perspective_attributes import OFFERED, Offered, primary, readable
-from safehold.gateway.perspective_errors import language_not_supported, wrong_request
-from safehold.gateway.perspective_texts import plain, sentences, utf16
+from safehold.gateway.perspective.attributes import OFFERED, Offered, primary, readable
+from safehold.gateway.perspective.errors import language_not_supported, wrong_request
+from safehold.gateway.perspective.texts import plain, sentences, utf16
 from safehold.signals.harm import score_texts
 from safehold.signals.language import identify
 

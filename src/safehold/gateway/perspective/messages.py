@@ -5,7 +5,7 @@ document is made of it, so that what is taken is what is described. Names are th
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from safehold.gateway.perspective_errors import Violation, unreadable
+from safehold.gateway.perspective.errors import Violation, unreadable
 
 Kind = Literal["string", "boolean", "number", "integer", "enum", "message", "list", "map"]
 

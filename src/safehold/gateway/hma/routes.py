@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from safehold.gateway.banks import BankKeeper
-from safehold.gateway.hma_media import hashes_of_upload, hashes_of_url
+from safehold.gateway.hma.media import hashes_of_upload, hashes_of_url
 from safehold.gateway.problems import Refusal
 from safehold.gateway.requests import Reply, Request
 from safehold.gateway.routes import Handler, Parts, Route

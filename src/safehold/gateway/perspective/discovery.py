@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from safehold.gateway.perspective_messages import MESSAGES, Field
+from safehold.gateway.perspective.messages import MESSAGES, Field
 
 VERSION = "v1alpha1"
 _PARAMETERS = {

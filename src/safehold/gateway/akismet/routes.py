@@ -11,7 +11,7 @@ from functools import partial
 
 import msgspec
 
-from safehold.gateway.akismet_comment import Comment, read_comment
+from safehold.gateway.akismet.comment import Comment, read_comment
 from safehold.gateway.answers import Sealed
 from safehold.gateway.problems import Refusal
 from safehold.gateway.requests import Headers, Reply, Request

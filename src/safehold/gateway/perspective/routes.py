@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from safehold.gateway.cloudevents import read_json
-from safehold.gateway.perspective_analysis import Analysis, analyse, check_comment, plain_text
-from safehold.gateway.perspective_attributes import OFFERED, model_name, primary
-from safehold.gateway.perspective_calibration import Calibration, apply
-from safehold.gateway.perspective_discovery import discovery_document
-from safehold.gateway.perspective_errors import (
+from safehold.gateway.perspective.analysis import Analysis, analyse, check_comment, plain_text
+from safehold.gateway.perspective.attributes import OFFERED, model_name, primary
+from safehold.gateway.perspective.calibration import Calibration, apply
+from safehold.gateway.perspective.discovery import discovery_document
+from safehold.gateway.perspective.errors import (
     CORS,
     ApiError,
     Violation,
@@ -26,9 +26,9 @@ from safehold.gateway.perspective_errors import (
     unreadable,
     wrong_request,
 )
-from safehold.gateway.perspective_messages import read_message
-from safehold.gateway.perspective_texts import plain
-from safehold.gateway.perspective_upstream import Upstream, pairs_of, scores_of
+from safehold.gateway.perspective.messages import read_message
+from safehold.gateway.perspective.texts import plain
+from safehold.gateway.perspective.upstream import Upstream, pairs_of, scores_of
 from safehold.gateway.problems import Refusal
 from safehold.gateway.requests import Headers, Reply, Request
 from safehold.gateway.routes import Parts, Route
