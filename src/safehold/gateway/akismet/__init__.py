@@ -1,1 +1,3 @@
-"""Akismet's API, answered with this installation's policies and labels: `routes` says which addresses, `comment` what a form tells."""
+"""Akismet's API, answered with this installation's policies and labels:
+`routes` has the addresses, `comment` what a form tells.
+"""

@@ -1,1 +1,3 @@
-"""OpenAI's moderation API, answered with the harm model's scores: `routes` has the address, `categories` what is measured by what."""
+"""OpenAI's moderation API, answered with the harm model's scores:
+`routes` has the address, `categories` what is measured by what.
+"""
