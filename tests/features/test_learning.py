@@ -17,8 +17,10 @@ from safehold.accounts.people import Refused
 from safehold.accounts.roles import Role, Scope
 from safehold.cli import app
 from safehold.desk.decisions.models import Decision
-from safehold.desk.learning.models import AuditShare, LearnedModel, ModelFile
+from safehold.desk.learning.models import AuditShare, Label, LearnedModel, ModelFile
+from safehold.desk.learning.next import picks
 from safehold.desk.learning.promoting import promote, reject, roll_back, unwatch, watch
+from safehold.desk.learning.shadow import compared, follow
 from safehold.desk.learning.training import lessons_of, loaded, share_of, train_now
 from safehold.engine.event import Event
 from safehold.engine.signal import SignalFailed
@@ -31,7 +33,7 @@ from safehold.signals.community.seat import Live, Seat
 from safehold.signals.community.training import Example, Share, same_as, train
 from safehold.states import InvalidTransition
 from tests import lessons
-from tests.desk_rows import person, service
+from tests.desk_rows import person, post, service
 from tests.gateway_server import message, policy_folder, serving
 
 CLI = CliRunner()
@@ -307,3 +309,21 @@ def test_running_servers_take_a_promoted_model_within_a_second_and_give_it_back(
         roll_back(None)
         until(None)
         assert "community_model_unreadable" not in server.log.read_text()
+
+
+def test_labels_models_and_shadow_are_the_same_on_both_databases(fresh_database: SimpleNamespace) -> None:
+    service()
+    lessons.teach(120)
+    lessons.teach(120)  # brought again
+    first = train_now(None, "plaza")
+    watch(None, first.pk)
+    promote(None, first.pk)
+    second = train_now(None, "plaza", seed=1)
+    watch(None, second.pk)
+    for text, _ in lessons.texts(5, seed=20):
+        post(text)
+    assert (Label.objects.count(), follow(), follow()) == (120, 5, 0)
+    assert compared(second)[0].texts == 5
+    promote(None, second.pk)
+    assert roll_back(None)[1] == first
+    assert len(picks("plaza", "spam", 4)) == 4
