@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,8 @@ from safehold.accounts.roles import Role
 from safehold.desk.banks.changing import add_item, create_bank, move_item
 from safehold.desk.banks.exchanges.fetching import fetch
 from safehold.desk.banks.exchanges.managing import add_exchange
-from safehold.desk.banks.models import BankHit, BankItem, Exchange
+from safehold.desk.banks.importing import import_file
+from safehold.desk.banks.models import BankChange, BankHit, BankItem, Exchange
 from safehold.desk.decisions.models import Decision
 from safehold.desk.entities.models import Event
 from safehold.desk.learning.models import ShadowRun, ShadowScore
@@ -94,6 +96,10 @@ def fill_a_bank() -> None:
     move_item(None, items[1].pk, "retired")
     decision = Decision.objects.order_by("-id")[0]
     BankHit.objects.create(item=items[0], decision=decision.pk, at=decision.decided_at, distance=7, action="remove")
+    with NamedTemporaryFile("w", suffix=".txt") as feed:
+        feed.write("\n".join(f"{number:032x}" for number in range(9)))
+        feed.flush()
+        import_file(None, "propaganda", Path(feed.name), "plain", kind="md5", active=False)
     add_exchange(None, "partner", "file", "propaganda", {"url": "/nowhere/feed.csv"}, {})
     fetch(Exchange.objects.get())
 
@@ -130,6 +136,7 @@ def pages(made: console_rows.Made) -> dict[str, str]:
     proposed, batch = console_rows.rule_life(made)
     listed = Entry.objects.get(value="evil1.example").pk
     hashed = BankItem.objects.get(state="disputed").pk
+    brought = BankChange.objects.get(act="import").number
     return {
         "overview": "/",
         "decisions": "/decisions/",
@@ -168,6 +175,8 @@ def pages(made: console_rows.Made) -> dict[str, str]:
         "item of a bank": f"/banks/in/propaganda/items/{hashed}/",
         "add a hash": "/banks/in/propaganda/add/",
         "settings of a bank": "/banks/in/propaganda/settings/",
+        "import into a bank": "/banks/in/propaganda/import/",
+        "import of a bank that waits": f"/banks/in/propaganda/changes/{brought}/",
         "make a bank": "/banks/make/",
         "exchanges": "/banks/exchanges/",
         "signals": "/signals/",

@@ -80,6 +80,9 @@ NEEDS: dict[str, tuple[str, set[P]]] = {
     "bank": ("get", {P.READ_POLICIES}),
     "bank-add": ("get", {P.PROPOSE_LISTS}),
     "bank-settings": ("get", {P.APPROVE_LISTS}),
+    "bank-import": ("get", {P.PROPOSE_LISTS}),
+    "bank-change": ("get", {P.READ_POLICIES}),
+    "bank-change-act": ("post", {P.PROPOSE_LISTS}),
     "bank-activate": ("post", {P.APPROVE_LISTS}),
     "bank-item": ("get", {P.READ_POLICIES}),
     "bank-item-move": ("post", {P.PROPOSE_LISTS}),
@@ -169,8 +172,8 @@ def addresses(made: console_rows.Made) -> dict[str, str]:
     create_bank(None, "bad")
     hashed = add_item(None, "bad", "md5", "0" * 32)
     given: dict[str, list[Any]] = {
-        **{name: ["bad"] for name in ("bank", "bank-add", "bank-settings", "exchange-act")},
-        "bank-activate": ["bad", 1],
+        **{name: ["bad"] for name in ("bank", "bank-add", "bank-import", "bank-settings", "exchange-act")},
+        **{name: ["bad", 1] for name in ("bank-activate", "bank-change", "bank-change-act")},
         **{name: ["bad", hashed.pk] for name in ("bank-item", "bank-item-move", "bank-item-opinion")},
         "bank-from-decision": [made.decisions[0]],
         "decision": [made.decisions[0]],

@@ -1,18 +1,26 @@
 """The pages of hash banks: somebody adds, somebody else activates; items are disputed and settled; exchanges are watched."""
 
+import json
+import re
+import tempfile
+import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from safehold.accounts.people import add_person
 from safehold.accounts.roles import Role
+from safehold.desk.banks import importing
 from safehold.desk.banks.changing import add_item, create_bank
 from safehold.desk.banks.exchanges.fetching import fetch
 from safehold.desk.banks.exchanges.managing import add_exchange
 from safehold.desk.banks.importing import import_file
-from safehold.desk.banks.models import Bank, BankHit, BankItem, Exchange, SignalOpinion
+from safehold.desk.banks.models import Bank, BankChange, BankHit, BankItem, Exchange, SignalOpinion
+from safehold.record.verification import verify_record
 from tests.world import happens, service
 
 MD5 = "9e107d9d372bb6826bd81d3542a419d6"
@@ -139,3 +147,107 @@ def test_exchanges_say_how_they_stand_and_are_asked_by_those_who_may(place: Simp
     place.admin.post("/banks/exchanges/partner/act/", {"act": "off"})
     assert Exchange.objects.get().standing == "off"
     assert place.moderator.post("/banks/exchanges/partner/act/", {"act": "on"}).status_code == 403
+
+
+def upload(client: Client, name: str, text: str, status: int = 302, **more: str) -> str:
+    """Send a file of hashes; where it leads, or the page that says what is wrong."""
+    file = SimpleUploadedFile(name, text.encode())
+    answer = client.post("/banks/in/bad/import/", {"file": file, **more})
+    assert answer.status_code == status, answer.content.decode()
+    return str(answer["location"]) if status == 302 else answer.content.decode()
+
+
+def test_a_file_waits_until_somebody_else_activates_all_of_it(place: SimpleNamespace) -> None:
+    page(place.reader, "/banks/in/bad/import/", 403)
+    rows = "".join(f"md5,{number:032x},case {number}\n" for number in range(60))
+    at = upload(place.moderator, "feed.csv", f"type,value,reference\n{rows}")
+    assert set(BankItem.objects.values_list("state", flat=True)) == {"quarantined"}
+    shown = page(place.moderator, at)
+    assert "somebody else has to activate it" in shown and "Activate all" not in shown and "Discard" in shown
+    assert "case 49" in shown and "case 50" not in shown
+    place.moderator.post(f"{at}activate/")
+    assert set(BankItem.objects.values_list("state", flat=True)) == {"quarantined"}, "not one's own"
+    assert "Activate all" in page(place.senior, at) and "Activate all" not in page(place.reader, at)
+    place.senior.post(f"{at}activate/")
+    assert set(BankItem.objects.values_list("state", flat=True)) == {"active"}
+    assert "It waits" not in page(place.senior, at)
+    assert not verify_record().findings
+
+
+def test_wrong_rows_are_named_by_line_and_column_and_nothing_is_written(place: SimpleNamespace) -> None:
+    shown = upload(place.moderator, "feed.csv", f"type,value\nmd5,{MD5}\nmd5,xyz\nshape,{MD5}\n", 422)
+    cells = [cell.strip() for cell in re.findall(r"<td[^>]*>([^<]*)</td>", shown)]
+    assert cells[0::3] == ["3", "4"] and cells[1::3] == ["value", "type"] and "32 hexadecimal digits" in cells[2]
+    assert "2 rows are wrong" in shown and not BankItem.objects.exists() and not BankChange.objects.filter(act="import")
+    assert "is no kind of hash" in upload(place.moderator, "feed.ndjson", '{"type": "shape", "value": "x"}\n', 422)
+    assert "which kind of hash" in upload(place.moderator, "feed.txt", MD5, 422)
+    assert "choose the format" in upload(place.moderator, "feed.bin", MD5, 422)
+    assert "has no rows" in upload(place.moderator, "feed.txt", "# nothing\n", 422, kind="md5")
+    upload(place.moderator, "feed.bin", MD5, format="plain", kind="md5", source="A partner")
+    assert BankItem.objects.get().source == "A partner"
+    upload(place.moderator, "more.jsonl", json.dumps({"type": "md5", "value": MD5[::-1]}))
+    assert BankItem.objects.count() == 2
+
+
+def test_what_was_brought_is_discarded_and_can_be_brought_again(place: SimpleNamespace) -> None:
+    add_item(None, "bad", "md5", MD5)
+    text = f"{MD5}\n{'ab' * 16}\n"
+    at = upload(place.moderator, "feed.txt", text, kind="md5")
+    place.reader.post(f"{at}act/", {"act": "discard"})
+    assert BankItem.objects.get(value="ab" * 16).state == "quarantined"
+    place.moderator.post(f"{at}act/", {"act": "discard"})
+    states = dict(BankItem.objects.values_list("value", "state"))
+    assert states == {MD5: "active", "ab" * 16: "retired"}, "what was there before stays as it was"
+    again = upload(place.senior, "feed.txt", text, kind="md5")
+    assert BankItem.objects.get(value="ab" * 16).state == "quarantined"
+    place.admin.post(f"{again}activate/")
+    assert set(BankItem.objects.values_list("state", flat=True)) == {"active"}
+    assert not verify_record().findings
+
+
+def test_a_long_file_is_written_while_its_page_shows_how_far_it_is_and_goes_on_when_it_was_interrupted(
+    place: SimpleNamespace, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000
+    monkeypatch.setattr(importing, "CHUNK", 20)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    text = "\n".join(f"{number:032x}" for number in range(100))
+    gone_on = importing._list_again
+
+    def dies(change: BankChange, *said: Any) -> None:
+        if change.done >= 40:
+            raise RuntimeError("the process ended")
+        gone_on(change, *said)
+
+    monkeypatch.setattr(importing, "_list_again", dies)
+    at = upload(place.moderator, "feed.txt", text, kind="md5")
+    wait_for_imports()
+    change = BankChange.objects.get(act="import")
+    assert (change.state, change.done) == ("applying", 40)
+    shown = place.moderator.get(at, headers={"HX-Request": "true"}).content.decode()
+    assert 'value="40"' in shown and 'max="100"' in shown
+    monkeypatch.setattr(importing, "_list_again", gone_on)
+    assert upload(place.moderator, "feed.txt", text, kind="md5") == at
+    wait_for_imports()
+    assert BankItem.objects.filter(state="quarantined").count() == 100
+    assert place.moderator.get(at, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
+    assert not list(tmp_path.glob("safehold-bank-*"))
+
+
+def test_an_interrupted_import_is_given_up(place: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies(*said: Any) -> None:
+        raise RuntimeError("the process ended")
+
+    monkeypatch.setattr(importing, "_finish", dies)
+    with pytest.raises(RuntimeError):
+        upload(place.moderator, "feed.txt", MD5, kind="md5")
+    at = f"/banks/in/bad/changes/{BankChange.objects.get(act='import').number}/"
+    assert "Give up" in page(place.senior, at)
+    place.senior.post(f"{at}act/", {"act": "give_up"})
+    assert BankItem.objects.get().state == "retired" and "Give up" not in page(place.senior, at)
+
+
+def wait_for_imports() -> None:
+    for thread in threading.enumerate():
+        if thread.name.startswith("bank-"):
+            thread.join(20)

@@ -198,7 +198,7 @@ def activate(request: SignedInRequest, name: str, number: int) -> HttpResponse:
         messages.error(request, str(error))
     else:
         messages.success(request, f"{change.counts['activated']:,} items are active.")
-    return redirect("bank", name)
+    return redirect("bank-change", name, number)
 
 
 @require(Permission.MANAGE_WEBHOOKS)

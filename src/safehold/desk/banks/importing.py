@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from safehold.accounts.models import User
@@ -55,10 +56,26 @@ def import_file(
 
     Raises NoSuchBank, BadFile, BadImport, Busy, and Refused for a file without rows; then nothing is written.
     """
+    change, rows = begin(by, name, path, format_name, kind=kind, source=source, filename=filename, progress=progress)
+    state = "active" if active and by is None else ITEM.initial
+    return write(by, change, path, format_name, rows, kind=kind, state=state, progress=progress)
+
+
+def begin(
+    by: User | None, name: str, path: Path, format_name: str, *, kind: str = "", source: str = "", filename: str = "",
+    progress: Progress = _quiet,
+) -> tuple[BankChange, int]:  # fmt: skip
+    """Read a file to its end, and begin its import; how many rows it has. `write` goes on. Raises what `import_file` raises."""
     found_bank(name)
     rows, digest = _checked(path, format_name, kind, progress)
-    change = _begun(by, name, filename or path.name, digest, source)
-    state = "active" if active and by is None else ITEM.initial
+    return _begun(by, name, filename or path.name, digest, source, rows), rows
+
+
+def write(
+    by: User | None, change: BankChange, path: Path, format_name: str, rows: int, *, kind: str = "",
+    state: str = ITEM.initial, progress: Progress = _quiet,
+) -> BankChange:  # fmt: skip
+    """Write what `begin` has read, from where writing ended. Raises Refused if another process is at it, or gave it up."""
     with path.open("rb") as file:
         brought = islice(good(read(file, format_name, kind)), change.done, None)
         while chunk := list(islice(brought, CHUNK)):
@@ -90,7 +107,7 @@ def _checked(path: Path, format_name: str, kind: str, progress: Progress) -> tup
     return rows, digest
 
 
-def _begun(by: User | None, name: str, filename: str, digest: str, source: str) -> BankChange:
+def _begun(by: User | None, name: str, filename: str, digest: str, source: str, rows: int) -> BankChange:
     """The import of this file: the one that was interrupted, or a new one. Raises Busy."""
     with recording() as record:
         held = Bank.objects.select_for_update().get(pk=name)
@@ -100,8 +117,8 @@ def _begun(by: User | None, name: str, filename: str, digest: str, source: str) 
         bank = locked(name)
         last = BankChange.objects.filter(bank=bank).order_by("-number").first()
         change = BankChange.objects.create(
-            bank=bank, number=(last.number if last else 0) + 1, act=Act.IMPORT, by=by, source=source or filename,
-            filename=filename[:255], file_digest=digest,
+            bank=bank, number=(last.number if last else 0) + 1, act=Act.IMPORT, by=by, source=(source or filename)[:200],
+            filename=filename[:255], file_digest=digest, counts={"rows": rows},
         )  # fmt: skip
         move(record, change, CHANGE, "started", by=by.pk if by else "")
         _audit(record, "bank.import_started", change, by)
@@ -119,12 +136,24 @@ def _write(change: BankChange, rows: list[Row], state: str) -> None:
     ]  # fmt: skip
     with recording():
         # Two processes that write the same import take turns, and the later one finds the earlier one's rows done.
-        done = BankChange.objects.select_for_update().values_list("done", flat=True).get(pk=change.pk)
-        if done != change.done:
-            raise Refused("another process is writing this import")
+        held = BankChange.objects.select_for_update().values_list("done", "state").get(pk=change.pk)
+        if held != (done := change.done, "applying"):
+            raise Refused("another process is writing this import, or it was given up")
         BankItem.objects.bulk_create(items, ignore_conflicts=True)
+        _list_again(change, rows, state)
         change.done = done + len(rows)
         BankChange.objects.filter(pk=change.pk).update(done=change.done)
+
+
+def _list_again(change: BankChange, rows: list[Row], state: str) -> None:
+    """What was retired, and is in the file, stands as if it were new."""
+    returned = ITEM.next("retired", "returned")
+    for kind in {row.kind for row in rows}:
+        values = [row.value for row in rows if row.kind == kind]
+        BankItem.objects.filter(bank=change.bank_id, kind=kind, value__in=values, state="retired").update(
+            state=returned if state == returned else ITEM.next(returned, "activated"), added_by=change.by,
+            approved_by=None, change=change.number,
+        )  # fmt: skip
 
 
 def _finish(by: User | None, change: BankChange, rows: int, progress: Progress) -> None:
@@ -162,10 +191,8 @@ def abandon(by: User | None, name: str) -> BankChange:
     change = BankChange.objects.filter(bank=found_bank(name), state="applying").first()
     if change is None:
         raise Refused(f"no import of `{name}` is being written")
-    found = BankItem.objects.filter(bank=name, change=change.number).exclude(state="retired")
-    while ids := list(found.order_by("id").values_list("pk", flat=True)[:CHUNK]):
-        for state, moved in ITEM.table["retired"].items():
-            BankItem.objects.filter(pk__in=ids, state=state).update(state=moved)
+    found = BankItem.objects.filter(bank=name, change=change.number)
+    _retire(found.exclude(state="retired"))
     with recording() as record:
         bank = Bank.objects.select_for_update().get(pk=name)
         bank.number = change.number
@@ -174,7 +201,33 @@ def abandon(by: User | None, name: str) -> BankChange:
         change.save(update_fields=["digest"])
         move(record, change, CHANGE, "abandoned", by=by.pk if by else "")
         _audit(record, "bank.import_abandoned", change, by)
+    _retire(found.exclude(state="retired"))  # a last piece that another process wrote meanwhile; it writes no other
     return change
+
+
+def _retire(found: QuerySet[BankItem], **more: int) -> None:
+    """Retire items a piece at a time, until none is found."""
+    while ids := list(found.order_by("id").values_list("pk", flat=True)[:CHUNK]):
+        for state, moved in ITEM.table["retired"].items():
+            BankItem.objects.filter(pk__in=ids, state=state).update(state=moved, **more)
+
+
+def discard(by: User | None, name: str, number: int) -> BankChange:
+    """Retire what one import brought and still waits: none of it ever counted. Another import can list it again.
+
+    Raises NoSuchBank, Busy, and Refused where nothing waits.
+    """
+    brought = _found(name, number)
+    change = _follow(by, brought, f"Discarded what change {number} brought")
+    _retire(BankItem.objects.filter(bank=name, change=number, state="quarantined"), change=change.number)
+    return _settled(by, change, "discarded")
+
+
+def _found(name: str, number: int) -> BankChange:
+    brought = BankChange.objects.filter(bank=found_bank(name), number=number).first()
+    if brought is None:
+        raise Refused(f"`{name}` has no change {number}")
+    return brought
 
 
 def activate_all(by: User | None, name: str, number: int, progress: Progress = _quiet) -> BankChange:
@@ -183,9 +236,7 @@ def activate_all(by: User | None, name: str, number: int, progress: Progress = _
     Raises NoSuchBank, Busy, and Refused where nothing waits or it is one's own.
     """
     waiting = BankItem.objects.filter(bank=name, change=number, state="quarantined")
-    brought = BankChange.objects.filter(bank=found_bank(name), number=number).first()
-    if brought is None:
-        raise Refused(f"`{name}` has no change {number}")
+    brought = _found(name, number)
     change = _activation(by, brought)
     rows = waiting.count()
     approved = None if by is None or brought.by_id == by.pk else by.pk
@@ -194,30 +245,39 @@ def activate_all(by: User | None, name: str, number: int, progress: Progress = _
             state=ITEM.next("quarantined", "activated"), approved_by=approved, change=change.number
         )
         progress("Activating", rows - waiting.count(), rows)
+    return _settled(by, change, "activated")
+
+
+def _settled(by: User | None, change: BankChange, done: str) -> BankChange:
+    """The moment in which an activation, or what discards, takes effect. `done`: what its items were."""
     sha = hashlib.sha256()
     for line in _written(change):
         sha.update("\t".join(line).encode())
     with recording() as record:
-        bank = Bank.objects.select_for_update().get(pk=name)
-        change.counts = {"activated": BankItem.objects.filter(bank=bank, change=change.number).count()}
+        bank = Bank.objects.select_for_update().get(pk=change.bank_id)
+        change.counts = {done: BankItem.objects.filter(bank=bank, change=change.number).count()}
         _in_effect(record, bank, change, sha.hexdigest(), by)
-        _audit(record, "bank.activated", change, by)
+        _audit(record, f"bank.{done}", change, by)
     return change
 
 
 def _activation(by: User | None, brought: BankChange) -> BankChange:
-    """The change that activates what another brought: the one that was interrupted, or a new one. Raises Refused, Busy."""
-    note = f"Activated what change {brought.number} brought"
+    """The change that activates what another brought. Raises Refused and Busy."""
+    if by is not None and brought.by_id == by.pk and brought.bank.two_people:
+        raise Refused("You brought these items in: somebody else has to activate them.")
+    return _follow(by, brought, f"Activated what change {brought.number} brought")
+
+
+def _follow(by: User | None, brought: BankChange, note: str) -> BankChange:
+    """The change that moves on what another brought: the one that was interrupted, or a new one. Raises Refused, Busy."""
     with recording() as record:
         Bank.objects.select_for_update().get(pk=brought.bank_id)
         known = BankChange.objects.filter(bank=brought.bank_id, state="applying", note=note).first()
         if known is not None:
             return known
         bank = locked(brought.bank_id)
-        if by is not None and brought.by_id == by.pk and bank.two_people:
-            raise Refused("You brought these items in: somebody else has to activate them.")
         if not BankItem.objects.filter(bank=bank, change=brought.number, state="quarantined").exists():
-            raise Refused("Nothing of it waits to be activated.")
+            raise Refused("Nothing of it waits.")
         last = BankChange.objects.filter(bank=bank).order_by("-number").first()
         change = BankChange.objects.create(
             bank=bank, number=(last.number if last else 0) + 1, act=Act.ITEM, by=by, source=brought.source, note=note
