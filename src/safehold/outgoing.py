@@ -92,8 +92,8 @@ def _exchange(
     allowed_by: str,
 ) -> Response:
     try:
-        parts = urlsplit(url)
-    except ValueError:
+        parts, target = urlsplit(url), httpcore.URL(url)
+    except (ValueError, TypeError):  # a port of six digits, letters that nobody has encoded
         raise Refused("this is no URL") from None
     if parts.scheme != "https" and not (private and parts.scheme == "http"):
         raise Refused(f"{parts.scheme}:// is only for hosts in {allowed_by}; use https://")
@@ -104,7 +104,7 @@ def _exchange(
         with (
             pool,
             pool.stream(
-                method, url, headers=list(headers.items()), content=body, extensions={"timeout": timeout}
+                method, target, headers=list(headers.items()), content=body, extensions={"timeout": timeout}
             ) as answer,
         ):
             said = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}

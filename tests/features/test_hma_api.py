@@ -153,14 +153,17 @@ def test_banks_are_listed_and_filled(hma: SimpleNamespace) -> None:
         ("GET", "/m/lookup", {"params": {"signal": MD5, "signal_type": "phash"}}, 400, "No such SignalType"),
         ("GET", "/m/lookup", {"params": {"signal": "xyz", "signal_type": "pdq"}}, 400, "invalid signal"),
         ("GET", "/h/hash", {}, 400, "url is required"),
-        ("GET", "/h/hash", {"params": {"url": "https://10.0.0.1/x"}}, 400, "no public address"),
-        ("GET", "/h/hash", {"params": {"url": "file:///etc/passwd"}}, 400, "https://"),
+        ("GET", "/h/hash", {"params": {"url": "https://10.0.0.1/x"}}, 400, "public addresses only"),
+        ("GET", "/h/hash", {"params": {"url": "https://example.org:99999/x"}}, 400, "public addresses only"),
+        ("GET", "/h/hash", {"params": {"url": "file:///etc/passwd"}}, 400, "https from"),
         ("POST", "/h/hash", {"json": {}}, 400, "multipart"),
         ("POST", "/h/hash", {"files": {"picture": b"x"}}, 400, "content_type"),
         ("POST", "/h/hash", {"files": {"photo": ("x.png", b"\x89PNG\r\n\x1a\nbroken")}}, 400, "can't be opened"),
         ("POST", "/m/compare", {"json": {"pdq": [FLAT]}}, 400, "exactly 2"),
         ("POST", "/m/compare", {"content": b"{"}, 400, "JSON"),
+        ("POST", "/m/compare", {"content": b"[" * 100_000}, 400, "nesting"),
         ("GET", "/c/bank/none", {}, 404, "not found"),
+        ("GET", "/c/bank/no%00ne", {}, 404, "no such address"),
         ("DELETE", "/c/bank/bad", {}, 405, "takes"),
     ],
 )
@@ -211,7 +214,9 @@ def test_another_safehold_reads_a_bank_and_says_what_it_thinks(hma: SimpleNamesp
     assert said.belief == "negative" and said.party.startswith("API key")
     assert hma.none.get("/v1/banks/shared").status_code == 403
     assert hma.read.get("/v1/banks/absent").status_code == 404
-    assert hma.read.get("/v1/banks/shared?after=x").status_code == 422
+    for place in ("x", "²", "9" * 25, "1.2.3"):
+        assert hma.read.get("/v1/banks/shared", params={"after": place}).status_code == 422
+    assert hma.read.post("/v1/banks/shared", json={"item": 10**30, "belief": "seed"}).status_code == 422
     assert hma.read.post("/v1/banks/shared", json={"item": late.pk, "belief": "maybe"}).status_code == 422
 
 

@@ -152,11 +152,11 @@ class Gateway:
 
 def _find(request: Request) -> Route:
     methods: Mapping[str, Route] | None = _EXACT.get(request.path)
-    if methods is None:
+    if methods is None and "\0" not in request.path:  # which no name has, and PostgreSQL refuses to look for
         start, slash, argument = request.path.rpartition("/")
         methods = _PREFIX.get(start + slash) if argument else None
         request.argument = argument
-    if methods is None:
+    if methods is None and "\0" not in request.path:
         for (start, end), around in _AROUND.items():
             if request.path.startswith(start) and request.path.endswith(end):
                 methods, request.argument = around, request.path[len(start) : -len(end)]

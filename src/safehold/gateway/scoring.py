@@ -4,8 +4,9 @@ other, so that a comment scored can become a task, a decision, a statement. Who 
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,11 +45,17 @@ class Scorer:
 
     async def run(self, work: Callable[[], Found]) -> Found:
         """What `work` returns: all that one request needs of a CPU. Raises Refusal 503 where too many requests wait already."""
+        with self.place():
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place among those that may wait, also for what is still being received. Raises as `run` does."""
         if self._waiting >= self._most:
             raise Refusal("busy", f"{self._waiting} requests wait to be scored", headers=((b"retry-after", b"1"),))
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            yield
         finally:
             self._waiting -= 1
 

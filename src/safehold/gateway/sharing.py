@@ -3,7 +3,8 @@ by ROUTES; the other side is `safehold.desk.banks.exchanges.sibling`.
 """
 
 import asyncio
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -16,6 +17,8 @@ READ_BANKS = "banks:read"
 #: Items of a page.
 PAGE = 1_000
 MOST_BYTES = 16 * 1024
+#: `next`: the number of a change, and of an item. Databases count to 19 digits.
+_PLACE = re.compile(r"([0-9]{0,18})(?:\.([0-9]{0,18}))?")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -23,7 +26,7 @@ _encode = msgspec.json.Encoder().encode
 class SharedOpinion(msgspec.Struct, frozen=True):
     """What a member thinks of an item."""
 
-    item: int
+    item: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
     belief: Literal["positive", "negative", "seed", "disputed"]
 
 
@@ -31,13 +34,13 @@ async def read_bank(parts: Parts, request: Request) -> Reply:
     """The items of a bank that changed after a place, oldest first; from the beginning without one."""
     key = parts.keyring.check(request.headers.get(b"authorization"), READ_BANKS)
     headers = parts.keyring.spend(key, 1)
-    number, _, last = request.query.get("after", "").partition(".")
-    if (number and not number.isdigit()) or (last and not last.isdigit()) or len(number + last) > 30:
+    place = _PLACE.fullmatch(request.query.get("after", ""))
+    if place is None:
         raise Refusal("invalid-hash", "`after` is what `next` said before")
     banks = _banks(parts)
     loop = asyncio.get_running_loop()
     page = await loop.run_in_executor(
-        parts.readers, banks.page, request.argument, int(number or 0), int(last or 0), PAGE
+        parts.readers, banks.page, request.argument, int(place[1] or 0), int(place[2] or 0), PAGE
     )
     if page is None:
         raise Refusal("not-found", "there is no such bank", headers=headers)

@@ -124,6 +124,9 @@ def _ndjson(lines: Iterator[tuple[int, str | Problem]], kind: str) -> Iterator[R
         except msgspec.DecodeError as error:
             yield Problem(number, "", f"it is not JSON: {error}")
             continue
+        except RecursionError:
+            yield Problem(number, "", "it is nested too deep to be a hash")
+            continue
         if not isinstance(found, dict):
             yield Problem(number, "", "it is no JSON object")
         elif unknown := [name for name in found if name not in COLUMNS]:

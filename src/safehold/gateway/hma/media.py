@@ -1,12 +1,12 @@
 """The hashes of a file that a client of HMA uploads or names by its URL. The file itself is kept nowhere. Who calls: `hma`."""
 
-import asyncio
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from safehold import outgoing
 from safehold.gateway.problems import Refusal
 from safehold.gateway.requests import Request
+from safehold.gateway.scoring import Scorer
 from safehold.signals.media import hashing, kinds
 from safehold.signals.media.workers import ask
 
@@ -15,22 +15,26 @@ MOST_BYTES, SECONDS = 64 * 1024 * 1024, 30.0
 #: HMA's names of what is uploaded.
 FIELDS = ("photo", "video", "file")
 
-#: Threads that wait for the workers, so that look-ups don't.
-_threads = ThreadPoolExecutor(2, thread_name_prefix="gateway-hma")
 
-
-async def hashes_of_upload(request: Request) -> dict[str, str]:
-    """The hashes of the one file of a multipart body. Raises Refusal."""
+async def hashes_of_upload(request: Request, looker: Scorer) -> dict[str, str]:
+    """The hashes of the one file of a multipart body, found on threads of `looker`. Raises Refusal; 503 where too many files
+    are in hand already, before anything of this one is read."""
     header = request.headers.get(b"content-type", b"")
     if not header.lower().startswith(b"multipart/form-data"):
         raise Refusal("invalid-hash", "Missing multipart/form-data file upload")
-    files = _files(header, await request.body(MOST_BYTES))
+    with looker.place():
+        body = await request.body(MOST_BYTES)
+        return await looker.run(partial(_hashes_of_form, header, body))
+
+
+def _hashes_of_form(header: bytes, body: bytes) -> dict[str, str]:
+    files = _files(header, body)
     if len(files) != 1:
         raise Refusal("invalid-hash", "Only one file allowed per request" if files else "Missing file upload")
     [(field, data)] = files
     if field not in FIELDS:
         raise Refusal("invalid-hash", f"no such content_type: '{field[:30]}'; there are {', '.join(FIELDS)}")
-    return await asyncio.get_running_loop().run_in_executor(_threads, hashes_of, data)
+    return hashes_of(data)
 
 
 def hashes_of_url(url: str, private_hosts: Collection[str]) -> dict[str, str]:
@@ -40,8 +44,11 @@ def hashes_of_url(url: str, private_hosts: Collection[str]) -> dict[str, str]:
             url, {}, private=(outgoing.host_of(url) in private_hosts), seconds=SECONDS, most_bytes=MOST_BYTES,
             allowed_by="SAFEHOLD_FETCH_PRIVATE_HOSTS",
         )  # fmt: skip
-    except outgoing.Unreachable as reason:
-        raise Refusal("invalid-hash", f"url: {reason}") from None
+    except outgoing.Refused:
+        # Not why: what our name service says of a host, and what is on our networks, is nobody's business.
+        raise Refusal("invalid-hash", "url: files are fetched by https from public addresses only") from None
+    except outgoing.Unreachable:
+        raise Refusal("invalid-hash", "url: the file could not be fetched") from None
     if answer.status != 200:
         raise Refusal("invalid-hash", f"url: it answers {answer.status}")
     if answer.cut:

@@ -5,11 +5,13 @@ into them. Addresses, parameters and answers are those of HMA 1.0 (facebook/Thre
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 
 from safehold.gateway.banks import BankKeeper
+from safehold.gateway.cloudevents import read_json
 from safehold.gateway.hma.media import hashes_of_upload, hashes_of_url
 from safehold.gateway.problems import Refusal
 from safehold.gateway.requests import Reply, Request
@@ -62,11 +64,11 @@ async def _hashed_url(parts: Parts, request: Request) -> dict[str, str]:
     url = request.query.get("url", "")
     if not url:
         raise Refusal("invalid-hash", "url is required")
-    return _wanted(request, await _off_loop(parts, hashes_of_url, url, parts.fetch_private_hosts))
+    return _wanted(request, await parts.looker.run(partial(hashes_of_url, url, parts.fetch_private_hosts)))
 
 
 async def _hashed_upload(parts: Parts, request: Request) -> dict[str, str]:
-    return _wanted(request, await hashes_of_upload(request))
+    return _wanted(request, await hashes_of_upload(request, parts.looker))
 
 
 def _wanted(request: Request, hashes: dict[str, str]) -> dict[str, str]:
@@ -237,10 +239,7 @@ def _by_kind(request: Request, found: dict[str, list[Match]]) -> dict[str, dict[
 
 
 async def _json(request: Request) -> dict[str, Any]:
-    try:
-        found = msgspec.json.decode(await request.body(MOST_BYTES))
-    except msgspec.DecodeError as error:
-        raise Refusal("malformed-json", f"the body is not JSON: {error}") from None
+    found = read_json(await request.body(MOST_BYTES))
     if not isinstance(found, dict):
         raise Refusal("malformed-json", "Request input was not a dict")
     return found
