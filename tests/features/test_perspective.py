@@ -216,6 +216,8 @@ def test_a_suggested_score_becomes_a_label_of_the_text_and_of_its_part(place):
     assert {("toxicity", 0.75), ("insult", 1.0)} <= found
     body["attributeScores"]["INSULT"]["spanScores"][0]["end"] = 500
     refused(place.post(body, path=SUGGEST), 400, "INVALID_ARGUMENT")
+    body["attributeScores"]["INSULT"]["spanScores"] = [{"begin": 0, "end": 9, "score": {"value": 1}}] * 600
+    refused(place.post(body, path=SUGGEST), 400, "INVALID_ARGUMENT")
     body["attributeScores"] = {"TOXICITY": {"summaryScore": {"value": 7}}}
     refused(place.post(body, path=SUGGEST), 400, "INVALID_ARGUMENT")
 

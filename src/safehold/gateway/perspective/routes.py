@@ -44,6 +44,8 @@ _FATES = frozenset({"APPROVED", "DELETED"})
 #: Of the other service's answer.
 _ANSWERED = frozenset({"attributeScores", "languages", "detectedLanguages"})
 _REFERENCE = 190  # characters that a label's reference may have
+#: Labels that one request may bring: each is of a text of its own.
+_MOST_LABELS = 500
 
 _encode = msgspec.json.Encoder().encode
 _JSON = b"application/json; charset=UTF-8"
@@ -74,7 +76,7 @@ async def suggestscore(parts: Parts, request: Request) -> Reply:
     key = _key(parts, request, WRITE_LABELS)
     spent = parts.keyring.spend(key, 1)
     message = await _message(parts, request, "SuggestCommentScoreRequest")
-    labels = _labels(message, key)
+    labels = await parts.scorer.run(partial(_labels, message, key))
     text, _ = check_comment(message)
     if labels:
         work = partial(parts.store.submit_labels, key.service, labels)
@@ -203,6 +205,8 @@ def _labels(message: Mapping[str, Any], key: Key) -> list[LabelSubmission]:
     suggested: Mapping[str, Mapping[str, Any]] = message.get("attributeScores", {})
     if not suggested:
         raise wrong_request("Missing attribute_scores")
+    if sum(1 + len(scores.get("spanScores", [])) for scores in suggested.values()) > _MOST_LABELS:
+        raise wrong_request(f"Too many scores: {_MOST_LABELS} of attributes and spans are the most of one request")
     token = message.get("clientToken", "")
     reference = token if len(token) <= _REFERENCE else hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
     labels = []

@@ -75,9 +75,10 @@ def pairs_of(
     ours: Mapping[str, float], theirs: Mapping[str, float] | None, *, failed: str = "", language: str, size: int
 ) -> list[ScorePair]:
     """What both said, by attribute; attributes that only one of them scored tell nothing."""
+    if not ours:
+        return []
     if theirs is None:
-        attribute = next(iter(ours), "")
-        score = ours.get(attribute, 0.0)
+        attribute, score = next(iter(ours.items()))
         return [ScorePair(attribute=attribute, ours=score, theirs=None, failed=failed, language=language, size=size)]
     return [
         ScorePair(attribute=name, ours=score, theirs=theirs[name], language=language, size=size)
@@ -123,7 +124,7 @@ class Upstream:
         self._ask, self._keep = ask, keep
         self._breaker = Breaker()
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(MOST_WAITING)
-        self._dropped = 0
+        self._dropped = self._asked_now = 0
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="gateway-upstream") if answers else None
         self._threads = [
             threading.Thread(target=self._run, name=f"gateway-beside-{number}", daemon=True)
@@ -168,7 +169,13 @@ class Upstream:
         """The service's answer, or None and why there is none."""
         if self._pool is None or not self._breaker.lets_through():
             return None, "left alone"
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._asked, message)
+        if self._asked_now >= MOST_WAITING:  # it is slow, and comments come faster than it answers
+            return None, "too many wait for it"
+        self._asked_now += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._asked, message)
+        finally:
+            self._asked_now -= 1
 
     def _asked(self, message: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
         try:
