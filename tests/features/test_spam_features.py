@@ -1,5 +1,7 @@
 """What a policy author gets from `signals.spam`: the marks of advertisements and scams, each as a field, in any disguise."""
 
+import time
+
 import pytest
 
 from safehold.signals.personal.keccak import keccak256
@@ -86,6 +88,13 @@ def test_ways_to_pay_are_named(text, payments):
 def test_amounts_and_their_currencies_are_counted():
     found = of("Win £1,000 or $250, only 5 euros, or 0.2 btc! Room 101 at 7")
     assert (found["amounts"], found["currencies"]) == (4, ["BTC", "EUR", "GBP", "USD"])
+
+
+def test_a_wall_of_figures_costs_no_more_than_another_text():
+    begun = time.process_time()
+    assert of("1,1." * 5_000)["amounts"] == 0
+    assert time.process_time() - begun < 2  # it took four when each figure was looked at from each of its digits
+    assert of("1,200.50 usd,100 eur 3,4 btc")["amounts"] == 3
 
 
 def test_haste_calls_and_codes_are_counted():

@@ -61,7 +61,7 @@ _CURRENCIES = {
     "₿": "BTC",
 }
 _AMOUNT = re.compile(
-    r"(?P<sign>[£€$¥₹₽₩₦₿])\s?\d[\d.,]*(?:\s?[km]\b)?|(?<![\w.])\d[\d.,]*\s?(?P<after>[£€$¥₹₽₩₦₿]|"
+    r"(?P<sign>[£€$¥₹₽₩₦₿])\s?\d[\d.,]*(?:\s?[km]\b)?|(?<![\w.])(?<![\d.,],)\d[\d.,]*+\s?(?P<after>[£€$¥₹₽₩₦₿]|"
     r"(?:usd|eur|gbp|btc|eth|usdt|inr|ngn|aud|cad|euros?|dollars?|bucks|pounds?|quid|rupees|naira)(?!\w))"
 )
 _WORDS = {
