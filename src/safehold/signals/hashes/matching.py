@@ -11,10 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from safehold.signals.hashes import tlsh
-from safehold.signals.hashes.kinds import POINTS, point
+from safehold.signals.hashes.kinds import KINDS, POINTS, point
 from safehold.signals.media.index import PdqIndex
 
 _POINT_BITS, _BANK_BITS = 12, 10
+#: Kinds of which what is near counts too; of all others only what is the same.
+_NEAR = frozenset({"pdq", "tlsh"})
 #: Items that are put onto the shelf at once.
 CHUNK = 50_000
 
@@ -83,9 +85,12 @@ class Shelf:
         self._places: dict[str, int] = {}
         self._names: list[str] = []
         self._pdq = PdqIndex()
-        self._exact: dict[str, dict[bytes, tuple[int, ...]]] = {}
+        # All kinds from the beginning: who asks goes through it while somebody else fills it.
+        self._exact: dict[str, dict[bytes, tuple[int, ...]]] = {kind: {} for kind in KINDS if kind not in _NEAR}
         self._tlsh: dict[int, str] = {}
-        self._tlsh_rows: tuple[list[int], tlsh.Bytes] | None = None
+        self._tlsh_changes = 0
+        #: Of which change they are, the items, and their digests in rows.
+        self._tlsh_rows: tuple[int, list[int], tlsh.Bytes] | None = None
 
     def __len__(self) -> int:
         return (
@@ -127,9 +132,9 @@ class Shelf:
             for item in chunk:
                 if item.kind == "tlsh":
                     self._tlsh[self._packed(item)] = item.value
-                    self._tlsh_rows = None
+                    self._tlsh_changes += 1
                 elif item.kind != "pdq":
-                    held = self._exact.setdefault(item.kind, {})
+                    held = self._exact[item.kind]
                     digest = _key(item.kind, item.value)
                     held[digest] = (*held.get(digest, ()), self._packed(item))
 
@@ -143,9 +148,9 @@ class Shelf:
                 pdq += both
             elif item.kind == "tlsh":
                 if any(self._tlsh.pop(each, None) is not None for each in both):
-                    self._tlsh_rows = None
+                    self._tlsh_changes += 1
             else:
-                held, digest = self._exact.setdefault(item.kind, {}), _key(item.kind, item.value)
+                held, digest = self._exact[item.kind], _key(item.kind, item.value)
                 left = tuple(each for each in held.get(digest, ()) if each not in both)
                 if left:
                     held[digest] = left
@@ -180,11 +185,12 @@ class Shelf:
     def _near_tlsh(self, value: str) -> list[tuple[int, int]]:
         if not self._tlsh:
             return []
-        rows = self._tlsh_rows
-        if rows is None:
+        # The number is read first: rows made while an item arrives are of the change before, and are made anew.
+        changes, rows = self._tlsh_changes, self._tlsh_rows
+        if rows is None or rows[0] != changes:
             held = dict(self._tlsh)
-            rows = self._tlsh_rows = (list(held), tlsh.rows(list(held.values())))
-        keys, digests = rows
+            rows = self._tlsh_rows = (changes, list(held), tlsh.rows(list(held.values())))
+        _, keys, digests = rows
         apart = tlsh.distances(value, digests)
         reach = max((bank.tlsh_distance for bank in self.banks.values()), default=0)
         return [(keys[at], int(apart[at])) for at in np.flatnonzero(apart <= reach).tolist()]

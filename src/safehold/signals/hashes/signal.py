@@ -124,7 +124,7 @@ def _frame(frame: Any) -> tuple[str, object]:
         return str(frame.get("pdq", "")), frame.get("quality")
     value, _, rest = str(frame).partition(",")
     quality = rest.partition(",")[0]
-    return value, int(quality) if quality.isdigit() else None
+    return value, int(quality) if quality.isdecimal() and len(quality) < 10 else None
 
 
 def _is_flat(quality: object) -> bool:

@@ -159,7 +159,7 @@ def _label(content: str, prompt: Prompt, categories: tuple[str, ...]) -> Label:
         raise Unfit("the answer repeats what must not come back: the content has steered it")
     try:
         label = msgspec.json.decode(text, type=Label)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError):
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError, RecursionError):
         raise Unfit("the answer is not the JSON that was asked for") from None
     return _checked(label, (*categories, NONE))
 
@@ -185,7 +185,9 @@ def _guarded(answer: Any, categories: tuple[str, ...]) -> Label:
         raise Unfit("the answer is neither safe nor unsafe with its categories")
     codes = [code.strip() for code in lines[1].split(",")]
     numbers = [
-        int(code[1:]) for code in codes if code[:1] == "S" and code[1:].isdigit() and 1 <= int(code[1:]) <= len(HAZARDS)
+        int(code[1:])
+        for code in codes
+        if code[:1] == "S" and code[1:].isdecimal() and 1 <= int(code[1:]) <= len(HAZARDS)
     ]
     if len(numbers) != len(codes):
         raise Unfit("the answer names categories that there are not")

@@ -112,7 +112,7 @@ class Door:
         if (left := self._breaker.enter()) is not None:
             raise NotAnswered(f"{self.name} is taken to be down after several failures in a row", left)
         if not self._room.acquire(timeout=self._limits.timeout):
-            self._breaker.leave(True)  # of it nothing is known
+            # The breaker is not told: of the service nothing is known, and one that hangs must not look well by this.
             raise NotAnswered(f"too many requests to {self.name} at once", self._limits.timeout)
         well = False
         try:
@@ -164,7 +164,7 @@ class Door:
             return NotAnswered(f"{self.name}: the answer has more than {MOST_BYTES:,} bytes"), None
         try:
             return msgspec.json.decode(response.body), None
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return NotAnswered(f"{self.name}: the answer is no whole JSON", FIRST_WAIT), None
 
 
@@ -176,7 +176,7 @@ def _refusal(name: str, response: outgoing.Response) -> str:
         found = error.get("code") if isinstance(error, dict) else None
         status = error.get("status") if isinstance(error, dict) else None
         code = next((each for each in (status, found) if isinstance(each, str) and _CODE.fullmatch(each)), "")
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, RecursionError):
         code = ""
     return f"{name} answered {response.status}{f' ({code})' if code else ''}"
 

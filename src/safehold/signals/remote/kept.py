@@ -51,12 +51,16 @@ class Kept:
         """Keep an answer in place of one that was there."""
         with self._lock:
             self._database.execute("BEGIN IMMEDIATE")
-            self._database.execute("DELETE FROM answer WHERE key = ?", (key,))
-            cursor = self._database.execute(
-                "INSERT INTO answer (key, at, body) VALUES (?, ?, ?)", (key, self._clock(), body)
-            )
-            self._database.execute("DELETE FROM answer WHERE number <= ?", ((cursor.lastrowid or 0) - self._most,))
-            self._database.execute("DELETE FROM answer WHERE at < ?", (self._clock() - self._seconds,))
+            try:
+                self._database.execute("DELETE FROM answer WHERE key = ?", (key,))
+                cursor = self._database.execute(
+                    "INSERT INTO answer (key, at, body) VALUES (?, ?, ?)", (key, self._clock(), body)
+                )
+                self._database.execute("DELETE FROM answer WHERE number <= ?", ((cursor.lastrowid or 0) - self._most,))
+                self._database.execute("DELETE FROM answer WHERE at < ?", (self._clock() - self._seconds,))
+            except sqlite3.Error:  # a full disk: nothing may be begun on this connection while this is open
+                self._database.execute("ROLLBACK")
+                raise
             self._database.execute("COMMIT")
 
     def spend(self, service: str, tokens: int, most_requests: int | None, most_tokens: int | None) -> None:
