@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 import structlog
+from django.db import close_old_connections
 
 log = structlog.get_logger("safehold.workers")
 
@@ -59,6 +60,7 @@ class Workers:
                 function(self._stop)
             except Exception as error:
                 log.critical("worker_died", worker=name, exc_info=error)
+                close_old_connections()  # or a worker that died of the database's restart would die for ever
                 self._stop.wait(REVIVE_SECONDS)
 
 

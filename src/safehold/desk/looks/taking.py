@@ -30,6 +30,7 @@ from safehold.desk.rules.in_force import bundle_of, newest
 from safehold.engine import Bundle, installed_signals
 from safehold.engine.event import Event, lift
 from safehold.engine.signal import Signal, SignalFailed
+from safehold.gateway.faults import described
 from safehold.record.recording import recording
 from safehold.signals.judge.asking import Answer, Judge
 from safehold.signals.remote.asking import RemoteService
@@ -143,7 +144,7 @@ def _claimed(most: int) -> list[int]:
             Look.objects.filter(pk__in=numbers).update(leased_until=now + LEASE, attempts=F("attempts") + 1)
         return numbers
     except Exception as error:
-        log.error("looks_stalled", exc_info=error)
+        log.error("looks_stalled", **described(error))
         close_old_connections()
         return []
 
@@ -153,7 +154,7 @@ def _taken(asker: Asker, number: int) -> None:
     try:
         take(asker, number)
     except Exception as error:  # the lease ends, and it is taken again
-        log.error("look_failed", look=number, exc_info=error)
+        log.error("look_failed", look=number, **described(error))
     finally:
         connection.close()
 

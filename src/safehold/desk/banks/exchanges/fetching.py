@@ -288,7 +288,7 @@ def run(stop: threading.Event) -> None:
                 keep()
                 kept = time.monotonic()
         except Exception as error:
-            log.error("exchanges_stalled", exc_info=error)
+            log.error("exchanges_stalled", **described(error))
             close_old_connections()
         if not busy:
             stop.wait(IDLE_SECONDS)
