@@ -6,12 +6,14 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
 from typer.testing import CliRunner
 
 from safehold.accounts.keys import create_key
@@ -20,6 +22,7 @@ from safehold.cli.looks import app
 from safehold.desk.decisions.models import Action, Decision
 from safehold.desk.entities.models import Event
 from safehold.desk.looks import taking
+from safehold.desk.looks.forgetting import forget
 from safehold.desk.looks.models import Look
 from safehold.desk.looks.norms import norm_of
 from safehold.desk.looks.setup import current, read
@@ -309,6 +312,21 @@ def test_a_file_that_is_wrong_is_refused_and_says_where(
     with pytest.raises(ImproperlyConfigured, match=why) as error:
         read(file)
     assert "sk-123" not in str(error.value) and str(file) in str(error.value)
+
+
+def test_looks_that_ended_long_ago_are_let_go_of_and_what_waits_stays(place: SimpleNamespace) -> None:
+    for number in range(3):
+        says(place, f"old-{number}", f"goblins should die, long ago, {number}")
+        judged(f"old-{number}")
+    first, second, third = Look.objects.filter(decision__subject_id__startswith="m-old").order_by("position")
+    long_ago, soon = timezone.now() - timedelta(days=91), timezone.now() + timedelta(days=1)
+    Look.objects.filter(pk=first.pk).update(created_at=long_ago, finished_at=long_ago)
+    Look.objects.filter(pk=second.pk).update(created_at=long_ago, finished_at=None, outcome="", next_at=soon)
+    before = Look.objects.count()
+    assert forget(92) == 0
+    assert forget(90) == 1 and Look.objects.count() == before - 1
+    assert set(Look.objects.filter(pk__in=[first.pk, second.pk, third.pk])) == {second, third}
+    Look.objects.filter(pk=second.pk).delete()
 
 
 def test_without_a_file_nobody_is_asked(settings: Any) -> None:

@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from django.conf import settings
@@ -80,7 +80,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. `patience`: for how many seconds a service that is down or busy is waited for before the look counts as not
-    answered. `kept` and `kept_days` bound the answers that are kept."""
+    answered. `kept` and `kept_days` bound the answers that are kept; `looks_days` is for how many days the row of a look that
+    ended stays."""
 
     gateway: Gateway
     services: dict[str, Service]
@@ -88,6 +89,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     patience: float = 600.0
     kept: int = 100_000
     kept_days: float = 30.0
+    looks_days: Annotated[float, msgspec.Meta(gt=0, le=36_500)] = 90.0
 
     def of_type(self, event_type: str) -> list[Wanted]:
         return [wanted for wanted in self.looks if event_type in wanted.on]

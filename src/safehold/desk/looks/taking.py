@@ -7,6 +7,7 @@ again, and the gateway knows it. A service that is down is waited for (`patience
 
 import functools
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,12 +18,13 @@ import msgspec
 import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import close_old_connections, connection
+from django.db import DatabaseError, close_old_connections, connection
 from django.db.models import F, Q
 from django.utils import timezone
 
 from safehold import outgoing
 from safehold.desk.decisions.models import Decision
+from safehold.desk.looks.forgetting import forget
 from safehold.desk.looks.models import Look, Outcome
 from safehold.desk.looks.norms import norm_of
 from safehold.desk.looks.setup import JUDGED, Service, Setup, Small, Wanted, current, score_in, secret
@@ -40,6 +42,8 @@ from safehold.signals.remote.kept import Kept
 log = structlog.get_logger("safehold.looks")
 
 IDLE_SECONDS = 0.5
+#: How often looks that ended long ago are looked for.
+FORGET_SECONDS = 3600.0
 THREADS = 8
 LEASE = timedelta(minutes=15)
 #: Between tries to send an answer to the gateway, and the time limit of one.
@@ -113,16 +117,30 @@ def run(stop: threading.Event) -> None:
         return
     kept = kept_of(setup)
     asker = Asker(setup, kept)
+    swept = float("-inf")
     with ThreadPoolExecutor(THREADS, thread_name_prefix="look") as pool:
         running: set[Future[None]] = set()
         while not stop.is_set():
             running = {each for each in running if not each.done()}
             taken = _claimed(THREADS - len(running))
             running |= {pool.submit(_taken, asker, number) for number in taken}
+            if time.monotonic() - swept >= FORGET_SECONDS:
+                swept = time.monotonic()
+                _forget(setup.looks_days)
             if not taken:
                 stop.wait(IDLE_SECONDS if not running else 0.2)
     kept.close()
     connection.close()
+
+
+def _forget(days: float) -> None:
+    """A failure of the database is logged, and the next hour's turn does it."""
+    try:
+        if gone := forget(days):
+            log.info("looks_forgotten", looks=gone)
+    except DatabaseError as error:
+        log.error("looks_not_forgotten", **described(error))
+        close_old_connections()
 
 
 def kept_of(setup: Setup) -> Kept:
