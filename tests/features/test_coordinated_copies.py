@@ -53,7 +53,9 @@ def seen(engine, texts):
 
 
 @pytest.mark.parametrize(
-    ("change", "least"), [(disguised, 0.98), (addressed, 0.98), (reworded, 0.9), (with_junk, 0.9)], ids=lambda v: str(v)
+    ("change", "least"),
+    [(disguised, 0.98), (addressed, 0.98), (reworded, 0.9), (with_junk, 0.9)],
+    ids=lambda value: getattr(value, "__name__", None),
 )
 def test_of_twenty_copies_the_last_one_sees_nearly_all(engine, change, least):
     draw, shares = random.Random(5), []
