@@ -31,6 +31,7 @@ from safehold.desk.learning.training import train_now
 from safehold.desk.lists.changing import add_entry, move_entry
 from safehold.desk.lists.importing import apply, stage
 from safehold.desk.lists.models import Entry, Revision
+from safehold.desk.looks.models import Look
 from safehold.desk.rules.costs import add_runs
 from safehold.engine import installed_signals
 from safehold.signals import bench
@@ -48,6 +49,7 @@ def made(live: SimpleNamespace) -> console_rows.Made:
     let_signals_run(live.var)
     fill_a_bank()
     teach_models()
+    let_looks_wait()
     finished_backtest(live.var / "history", made.overridden)
     return made
 
@@ -63,6 +65,21 @@ def teach_models() -> None:
     event = Event.objects.order_by("-position")[0]
     ShadowRun.objects.create(model=model, position=event.position)
     ShadowScore.objects.create(model=model, event=event, said={"spam": 0.9}, live_said={"spam": 0.2})
+
+
+def let_looks_wait() -> None:
+    """A second look that waits, and one that nobody answered."""
+    first, second = Decision.objects.order_by("-id")[:2]
+    away = "model: ConnectError: [Errno 111] Connection refused"
+    Look.objects.create(decision=first, policy="hate.protected-groups", attempts=2, why=away)
+    Look.objects.create(
+        decision=second,
+        policy="hate.protected-groups",
+        attempts=9,
+        why=away,
+        finished_at=datetime.now(UTC),
+        outcome="failed",
+    )
 
 
 def bring_in_a_list() -> None:
@@ -183,6 +200,7 @@ def pages(made: console_rows.Made) -> dict[str, str]:
         "signal": "/signals/links/",
         "signal that costs too much": "/signals/text/",
         "signal that was measured here": "/signals/lexicon/",
+        "second looks": "/looks/",
         "models": "/models/",
         "model": "/models/1/",
         "model in shadow, with texts": "/models/2/?reveal=1",

@@ -62,6 +62,7 @@ NEEDS: dict[str, tuple[str, set[P]]] = {
     "signals": ("get", {P.READ_POLICIES}),
     "signal": ("get", {P.READ_POLICIES}),
     "signal-try": ("post", {P.READ_POLICIES}),
+    "looks": ("get", {P.READ_POLICIES}),
     "models": ("get", {P.READ_POLICIES}),
     "model": ("get", {P.READ_POLICIES}),
     "model-by-id": ("get", {P.READ_POLICIES}),

@@ -15,7 +15,7 @@ bank-settings (name), bank-activate (name, number), bank-item (name, id), bank-i
 bank-import (name), bank-change (name, number), bank-change-act (name, number),
 exchanges, exchange-act (name), bank-from-decision (id), list-revision (name, id),
 list-revision-act (name, id), list-revision-progress (name, id), signals,
-signal (name), signal-try (name), models, model (number), model-by-id (id), model-step (number, step),
+signal (name), signal-try (name), looks, models, model (number), model-by-id (id), model-step (number, step),
 models-rollback, labels, labels-next, label-say.
 """
 
@@ -37,6 +37,7 @@ from safehold.console import (
     ledger,
     list_changes,
     lists,
+    looks,
     overview,
     policies,
     reports,
@@ -102,6 +103,7 @@ urlpatterns = [
     path("signals/", signals.signal_list, name="signals"),
     path("signals/<str:name>/", signals.signal, name="signal"),
     path("signals/<str:name>/try/", signals.signal_try, name="signal-try"),
+    path("looks/", looks.look_list, name="looks"),
     path("models/", learning.model_list, name="models"),
     path("models/rollback/", learning.models_rollback, name="models-rollback"),
     path("models/labels/", learning.labels, name="labels"),
