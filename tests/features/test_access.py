@@ -21,6 +21,7 @@ from safehold.accounts.models import User
 from safehold.accounts.roles import PERMISSIONS, Role, Scope
 from safehold.accounts.roles import Permission as P
 from safehold.desk.banks.changing import add_item, create_bank
+from safehold.desk.banks.exchanges.managing import add_exchange
 from safehold.desk.decisions.models import Endpoint
 from safehold.desk.learning.models import LearnedModel
 from safehold.desk.lists.models import Entry, Revision
@@ -90,6 +91,8 @@ NEEDS: dict[str, tuple[str, set[P]]] = {
     "bank-item-opinion": ("post", {P.PROPOSE_LISTS}),
     "bank-from-decision": ("get", {P.PROPOSE_LISTS}),
     "exchanges": ("get", {P.READ_POLICIES}),
+    "exchange-add": ("get", {P.MANAGE_WEBHOOKS}),
+    "exchange": ("get", {P.MANAGE_WEBHOOKS}),
     "exchange-act": ("post", {P.MANAGE_WEBHOOKS}),
     "lists": ("get", {P.READ_POLICIES}),
     "list": ("get", {P.READ_POLICIES}),
@@ -171,9 +174,11 @@ def addresses(made: console_rows.Made) -> dict[str, str]:
     )  # fmt: skip
     brought = Revision.objects.create(list="disposable_mail", act="import")
     create_bank(None, "bad")
+    add_exchange(None, "partner", "file", "bad", {"url": "/nowhere/feed.csv"}, {})
     hashed = add_item(None, "bad", "md5", "0" * 32)
     given: dict[str, list[Any]] = {
-        **{name: ["bad"] for name in ("bank", "bank-add", "bank-import", "bank-settings", "exchange-act")},
+        **{name: ["bad"] for name in ("bank", "bank-add", "bank-import", "bank-settings")},
+        **{name: ["partner"] for name in ("exchange", "exchange-act")},
         **{name: ["bad", 1] for name in ("bank-activate", "bank-change", "bank-change-act")},
         **{name: ["bad", hashed.pk] for name in ("bank-item", "bank-item-move", "bank-item-opinion")},
         "bank-from-decision": [made.decisions[0]],

@@ -15,14 +15,16 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from typer.testing import CliRunner
 
 from safehold.accounts.models import User
-from safehold.accounts.people import Refused
+from safehold.accounts.people import Refused, add_person
+from safehold.accounts.roles import Role
 from safehold.cli import app
 from safehold.desk.banks.changing import add_item, create_bank, move_item, say
-from safehold.desk.banks.exchanges import sessions, writing_back
+from safehold.desk.banks.exchanges import sessions, trying, writing_back
 from safehold.desk.banks.exchanges.fetching import fetch, keep
 from safehold.desk.banks.exchanges.kinds import BadConfig
 from safehold.desk.banks.exchanges.managing import add_exchange, switch
@@ -471,6 +473,96 @@ def test_what_an_exchange_needs_is_said_and_private_addresses_are_refused(
     assert "sub" not in Exchange.objects.get().secret
     add_exchange(None, "y", "file", "theirs", {"url": "https://127.0.0.1/feed.csv"}, {})
     assert "no public address" in fetched("y").error
+
+
+def signed_in(role: Role) -> Client:
+    client = Client()
+    client.force_login(add_person(None, f"{role.value}@example.org", role.value, [role]))
+    return client
+
+
+STOPNCII = "/banks/exchanges/add/?kind=stopncii"
+
+
+def told(stub: Stub, **more: Any) -> dict[str, Any]:
+    """What somebody types in for StopNCII."""
+    return {
+        "name": "x", "into": "theirs", "config_base_url": stub.url, "secret_subscription_key": "sub",
+        "secret_fetch_function_key": "fetch", "arrives": "quarantined", "every_minutes": 60, "test": "on", **more,
+    }  # fmt: skip
+
+
+def test_an_exchange_is_added_in_the_console_once_it_answers_and_its_credentials_are_never_shown(
+    place: SimpleNamespace, ncii: StopNcii
+) -> None:
+    admin = signed_in(Role.ADMIN)
+    assert signed_in(Role.MODERATOR).get(STOPNCII).status_code == 403
+    assert "StopNCII.org" in admin.get("/banks/exchanges/add/").content.decode()
+    assert 'name="write_back"' in admin.get(STOPNCII).content.decode()
+    assert 'name="write_back"' not in admin.get("/banks/exchanges/add/?kind=tat").content.decode()
+    wrong = admin.post(STOPNCII, told(ncii, secret_fetch_function_key="t0psecret"))
+    assert wrong.status_code == 422 and not Exchange.objects.exists()
+    assert "refuses our credentials" in wrong.content.decode() and "t0psecret" not in wrong.content.decode()
+    assert admin.post(STOPNCII, told(ncii, secret_fetch_function_key="")).status_code == 422
+    assert admin.post(STOPNCII, told(ncii, name="Not a name")).status_code == 422
+    assert admin.post(STOPNCII, told(ncii, arrives="active", write_back="on")).status_code == 302
+    made = Exchange.objects.get()
+    assert (made.kind, made.bank_id, made.arrive_active, made.write_back) == ("stopncii", "theirs", True, True)
+    assert not BankItem.objects.exists(), "a test takes nothing"
+    fetched()
+    assert states()[PDQ[0]] == "active"
+    shown = admin.get("/banks/exchanges/in/x/").content.decode() + admin.get("/banks/exchanges/").content.decode()
+    assert 'value="sub"' not in shown and 'value="fetch"' not in shown.replace('name="act" value="fetch"', "")
+    again = admin.post(STOPNCII, told(ncii))
+    assert again.status_code == 422 and "already" in again.content.decode()
+    assert not verify_record().findings
+
+
+def test_kept_credentials_go_to_no_other_address_and_another_config_is_fetched_anew(
+    place: SimpleNamespace, ncii: StopNcii, stub: Stub
+) -> None:
+    admin = signed_in(Role.ADMIN)
+    stopncii(ncii)
+    fetched()
+    page = "/banks/exchanges/in/x/"
+    kept = {"config_base_url": ncii.url, "arrives": "active", "every_minutes": 30, "write_back": "on"}
+    assert admin.post(page, kept).status_code == 302
+    made = Exchange.objects.get()
+    assert (made.arrive_active, made.every_minutes, made.write_back) == (True, 30, True) and made.checkpoint is not None
+    moved = admin.post(page, kept | {"config_base_url": stub.url, "test": "on"})
+    assert moved.status_code == 422 and "another address" in moved.content.decode() and stub.asked == []
+    half = admin.post(page, kept | {"secret_subscription_key": "sub"})
+    assert half.status_code == 422 and "all of the credentials" in half.content.decode()
+    new = {"secret_subscription_key": "sub", "secret_fetch_function_key": "fetch"}
+    assert admin.post(page, kept | new | {"config_base_url": f"{ncii.url}/", "test": "on"}).status_code == 302
+    assert Exchange.objects.get().checkpoint is None
+    Exchange.objects.update(leased_until=timezone.now() + timedelta(minutes=1))
+    assert "being fetched" in admin.post(page, kept | new).content.decode()
+    assert verify_record().findings == []
+
+
+def test_the_connection_of_an_exchange_is_tested(
+    place: SimpleNamespace, ncii: StopNcii, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = signed_in(Role.ADMIN)
+    stopncii(ncii)
+    test = ("/banks/exchanges/x/act/", {"act": "test"})
+    assert "2 records on its first page" in admin.post(*test, follow=True).content.decode()
+    ncii.fault = ["500"]
+    assert "answers 500" in admin.post(*test, follow=True).content.decode()
+    monkeypatch.setattr(trying, "SECONDS", 0.1)
+    ncii.fault = ["timeout"]
+    assert "within 0.1 seconds" in admin.post(*test, follow=True).content.decode()
+    assert not BankItem.objects.exists() and Exchange.objects.get().error == ""
+
+
+def test_files_of_this_machine_are_named_at_the_shell_only(place: SimpleNamespace, tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_text("not for the console\n")
+    asked = {"name": "x", "into": "theirs", "config_url": str(path), "arrives": "quarantined", "every_minutes": 60}
+    answer = signed_in(Role.ADMIN).post("/banks/exchanges/add/?kind=file", asked | {"test": "on"})
+    assert answer.status_code == 422 and "put in at the shell" in answer.content.decode()
+    assert "the first line" not in answer.content.decode() and not Exchange.objects.exists()
 
 
 def test_one_process_fetches_at_a_time_and_a_bank_that_is_busy_is_waited_for(

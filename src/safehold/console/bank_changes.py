@@ -19,7 +19,8 @@ from safehold.accounts.roles import Permission
 from safehold.console.banks import MOVES, frame
 from safehold.desk.banks import importing
 from safehold.desk.banks.changing import Busy, add_item, change_bank, create_bank, move_item, say
-from safehold.desk.banks.exchanges.managing import NoSuchExchange, fetch_soon, switch
+from safehold.desk.banks.exchanges.managing import NoSuchExchange, fetch_soon, switch, try_connection
+from safehold.desk.banks.exchanges.trying import NoAnswer
 from safehold.desk.banks.exchanges.writing_back import retry
 from safehold.desk.banks.models import Bank, BankItem, Belief, Sign
 from safehold.desk.decisions.models import Decision
@@ -204,16 +205,21 @@ def activate(request: SignedInRequest, name: str, number: int) -> HttpResponse:
 @require(Permission.MANAGE_WEBHOOKS)
 @require_POST
 def exchange_act(request: SignedInRequest, name: str) -> HttpResponse:
-    """Fetch now, switch off or on, send again what was given up."""
+    """Fetch now, test, switch off or on, send again what was given up."""
     act = request.POST.get("act", "")
     try:
         if act == "fetch":
             fetch_soon(request.user, name)
             messages.success(request, "It is fetched as soon as a worker is free.")
+        elif act == "test":
+            found = try_connection(request.user, name)
+            messages.success(request, f"{name} answers: {found:,} records on its first page. Nothing was taken.")
         elif act in ("on", "off"):
             switch(request.user, name, enabled=act == "on")
         elif act == "retry":
             messages.success(request, f"{retry(request.user, name):,} opinions are queued again.")
+    except NoAnswer as error:
+        messages.error(request, f"{name} does not answer: {error}.")
     except (Refused, NoSuchExchange) as error:
         messages.error(request, str(error))
     return redirect("exchanges")

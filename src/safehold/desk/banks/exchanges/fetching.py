@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 import structlog
 from django.conf import settings
 from django.db import close_old_connections, connection
@@ -18,10 +17,11 @@ from django.utils import timezone
 
 from safehold.desk.banks.changing import Busy, locked, record_change
 from safehold.desk.banks.exchanges.kinds import BadConfig, source_of
+from safehold.desk.banks.exchanges.managing import secret_of
 from safehold.desk.banks.exchanges.pages import Away, NotTaken, Page, Shared
 from safehold.desk.banks.models import Act, Bank, BankItem, Exchange, ExchangeRecord, SignalOpinion
 from safehold.desk.banks.states import ITEM
-from safehold.desk.decisions.sealing import CannotOpen, unseal
+from safehold.desk.decisions.sealing import CannotOpen
 from safehold.gateway.faults import described
 from safehold.record.recording import Record, recording
 
@@ -34,11 +34,6 @@ BACK_OFF = (1, 5, 15, 60, 240)
 IDLE_SECONDS = 2.0
 #: Records of one transaction: some tens of milliseconds in which nobody else writes (SQLite).
 CHUNK = 500
-
-
-def secret_of(exchange: Exchange) -> dict[str, str]:
-    """Its credentials. Raises CannotOpen."""
-    return msgspec.json.decode(unseal(exchange.secret), type=dict[str, str]) if exchange.secret else {}
 
 
 def fetch(exchange: Exchange, stop: threading.Event | None = None) -> bool:

@@ -9,13 +9,16 @@ from django.utils import timezone
 from safehold.accounts.models import User
 from safehold.accounts.people import AT_THE_SHELL, Refused
 from safehold.desk.banks.changing import found_bank
-from safehold.desk.banks.exchanges.kinds import KINDS, check
+from safehold.desk.banks.exchanges.kinds import KINDS, BadConfig, check
+from safehold.desk.banks.exchanges.trying import NoAnswer, try_out
 from safehold.desk.banks.models import Exchange
-from safehold.desk.decisions.sealing import seal
+from safehold.desk.decisions.sealing import CannotOpen, seal, unseal
 from safehold.record.recording import Record, recording
 
 #: The least minutes between two fetches.
 LEAST_MINUTES = 5
+#: What of a config says where credentials go.
+ADDRESSES = ("url", "base_url", "environment")
 
 
 class NoSuchExchange(LookupError):
@@ -36,11 +39,7 @@ def add_exchange(
     *, arrive_active: bool = False, write_back: bool = False, every_minutes: int = 60,
 ) -> Exchange:  # fmt: skip
     """A new exchange, fetched from now on. Raises BadConfig, NoSuchBank, Refused, and ValidationError for its name."""
-    check(kind, config, secret)
-    if write_back and not KINDS[kind].opinions:
-        raise Refused(f"{KINDS[kind].title} takes no opinions.")
-    if every_minutes < LEAST_MINUTES:
-        raise Refused(f"An exchange is asked every {LEAST_MINUTES} minutes at most.")
+    check_new(by, kind, config, secret, write_back=write_back, every_minutes=every_minutes)
     with recording() as record:
         if Exchange.objects.filter(pk=name).exists():
             raise Refused(f"there is an exchange `{name}` already")
@@ -52,6 +51,63 @@ def add_exchange(
         exchange.save(force_insert=True)
         told = {"kind": kind, "bank": bank, "config": dict(config), "active": arrive_active, "write_back": write_back}
         _audit(record, "exchange.added", exchange, by, told)
+    return exchange
+
+
+def check_new(
+    by: User | None, kind: str, config: Mapping[str, Any], secret: Mapping[str, str], *, write_back: bool, every_minutes: int
+) -> None:  # fmt: skip
+    """Raise BadConfig or Refused for what can't be an exchange."""
+    check(kind, config, secret)
+    if write_back and not KINDS[kind].opinions:
+        raise Refused(f"{KINDS[kind].title} takes no opinions.")
+    if every_minutes < LEAST_MINUTES:
+        raise Refused(f"An exchange is asked every {LEAST_MINUTES} minutes at most.")
+    if by is not None and kind == "file" and not str(config["url"]).startswith(("https://", "http://")):
+        raise BadConfig("config url: a path on this machine is put in at the shell; here it is an https:// address")
+
+
+def check_change(
+    by: User | None, exchange: Exchange, config: Mapping[str, Any], secret: Mapping[str, str] | None,
+    *, write_back: bool, every_minutes: int,
+) -> Mapping[str, str]:  # fmt: skip
+    """The credentials that an exchange has after a change; None keeps those there are, unless they would go to another address.
+    Raises BadConfig, Refused and CannotOpen."""
+    before, config = exchange.config, dict(config)
+    if secret is None and exchange.secret and any(before.get(key) != config.get(key) for key in ADDRESSES):
+        raise BadConfig("secret: put the credentials in again; those that are kept are not sent to another address")
+    used = secret if secret is not None else secret_of(exchange)
+    author = by if config != before else None  # what the shell put in may stay
+    check_new(author, exchange.kind, config, used, write_back=write_back, every_minutes=every_minutes)
+    return used
+
+
+def change_exchange(
+    by: User | None, name: str, config: Mapping[str, Any], secret: Mapping[str, str] | None = None,
+    *, arrive_active: bool, write_back: bool, every_minutes: int,
+) -> Exchange:  # fmt: skip
+    """Other settings; `secret` None keeps the credentials. With another `config` all is fetched anew.
+
+    Raises NoSuchExchange, what `check_change` raises, and Refused also while it is being fetched.
+    """
+    with recording() as record:
+        exchange = Exchange.objects.select_for_update().filter(pk=name).first() or found_exchange(name)
+        if exchange.leased_until is not None and exchange.leased_until > timezone.now():
+            raise Refused("It is being fetched just now; try again when it is through.")
+        check_change(by, exchange, config, secret, write_back=write_back, every_minutes=every_minutes)
+        other = dict(config) != exchange.config
+        exchange.config, exchange.arrive_active, exchange.write_back = dict(config), arrive_active, write_back
+        exchange.every_minutes, exchange.next_at = every_minutes, timezone.now()
+        if secret is not None:
+            exchange.secret = _sealed(secret)
+        if other:
+            exchange.checkpoint, exchange.progress = None, {}
+        exchange.save()
+        told = {
+            "config": dict(config), "active": arrive_active, "write_back": write_back, "every_minutes": every_minutes,
+            "secret_renewed": secret is not None,
+        }  # fmt: skip
+        _audit(record, "exchange.changed", exchange, by, told)
     return exchange
 
 
@@ -83,6 +139,24 @@ def fetch_soon(by: User | None, name: str) -> Exchange:
         Exchange.objects.filter(pk=name).update(next_at=timezone.now())
         _audit(record, "exchange.fetch_asked", exchange, by, {})
     return exchange
+
+
+def secret_of(exchange: Exchange) -> dict[str, str]:
+    """Its credentials. Raises CannotOpen."""
+    return msgspec.json.decode(unseal(exchange.secret), type=dict[str, str]) if exchange.secret else {}
+
+
+def try_connection(by: User | None, name: str) -> int:
+    """Ask an exchange for its first page with the credentials that are kept; how many records it has. Nothing is taken.
+    Raises NoSuchExchange and NoAnswer."""
+    exchange = found_exchange(name)
+    with recording() as record:
+        _audit(record, "exchange.tested", exchange, by, {})
+    try:
+        secret = secret_of(exchange)
+    except CannotOpen:
+        raise NoAnswer("its credentials were sealed with another secret key; put them in again") from None
+    return try_out(exchange.kind, exchange.config, secret)
 
 
 def _sealed(secret: Mapping[str, str]) -> str:

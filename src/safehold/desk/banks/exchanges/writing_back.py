@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from safehold.accounts.models import User
 from safehold.accounts.people import AT_THE_SHELL
-from safehold.desk.banks.exchanges.fetching import secret_of
 from safehold.desk.banks.exchanges.kinds import BadConfig, source_of
+from safehold.desk.banks.exchanges.managing import secret_of
 from safehold.desk.banks.exchanges.pages import Away, NotTaken
 from safehold.desk.banks.models import ExchangeRecord, WriteBack
 from safehold.desk.banks.states import WRITE_BACK
