@@ -2,6 +2,7 @@
 console's pages and at the shell."""
 
 import json
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -120,6 +121,9 @@ def test_a_text_is_tried_shown_with_its_places_and_kept_nowhere(console: Client)
     said = console.post("/signals/lexicon/try/", {"text": secret}).content.decode()
     assert '<mark title="personal-attack">you are an idiot</mark>' in said and "severity" in said
     assert '<mark title="email">' in console.post("/signals/personal/try/", {"text": secret}).content.decode()
+    explained = console.post("/signals/harm/try/", {"text": "Thank you. You are such an idiot"}).content.decode()
+    assert re.search(r'<mark title="[^"]*insult[^"]*">idiot</mark>', explained) and ">Thank</mark>" not in explained
+    assert "model-card.md" in explained
     for text, problem in (("  ", "Write a text"), ("x" * 20_001, "20,000 is the most")):
         refused = console.post("/signals/text/try/", {"text": text})
         assert refused.status_code == 422 and problem in refused.content.decode()

@@ -29,7 +29,7 @@ from safehold.engine.authoring.readers import readers
 from safehold.engine.costs import micros_of
 from safehold.engine.event import Event
 from safehold.engine.language.values import to_json
-from safehold.engine.signal import Signal, SignalFailed, card, limits
+from safehold.engine.signal import Signal, SignalFailed, card, limits, places
 from safehold.signals.bench import FAR, Bench, Measured, read
 
 #: Characters of a text that can be tried: what text signals look at.
@@ -237,35 +237,41 @@ def _tried(found: Signal, text: str) -> Tried:
         data={"content_id": "try", "text": text}, text=text,
     )  # fmt: skip
     values: Mapping[str, object] = {}
-    failure = ""
+    pointed_at: list[dict[str, object]] = []
+    failure, took = "", 0.0
     begun = time.perf_counter_ns()
     try:
         values = found.run(event)
+        took = (time.perf_counter_ns() - begun) / 1_000
+        pointed_at = places(found, event)
     except SignalFailed as error:
         failure = str(error)
     except Exception as error:  # a plug-in's bug: the gateway would record it as a failure too
         failure = f"{type(error).__name__}: {error}"
-    took = (time.perf_counter_ns() - begun) / 1_000
     shown = {field: to_json(value) for field, value in values.items()}
     missing = [field for field in found.fields if field not in shown]
-    return Tried(shown, missing, _marked(text, shown), failure, micros_text(took))
+    return Tried(shown, missing, _marked(text, [shown, pointed_at]), failure, micros_text(took))
 
 
 def _now() -> datetime:
     return timezone.now()
 
 
-def _marked(text: str, values: Mapping[str, Any]) -> SafeString | None:
+def _marked(text: str, values: Any) -> SafeString | None:
     """The text with the places marked that fields point at (maps with `start` and `end`); None where none does."""
-    places = sorted(_places(list(values.values()), len(text)))
-    if not places:
+    words: dict[tuple[int, int], list[str]] = {}
+    for start, end, word in _places(values, len(text)):
+        words.setdefault((start, end), []).append(word)
+    if not words:
         return None
     parts, at = [], 0
-    for start, end, word in places:
+    for (start, end), said in sorted(words.items()):
         start = max(start, at)
         if end <= start:
             continue
-        parts.append((text[at:start], format_html('<mark title="{}">{}</mark>', word, text[start:end])))
+        parts.append(
+            (text[at:start], format_html('<mark title="{}">{}</mark>', ", ".join(dict.fromkeys(said)), text[start:end]))
+        )
         at = end
     return format_html("{}{}", format_html_join("", "{}{}", parts), text[at:])
 

@@ -31,6 +31,8 @@ class Signal(Protocol):
     `limits`, which a signal need not have, gives the least and the greatest value of fields that are numbers, None for no
     limit: {"score": (0.0, 1.0)}. `safehold policy check` then knows that `signals.x.score > 1.5` is never true.
     `card`, which a signal need not have, is the address of its model card, or where its documentation is.
+    `places(event)`, which a signal need not have, says where in the text its fields come from, for people: maps with `start`
+    and `end` in code points, and a word for each, such as `attribute`. It may take longer than `run`; rules never ask it.
     `reads` lists the paths of the event that it looks at (`text`, `context.ip`, `data.urls`): a policy on an event
     type that has none of them cannot use the signal, and `safehold policy check` says so.
     """
@@ -64,3 +66,9 @@ def limits(signal: Signal) -> Mapping[str, tuple[float | None, float | None]]:
 def card(signal: Signal) -> str:
     """The address of the signal's model card; '' where it has none."""
     return str(getattr(signal, "card", ""))
+
+
+def places(signal: Signal, event: Event) -> list[dict[str, object]]:
+    """Where in the event's text the signal's fields come from; [] where it doesn't say. Raises what the signal raises."""
+    told = getattr(signal, "places", None)
+    return told(event) if told else []

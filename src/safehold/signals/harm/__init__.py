@@ -25,6 +25,9 @@ FEATURES = 384 + len(ATTRIBUTES)
 #: Windows and sentences of one text that both halves read.
 MOST_PLACES = 24
 
+#: Scores from here on are explained to people who try a text.
+EXPLAINED = 0.5
+
 #: What the log-odds of a sentence alone are lowered by: out of its text it may be a quote, a denial, a joke.
 ALONE = 1.0
 
@@ -103,6 +106,7 @@ class Harm:
     """`signals.harm.<attribute>`. Fields are unknown where `supported` is false: the model reads English only."""
 
     name = "harm"
+    card = "https://github.com/safehold/safehold/blob/main/docs/reference/model-card.md"
     cost = 2_000.0
     reads = ("text",)
     fields: ClassVar[Mapping[str, str]] = {
@@ -123,6 +127,17 @@ class Harm:
         text, truncated = read(event)
         scored = score_texts([text])[0]
         return {**scored.scores, "supported": scored.supported, "truncated": truncated}
+
+    def places(self, event: Event) -> list[dict[str, object]]:
+        """The words that each score of EXPLAINED and more comes from, those with the greatest share of a score first."""
+        scored = score_texts([read(event)[0]], spans=True)[0]
+        told = [
+            (share, name, start, end)
+            for name, spans in scored.spans.items()
+            if scored.scores[name] >= EXPLAINED
+            for start, end, share in spans
+        ]
+        return [{"attribute": name, "start": start, "end": end} for _, name, start, end in sorted(told, reverse=True)]
 
 
 __all__ = ["ATTRIBUTES", "FEATURES", "Harm", "Scored", "features", "model_version", "score_texts"]
