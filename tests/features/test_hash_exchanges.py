@@ -25,6 +25,7 @@ from safehold.accounts.roles import Role
 from safehold.cli import app
 from safehold.desk.banks.changing import add_item, create_bank, move_item, say
 from safehold.desk.banks.exchanges import sessions, trying, writing_back
+from safehold.desk.banks.exchanges import sibling as siblings
 from safehold.desk.banks.exchanges.fetching import fetch, keep
 from safehold.desk.banks.exchanges.kinds import BadConfig
 from safehold.desk.banks.exchanges.managing import add_exchange, switch
@@ -53,7 +54,7 @@ class Stub:
                 stub.asked.append((self.command, parts.path, query, body))
                 fault = stub.fault.pop(0) if stub.fault else ""
                 if fault == "timeout":
-                    time.sleep(0.6)
+                    time.sleep(1.5)
                 status, said = stub.answer(self.command, parts.path, query, body, self.headers)
                 if fault in ("429", "500", "401", "302"):
                     status, said = int(fault), b"no"
@@ -98,7 +99,7 @@ def both_places(fresh_database: SimpleNamespace, settings: Any, monkeypatch: pyt
 
 def ready(database: SimpleNamespace, settings: Any, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     settings.SAFEHOLD_EXCHANGE_PRIVATE_HOSTS = ["127.0.0.1"]
-    monkeypatch.setattr(sessions, "SECONDS", (0.3, 0.3))
+    monkeypatch.setattr(sessions, "SECONDS", (1.0, 1.0))
     create_bank(None, "theirs", categories=["csam"])
     return SimpleNamespace(ann=User.objects.create_user(email="ann@example.org", password=None), url=database.url)
 
@@ -387,6 +388,76 @@ def test_tech_against_terrorism_signs_in_and_goes_on_from_its_checkpoint(place: 
     assert stub.asked[-1][2]["after"] == ["1704085202,2"]
     with pytest.raises(Refused, match="no opinions"):
         add_exchange(None, "y", "tat", "theirs", {}, {"username": "u", "password": "p"}, write_back=True)
+
+
+def tat(stub: Stub, **more: Any) -> None:
+    """Three hashes on pages of two, from a checkpoint on."""
+    prints = [(PDQ[0], "PDQ"), (MD5[0], "MD5"), (PDQ[1], "PDQ")]
+    entries = [
+        {"hash_digest": value, "algorithm": algorithm, "ideology": "islamist", "file_type": "mp4", "deleted": False,
+         "updated_on": 1.0, "created_on": "2026-01-01", "id": number}
+        for number, (value, algorithm) in enumerate(prints)
+    ]  # fmt: skip
+
+    def speak(method: str, path: str, query: dict[str, list[str]], body: bytes, headers: Any) -> tuple[int, bytes]:
+        if path == "/token-auth/tcap/":
+            return 200, b'{"token": "t0ken"}'
+        after = query.get("after", [""])[0]
+        at = int(query["offset"][0]) if "offset" in query else int(after.partition(",")[2]) + 2 if after else 0
+        page, more = entries[at : at + 2], at + 2 < len(entries)
+        said = {
+            "count": len(page), "next": f"offset={at + 2}" if more else None, "previous": None,
+            "checkpoint": f"17040852{at:02},{at}" if page else "", "results": page,
+        }  # fmt: skip
+        return 200, json.dumps(said).encode()
+
+    stub.answer = speak
+    add_exchange(None, "x", "tat", "theirs", {"base_url": stub.url}, {"username": "u", "password": "pa55"}, **more)
+
+
+def sibling(stub: Stub) -> None:
+    """Another Safehold with three items on pages of two."""
+
+    def speak(method: str, path: str, query: dict[str, list[str]], body: bytes, headers: Any) -> tuple[int, bytes]:
+        at = int(query.get("after", ["0"])[0] or 0)
+        items = [
+            {"id": number, "type": "pdq", "value": value, "state": "active"} for number, value in enumerate(PDQ[:3])
+        ]
+        said = {"items": items[at : at + 2], "next": str(min(at + 2, 3)), "more": at + 2 < 3}
+        return 200, json.dumps(said).encode()
+
+    stub.answer = speak
+    add_exchange(None, "x", "safehold", "theirs", {"url": stub.url, "bank": "bad"}, {"key": "pa55"})
+
+
+@pytest.mark.parametrize(("fault", "at_least"), FAULTS)
+@pytest.mark.parametrize(("kind", "before"), [("tat", 2), ("safehold", 1)])
+def test_a_fault_of_tech_against_terrorism_or_another_safehold_loses_nothing_either(
+    place: SimpleNamespace, stub: Stub, monkeypatch: pytest.MonkeyPatch, kind: str, before: int, fault: str, at_least: int
+) -> None:  # fmt: skip
+    monkeypatch.setattr(siblings, "SECONDS", 1.0)
+    tat(stub) if kind == "tat" else sibling(stub)
+    stub.fault = [""] * before + [fault]
+    exchange = fetched()
+    assert exchange.error and exchange.failures == 1 and exchange.standing == "failing"
+    assert (exchange.next_at - timezone.now()).total_seconds() > at_least
+    assert "pa55" not in exchange.error and "t0ken" not in exchange.error
+    assert len(states()) == 2 and exchange.checkpoint is not None, "the first page is kept with its checkpoint"
+    exchange = fetched()
+    assert (exchange.error, exchange.failures) == ("", 0) and len(states()) == 3
+
+
+def test_an_answer_that_is_too_long_is_not_read_to_its_end(
+    place: SimpleNamespace, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tat(stub)
+    monkeypatch.setattr(sessions, "MOST_BYTES", 300)
+    assert "longer than 300 bytes" in fetched().error and not BankItem.objects.exists()
+    monkeypatch.setattr(sessions, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(sessions, "MOST_SECONDS", -1.0)
+    assert "takes too long" in fetched().error and not BankItem.objects.exists()
+    monkeypatch.setattr(sessions, "MOST_SECONDS", 60.0)
+    assert fetched().error == "" and len(states()) == 3
 
 
 # Meta's ThreatExchange

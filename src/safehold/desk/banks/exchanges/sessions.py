@@ -1,7 +1,8 @@
 """HTTP for the clients of `threatexchange`, which speak through `requests`: connections go to public addresses only, or to hosts
-that the installation names; nothing is redirected; a refusal with Retry-After is said as such.
+that the installation names; nothing is redirected; answers have limits in size and time; a refusal with Retry-After is said so.
 """
 
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,12 @@ from safehold.outgoing import is_public
 
 #: Seconds for a connection, and between two pieces of an answer.
 SECONDS = (10, 60)
+#: Bytes that one answer may have, unpacked, and seconds that it may take as a whole.
+MOST_BYTES, MOST_SECONDS = 256 * 1024 * 1024, 900.0
+
+
+class TooMuch(requests.RequestException):
+    """An answer that is too long, or takes too long; nothing of it is read further."""
 
 
 class Barred(HTTPError):
@@ -67,7 +74,16 @@ class _Adapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **more: Any) -> requests.Response:
         more["timeout"] = SECONDS
-        return super().send(request, *arguments, **more)
+        answer = super().send(request, *arguments, **more)
+        kept, until = bytearray(), time.monotonic() + MOST_SECONDS
+        for piece in answer.iter_content(64 * 1024):
+            kept += piece
+            if len(kept) > MOST_BYTES or time.monotonic() > until:
+                answer.close()
+                what = f"is longer than {MOST_BYTES:,} bytes" if len(kept) > MOST_BYTES else "takes too long"
+                raise TooMuch(f"its answer {what}; nothing of it was taken")
+        answer._content = bytes(kept)
+        return answer
 
 
 @contextmanager
@@ -75,7 +91,7 @@ def asking(name: str) -> Iterator[None]:
     """Say what goes wrong with an exchange in its own words: Away, NotTaken for what it refuses, ValueError for nonsense."""
     try:
         yield
-    except Barred as error:
+    except (Barred, TooMuch) as error:
         raise Away(str(error)) from None
     except requests.HTTPError as error:
         answer = error.response
