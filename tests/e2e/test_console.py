@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from safehold.accounts.models import User
 from safehold.accounts.roles import Role
 from safehold.desk.banks.changing import add_item, create_bank, move_item
 from safehold.desk.banks.exchanges.fetching import fetch
@@ -25,7 +26,7 @@ from safehold.desk.banks.importing import import_file
 from safehold.desk.banks.models import BankChange, BankHit, BankItem, Exchange
 from safehold.desk.decisions.models import Decision
 from safehold.desk.entities.models import Event
-from safehold.desk.learning.models import ShadowRun, ShadowScore
+from safehold.desk.learning.models import Label, LearnedModel, ShadowRun, ShadowScore, TrainingRun
 from safehold.desk.learning.promoting import promote, watch
 from safehold.desk.learning.training import train_now
 from safehold.desk.lists.changing import add_entry, move_entry
@@ -62,6 +63,10 @@ def teach_models() -> None:
         watch(None, model.pk)
         if not seed:
             promote(None, model.pk)
+    TrainingRun.objects.create(
+        id="trn_failed", service_id="plaza", started_by=User.objects.get(email="ada@plaza.example"), state="failed",
+        error="OSError: no space left on device",
+    )  # fmt: skip
     event = Event.objects.order_by("-position")[0]
     ShadowRun.objects.create(model=model, position=event.position)
     ShadowScore.objects.create(model=model, event=event, said={"spam": 0.9}, live_said={"spam": 0.2})
@@ -208,6 +213,7 @@ def pages(made: console_rows.Made) -> dict[str, str]:
         "model": "/models/1/",
         "model in shadow, with texts": "/models/2/?reveal=1",
         "labels": "/models/labels/",
+        "training": "/models/training/trn_failed/",
         "what to label next": "/models/next/?attribute=spam",
         "ledger": "/ledger/",
         "entries": "/ledger/entries/",
@@ -514,3 +520,27 @@ def sign_in(page: Page, url: str, name: str) -> None:
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url(lambda to: "/login" not in to)
+
+
+def test_texts_are_labelled_by_keyboard(live: SimpleNamespace, made: console_rows.Made, page: Page) -> None:
+    live.sign_in(page, "mira")
+    page.goto(f"{live.url}/models/next/?attribute=spam")
+    before = Label.objects.count()
+    met = []
+    for key, told in (("y", "Kept: yes"), ("k", "Skipped"), ("n", "Kept: no")):
+        met.append(page.locator("input[name=event]").get_attribute("value"))
+        page.keyboard.press(key)
+        expect(page.get_by_role("status").filter(has_text=told)).to_be_visible()
+    assert len(set(met)) == 3
+    assert Label.objects.count() == before + 2
+
+
+def test_a_model_is_trained_from_its_page_which_opens_when_it_is_there(
+    live: SimpleNamespace, made: console_rows.Made, page: Page
+) -> None:
+    lessons.teach(50, seed=11)
+    live.sign_in(page, "ada")
+    page.goto(f"{live.url}/models/")
+    page.keyboard.press("t")
+    expect(page.get_by_role("heading", level=1, name="Model 3")).to_be_visible()
+    assert LearnedModel.objects.get(number=3).trained_by.email == "ada@plaza.example"

@@ -23,7 +23,7 @@ from safehold.accounts.roles import Permission as P
 from safehold.desk.banks.changing import add_item, create_bank
 from safehold.desk.banks.exchanges.managing import add_exchange
 from safehold.desk.decisions.models import Endpoint
-from safehold.desk.learning.models import LearnedModel
+from safehold.desk.learning.models import LearnedModel, TrainingRun
 from safehold.desk.lists.models import Entry, Revision
 from safehold.desk.rules.models import Batch, Edition, PolicyChange, PolicyFile
 from tests import console_rows
@@ -71,6 +71,10 @@ NEEDS: dict[str, tuple[str, set[P]]] = {
     "models-rollback": ("post", {P.APPROVE_POLICIES}),
     "labels": ("get", {P.READ_POLICIES}),
     "labels-next": ("get", {P.REVIEW, P.READ_CONTENT}),
+    "training-start": ("post", {P.WRITE_POLICIES}),
+    "training": ("get", {P.READ_POLICIES}),
+    "training-progress": ("get", {P.READ_POLICIES}),
+    "training-cancel": ("post", {P.WRITE_POLICIES}),
     "label-say": ("post", {P.REVIEW, P.READ_CONTENT}),
     "backtest-start": ("post", {P.WRITE_POLICIES}),
     "backtest": ("get", {P.READ_CONTENT}),
@@ -172,6 +176,7 @@ def addresses(made: console_rows.Made) -> dict[str, str]:
         number=1, service_id="plaza", digest="d" * 64, size=1, features="", seed=0, until=0, taught="", seconds=1,
         report={"texts": 0, "audit_texts": 0, "copies": 0, "attributes": {}},
     )  # fmt: skip
+    training = TrainingRun.objects.create(service_id="plaza", started_by_id=somebody, state="failed", error="no").pk
     brought = Revision.objects.create(list="disposable_mail", act="import")
     create_bank(None, "bad")
     add_exchange(None, "partner", "file", "bad", {"url": "/nowhere/feed.csv"}, {})
@@ -195,6 +200,7 @@ def addresses(made: console_rows.Made) -> dict[str, str]:
         },
         "signal": ["text"],
         "signal-try": ["text"],
+        **{name: [training] for name in ("training", "training-progress", "training-cancel")},
         "model": [1],
         "model-by-id": [learned.pk],
         "model-step": [1, "reject"],

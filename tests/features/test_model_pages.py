@@ -5,13 +5,16 @@ import re
 from pathlib import Path
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.test import Client
+from django.utils import timezone
 from typer.testing import CliRunner
 
 from safehold.accounts.roles import Role
 from safehold.cli import app
 from safehold.desk.entities.models import Event
-from safehold.desk.learning.models import Label, LearnedModel, ShadowRun, ShadowScore
+from safehold.desk.learning import runs
+from safehold.desk.learning.models import Label, LearnedModel, ShadowRun, ShadowScore, TrainingRun
 from safehold.desk.learning.next import picks
 from safehold.desk.learning.promoting import promote, watch
 from safehold.desk.learning.shadow import compared, disagreements, follow
@@ -167,6 +170,122 @@ class TestPages:
     def test_without_models_and_labels_the_pages_say_where_they_come_from(self) -> None:
         service()
         client = signed_in(Role.ADMIN)
-        assert "safehold learn train" in client.get("/models/").content.decode()
-        assert "safehold labels import" in client.get("/models/labels/").content.decode()
+        page = client.get("/models/").content.decode()
+        assert "submit-spam" in page and "suggestscore" in page and "disabled" in page
+        client.post("/models/train/")
+        assert not TrainingRun.objects.exists()
+        lessons.teach(30)
+        texts = lessons.texts(30)
+        yes = sum(spam for _, spam in texts)
+        page = client.get("/models/").content.decode()
+        assert f'<progress value="{min(yes, 20) + min(30 - yes, 20)}" max="40" aria-label="Spam">' in page
         assert "Nothing to label" in client.get("/models/next/").content.decode()
+
+    def test_without_labels_their_page_says_where_they_come_from(self) -> None:
+        service()
+        assert "safehold labels import" in signed_in(Role.ADMIN).get("/models/labels/").content.decode()
+
+    def test_texts_are_labelled_one_at_a_time_and_the_next_comes_at_once(self, shadowed: LearnedModel) -> None:
+        posts(15)
+        client = signed_in(Role.MODERATOR)
+        page = client.get("/models/next/?attribute=spam").content.decode()
+        met = []
+        for turn, answer in enumerate(("yes", "skip", "no")):
+            (event,) = re.findall(r'name="event" value="(evt_\w+)"', page)
+            met.append(event)
+            assert f"{turn + 1} of 12" in page
+            page = client.post(
+                "/models/next/say/", {"event": event, "attribute": "spam", "answer": answer},
+                headers={"HX-Request": "true"},
+            ).content.decode()  # fmt: skip
+        assert len(set(met)) == 3 and "Kept: no" in page
+        assert set(Label.objects.filter(reference__in=met).values_list("reference", "value")) == {
+            (met[0], 1.0), (met[2], 0.0),
+        }  # fmt: skip
+        reads = AuditEvent.objects.filter(verb="labels_next.read")
+        assert [read.detail["events"] for read in reads.order_by("pk")][:3] == [[event] for event in met]
+        while (found := re.search(r'name="event" value="(evt_\w+)"', page)) is not None:
+            assert found[1] not in met
+            met.append(found[1])
+            page = client.post(
+                "/models/next/say/", {"event": found[1], "attribute": "spam", "answer": "yes"},
+                headers={"HX-Request": "true"},
+            ).content.decode()  # fmt: skip
+        assert len(met) == 15 and "Nothing to label" in page
+
+    def test_what_somebody_else_labelled_meanwhile_is_not_asked_again(self, shadowed: LearnedModel) -> None:
+        posts(6)
+        pages = [signed_in(Role.MODERATOR) for _ in range(2)]
+        event = [
+            re.search(r'name="event" value="(evt_\w+)"', client.get("/models/next/?attribute=spam").content.decode())[1]
+            for client in pages
+        ]
+        assert event[0] == event[1]
+        pages[0].post("/models/next/say/", {"event": event[0], "attribute": "spam", "answer": "yes"})
+        assert event[0] not in pages[1].get("/models/next/?attribute=spam").content.decode()
+
+
+class TestTraining:
+    """From the console. The thread begins when the transaction ends, so that these call what it does."""
+
+    def test_a_finished_training_opens_its_model(self) -> None:
+        service()
+        lessons.teach(200)
+        client = signed_in(Role.POLICY_AUTHOR)
+        answer = client.post("/models/train/")
+        run = TrainingRun.objects.get()
+        assert answer["Location"] == f"/models/training/{run.pk}/"
+        assert "HX-Refresh" not in client.get(f"/models/training/{run.pk}/progress/")
+        assert "is being trained" in client.get("/models/").content.decode()
+        runs.work(run.pk)
+        run.refresh_from_db()
+        assert (run.state, run.model.number, run.model.trained_by) == ("done", 1, run.started_by)
+        assert run.step.startswith("Learning")
+        assert client.get(f"/models/training/{run.pk}/progress/")["HX-Refresh"] == "true"
+        assert client.get(f"/models/training/{run.pk}/")["Location"] == "/models/1/"
+        assert AuditEvent.objects.get(verb="training.started").actor == run.started_by_id
+
+    def test_there_are_never_two_at_once(self) -> None:
+        service()
+        lessons.teach(60)
+        client = signed_in(Role.ADMIN)
+        client.post("/models/train/")
+        client.post("/models/train/")
+        run = TrainingRun.objects.get()
+        with pytest.raises(IntegrityError), transaction.atomic():
+            TrainingRun.objects.create(service_id="plaza", started_by=run.started_by)
+        TrainingRun.objects.update(said_at=timezone.now() - runs.SILENT * 2)
+        assert "It stopped" in client.get(f"/models/training/{run.pk}/").content.decode()
+        client.post("/models/train/")
+        assert sorted(TrainingRun.objects.values_list("state", flat=True)) == ["lost", "running"]
+
+    def test_a_cancelled_one_leaves_no_model(self) -> None:
+        service()
+        lessons.teach(60)
+        client = signed_in(Role.ADMIN)
+        client.post("/models/train/")
+        run = TrainingRun.objects.get()
+        client.post(f"/models/training/{run.pk}/cancel/")
+        runs.work(run.pk)
+        run.refresh_from_db()
+        assert run.state == "cancelled" and not LearnedModel.objects.exists()
+        assert "It was cancelled" in client.get(f"/models/training/{run.pk}/").content.decode()
+        assert AuditEvent.objects.filter(verb="training.cancelled").exists()
+
+    def test_one_that_fails_says_why(self, shadowed: LearnedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+        client = signed_in(Role.ADMIN)
+        client.post("/models/train/")
+
+        def broken(*_: object, **__: object) -> None:
+            raise OSError("no space left on device")
+
+        monkeypatch.setattr(runs, "train_now", broken)
+        run = TrainingRun.objects.get()
+        runs.work(run.pk)
+        assert "no space left on device" in client.get(f"/models/training/{run.pk}/").content.decode()
+        assert "The last training failed" in client.get("/models/").content.decode()
+
+    def test_who_may_not_train_sees_no_button(self, shadowed: LearnedModel) -> None:
+        client = signed_in(Role.MODERATOR)
+        assert "/models/train/" not in client.get("/models/").content.decode()
+        assert client.post("/models/train/").status_code == 403

@@ -19,7 +19,7 @@ from safehold.desk.decisions.endpoints import add_endpoint
 from safehold.desk.decisions.models import Action, Delivery
 from safehold.desk.decisions.outbox import carry_on_once
 from safehold.desk.entities.subjects import Thing
-from safehold.desk.learning.models import LearnedModel
+from safehold.desk.learning.models import LearnedModel, TrainingRun
 from safehold.desk.lists.models import Entry, Revision
 from safehold.desk.lists.states import ENTRY
 from safehold.desk.reports.models import Notice
@@ -168,6 +168,7 @@ def one_of_each() -> dict[str, Model]:
             seconds=1,
             promoted_at=timezone.now(),
         ),
+        "training_run": TrainingRun.objects.create(service=service(), started_by=person()),
         "rule": Rule.objects.create(name="scams.outreach/r1"),
         "statement": StatementOfReasons.objects.get(decision=removed),  # withheld, so that it may say so
     }

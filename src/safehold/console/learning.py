@@ -1,5 +1,5 @@
 """Models learned from this installation's moderators: what there is, how good each is, what one in shadow would do otherwise; put
-in shadow, promoted, rolled back. And the labels they learn from, with what to label next.
+in shadow, promoted, rolled back. And the labels they learn from.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.db.models import Count, Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -18,25 +17,23 @@ from django.views.decorators.http import require_GET, require_POST
 from safehold.accounts.access import SignedInRequest, log_read, require
 from safehold.accounts.people import Refused
 from safehold.accounts.roles import Permission
-from safehold.desk.entities.models import Event
 from safehold.desk.entities.subjects import text_of
 from safehold.desk.learning import promoting
-from safehold.desk.learning.models import Label, LearnedModel, ShadowRun
-from safehold.desk.learning.next import picks
+from safehold.desk.learning.enough import NEEDED, near
+from safehold.desk.learning.models import Label, LearnedModel, ShadowRun, TrainingRun
+from safehold.desk.learning.runs import silent
 from safehold.desk.learning.shadow import compared, disagreements
 from safehold.desk.learning.sources import SOURCES
-from safehold.desk.learning.taking import BadLabel, say
 from safehold.desk.learning.training import lessons_of
 from safehold.desk.moves import MovedMeanwhile
-from safehold.signals.community.attributes import ATTRIBUTES
 from safehold.signals.community.measures import Figure
 from safehold.signals.community.model import NotAModel
-from safehold.signals.community.training import Lesson
+from safehold.signals.community.training import LEAST, Lesson
 from safehold.states import InvalidTransition
 from safehold.web.plots import Dot, line_plot
 
-#: Texts of one page to label, and examples of disagreement.
-SHOWN, EXAMPLES = 12, 8
+#: Examples of disagreement on one page.
+EXAMPLES = 8
 
 
 class Line(NamedTuple):
@@ -61,11 +58,21 @@ def model_list(request: SignedInRequest) -> HttpResponse:
     models = list(LearnedModel.objects.select_related("trained_by", "promoted_by").order_by("-number"))
     lines = [(model, lessons_of(model), _learned(model)) for model in models]
     live = next((model for model in models if model.state == "live"), None)
+    nearest = near(settings.SAFEHOLD_SERVICE) if not models else []
+    run = TrainingRun.objects.filter(service=settings.SAFEHOLD_SERVICE).order_by("-started_at").first()
     return render(
         request, "console/models.html",
         {"lines": lines, "live": live, "may_approve": request.user.may(Permission.APPROVE_POLICIES),
-         "labels": Label.objects.filter(service=settings.SAFEHOLD_SERVICE).count()},
+         "may_write": request.user.may(Permission.WRITE_POLICIES), "may_label": _may_label(request),
+         "near": [(words_of(each.attribute), each) for each in nearest], "needed": NEEDED, "least": LEAST,
+         "ready": bool(models) or any(each.enough for each in nearest), "run": run,
+         "running": run is not None and run.state == "running" and not silent(run),
+         "silent": run is not None and silent(run)},
     )  # fmt: skip
+
+
+def _may_label(request: SignedInRequest) -> bool:
+    return request.user.may(Permission.REVIEW) and request.user.may(Permission.READ_CONTENT)
 
 
 def _learned(model: LearnedModel) -> list[tuple[str, str]]:
@@ -228,50 +235,7 @@ def labels(request: SignedInRequest) -> HttpResponse:
     table = [(words_of(name), counts[:-2], *counts[-2:]) for name, *counts in rows]
     return render(
         request, "console/labels.html",
-        {"table": table, "sources": SOURCES.values(), "may_label": request.user.may(Permission.REVIEW),
+        {"table": table, "sources": SOURCES.values(), "may_label": _may_label(request),
          "newest": [(words_of(label.attribute), label, SOURCES[label.source].label)
                     for label in found.select_related("person").order_by("-position")[:50]]},
     )  # fmt: skip
-
-
-@require(Permission.REVIEW, Permission.READ_CONTENT)
-@never_cache
-@require_GET
-def labels_next(request: SignedInRequest) -> HttpResponse:
-    """Texts to label, those first from which a model learns most. That they were shown is noted."""
-    attribute = request.GET.get("attribute", "toxicity")
-    if attribute not in ATTRIBUTES:
-        raise Http404
-    found = picks(settings.SAFEHOLD_SERVICE, attribute, SHOWN)
-    if found:
-        log_read(request, "labels_next", attribute, events=[pick.event.pk for pick in found])
-    options = [(name, words_of(name)) for name in ATTRIBUTES]
-    return render(
-        request, "console/labels_next.html",
-        {"picks": found, "attribute": attribute, "words": words_of(attribute), "options": options},
-    )  # fmt: skip
-
-
-@require(Permission.REVIEW, Permission.READ_CONTENT)
-@require_POST
-def label_say(request: SignedInRequest) -> HttpResponse:
-    """Yes or no to one text."""
-    attribute, answer = request.POST.get("attribute", ""), request.POST.get("answer", "")
-    event = get_object_or_404(Event, id=request.POST.get("event", ""), service=settings.SAFEHOLD_SERVICE)
-    if answer not in ("yes", "no"):
-        raise Http404
-    try:
-        say(
-            request.user,
-            event.service_id,
-            text_of(event).strip(),
-            attribute,
-            float(answer == "yes"),
-            event.id,
-            timezone.now(),
-        )
-    except BadLabel as error:
-        messages.error(request, f"It was not kept. {error}")
-    if getattr(request, "htmx", None):
-        return HttpResponse("")  # the text leaves the list
-    return redirect(f"{request.path.removesuffix('say/')}?attribute={attribute}")

@@ -15,6 +15,7 @@ PAGES = {
     "policy_change": ("chg", "policy-change"),
     "batch": ("bat", "batch"),
     "learned_model": ("lmd", "model-by-id"),
+    "training_run": ("trn", "training"),
 }
 _OF_PREFIX = {prefix: kind for kind, (prefix, _) in PAGES.items()}
 

@@ -16,7 +16,8 @@ bank-import (name), bank-change (name, number), bank-change-act (name, number), 
 exchanges, exchange-act (name), bank-from-decision (id), list-revision (name, id),
 list-revision-act (name, id), list-revision-progress (name, id), signals,
 signal (name), signal-try (name), looks, models, model (number), model-by-id (id), model-step (number, step),
-models-rollback, labels, labels-next, label-say.
+models-rollback, labels, labels-next, label-say, training-start, training (run), training-progress (run),
+training-cancel (run).
 """
 
 from django.urls import path
@@ -34,6 +35,7 @@ from safehold.console import (
     decisions,
     editor,
     git,
+    labelling,
     learning,
     ledger,
     list_changes,
@@ -44,6 +46,7 @@ from safehold.console import (
     reports,
     rule,
     signals,
+    training,
     webhooks,
 )
 
@@ -110,8 +113,12 @@ urlpatterns = [
     path("models/", learning.model_list, name="models"),
     path("models/rollback/", learning.models_rollback, name="models-rollback"),
     path("models/labels/", learning.labels, name="labels"),
-    path("models/next/", learning.labels_next, name="labels-next"),
-    path("models/next/say/", learning.label_say, name="label-say"),
+    path("models/next/", labelling.labels_next, name="labels-next"),
+    path("models/next/say/", labelling.label_say, name="label-say"),
+    path("models/train/", training.training_start, name="training-start"),
+    path("models/training/<str:run_id>/", training.training, name="training"),
+    path("models/training/<str:run_id>/progress/", training.training_progress, name="training-progress"),
+    path("models/training/<str:run_id>/cancel/", training.training_cancel, name="training-cancel"),
     path("models/<int:number>/", learning.model, name="model"),
     path("models/<int:number>/<str:step>/", learning.model_step, name="model-step"),
     path("models/id/<str:model_id>/", learning.model_by_id, name="model-by-id"),

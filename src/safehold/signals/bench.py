@@ -118,9 +118,9 @@ def measure(name: str) -> Measured:
     load_ms = 1_000 * (time.perf_counter() - begun)
     gc.collect()
     memory = max(0, _resident() - before)
-    short = _times(signal, [_event(text) for text in SHORT])
+    short = _times(signal, SHORT)
     whole = " ".join(SHORT)
-    long = _times(signal, [_event((whole * (LONG_CHARACTERS // len(whole) + 1))[:LONG_CHARACTERS])])
+    long = _times(signal, [whole * (LONG_CHARACTERS // len(whole) + 1)])
     return Measured(
         name=signal.name, version=signal.version, declared=signal.cost, load_ms=load_ms, memory=memory, short=short,
         long=long, failure=failure,
@@ -176,11 +176,12 @@ def _failure(signal: Signal, text: str) -> str:
     return ""
 
 
-def _times(signal: Signal, events: Sequence[Event]) -> Times | None:
+def _times(signal: Signal, texts: Sequence[str]) -> Times | None:
+    """Of runs on these texts, each with another number before it, so that what signals remember doesn't count."""
     nanos: list[int] = []
     until = time.process_time() + _SECONDS
     while len(nanos) < _MOST_RUNS and (len(nanos) < _LEAST_RUNS or time.process_time() < until):
-        event = events[len(nanos) % len(events)]
+        event = _event(f"{len(nanos)} {texts[len(nanos) % len(texts)]}"[:LONG_CHARACTERS])
         begun = time.process_time_ns()
         try:
             signal.run(event)

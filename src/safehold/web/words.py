@@ -94,6 +94,13 @@ STATES: dict[str, dict[str, Word]] = {
         "retired": Word("Retired", "neutral", "archive", "It was live before"),
         "rejected": Word("Rejected", "bad", "circle-x", "It won't be used"),
     },
+    "training_run": {
+        "running": Word("Running", "info", "timer", "It reads texts and learns"),
+        "done": Word("Done", "good", "circle-check", "There is a model"),
+        "failed": Word("Failed", "bad", "circle-x", "No model came of it"),
+        "cancelled": Word("Cancelled", "neutral", "circle-minus", "Somebody stopped it"),
+        "lost": Word("Stopped", "warn", "circle-x", "The process that ran it ended"),
+    },
     "notice": {
         "received": Word("Received", "info", "inbox", "It has come in"),
         "acknowledged": Word("Acknowledged", "info", "mail-check", "The notifier has a receipt"),

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from safehold.desk.entities.models import Event, Service
 from safehold.desk.learning.sources import SOURCES
-from safehold.desk.learning.states import MODEL
+from safehold.desk.learning.states import MODEL, TRAINING
 from safehold.ids import new_id
 from safehold.record.registry import stateful
 
@@ -148,6 +148,37 @@ class ModelFile(models.Model):
 
     def __str__(self) -> str:
         return f"file of {self.model_id}"
+
+
+def new_run_id() -> str:
+    return new_id("trn")
+
+
+@stateful("training_run", initial=TRAINING.initial)
+class TrainingRun(models.Model):
+    """A training that somebody started from the console, how far it is, and what became of it (`runs`)."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=new_run_id, editable=False)
+    service = models.ForeignKey(Service, models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10, default=TRAINING.initial, choices=TRAINING.choices)
+    step = models.CharField(max_length=100, default="Starting")
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    cancel_asked = models.BooleanField(default=False)
+    error = models.TextField(blank=True)
+    model = models.ForeignKey(LearnedModel, models.PROTECT, null=True, related_name="+")  # what came of it
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    started_at = models.DateTimeField(default=timezone.now)
+    said_at = models.DateTimeField(default=timezone.now)  # the last sign of life
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["service"], condition=Q(state="running"), name="one_training_at_a_time"),
+            models.CheckConstraint(condition=Q(state__in=TRAINING.states), name="training_run_state_is_known"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.state}"
 
 
 class ShadowRun(models.Model):

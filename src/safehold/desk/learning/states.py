@@ -15,3 +15,14 @@ MODEL = Machine(
         "rejected": {"trained": "rejected", "shadow": "rejected", "retired": "rejected"},  # it won't be used (again)
     },
 )
+
+TRAINING = Machine(
+    "training_run",
+    "running",
+    {
+        "finished": {"running": "done"},
+        "failed": {"running": "failed"},
+        "cancelled": {"running": "cancelled"},  # somebody asked for it
+        "lost": {"running": "lost"},  # its process ended under it
+    },
+)

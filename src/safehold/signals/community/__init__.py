@@ -20,7 +20,7 @@ class Community:
 
     name = "community"
     version = "1.0.0"
-    cost = 400.0
+    cost = 2_500.0  # alone; after the harm signal has read the same text it is 400
     reads = ("text",)
     fields: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(ATTRIBUTES, "double"),
