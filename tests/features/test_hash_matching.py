@@ -1,6 +1,7 @@
 """What is in a hash bank is found, near and exact, within a moment of being put in; what nobody can know is not called clean."""
 
 import random
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,6 +68,26 @@ def test_a_picture_is_found_as_far_as_its_bank_says_and_no_farther() -> None:
     assert near["banks"] == ["bad", "strict"] and near["nearest"] == 8
     assert [(each["bank"], each["item"], each["distance"]) for each in far["matches"]] == [("bad", "1", 31)]
     assert far["categories"] == ["bad-things"] and (out["matched"], "nearest" in out) == (False, False)
+
+
+def test_an_item_that_is_changed_is_found_meanwhile_and_with_its_new_sign_afterwards() -> None:
+    items = [Item(1, "bad", "pdq", PDQ), Item(2, "bad", "md5", "ab" * 16)]
+    made, done, missed = shelf(view("bad"), items=items), threading.Event(), list[object]()
+
+    def look() -> None:
+        while not done.is_set():
+            if any(not found.matches for found in made.look_up([[("pdq", PDQ)], [("md5", "ab" * 16)]])):
+                missed.append(1)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for _ in range(1_000):
+        made.put(items)
+    done.set()
+    thread.join()
+    assert not missed and len(made) == 2
+    made.put([item._replace(negative=True) for item in items])
+    assert len(made) == 2 and not asked(made, {"pdq": PDQ, "md5": "ab" * 16})["matched"]
 
 
 def test_a_flat_picture_is_not_looked_up_and_a_video_is_found_by_a_frame() -> None:

@@ -120,23 +120,29 @@ class Shelf:
         self.banks = dict(banks)
 
     def put(self, items: Iterable[Item], *, fresh: bool = False) -> None:
-        """Add items, or take them as they are now. Their banks are described. `fresh`: none of them is there yet."""
+        """Add items, or take them as they are now. Their banks are described. `fresh`: none of them is there yet.
+
+        An item that is there already is never away meanwhile: nobody may look it up in vain because it has been changed.
+        """
         coming = iter(items)
         while chunk := list(islice(coming, CHUNK)):
-            if not fresh:
-                self.drop(chunk)
             pdq = [item for item in chunk if item.kind == "pdq"]
             if pdq:
                 hashes = np.frombuffer(bytes.fromhex("".join(item.value for item in pdq)), np.uint8)
-                self._pdq.add([self._packed(item) for item in pdq], hashes.reshape(-1, 32))
+                keys = [self._packed(item) for item in pdq]
+                self._pdq.add(keys, hashes.reshape(-1, 32))
+                if not fresh:
+                    self._pdq.remove([key ^ 1 for key in keys])
             for item in chunk:
+                key = self._packed(item)
                 if item.kind == "tlsh":
-                    self._tlsh[self._packed(item)] = item.value
+                    self._tlsh[key] = item.value
+                    self._tlsh.pop(key ^ 1, None)
                     self._tlsh_changes += 1
                 elif item.kind != "pdq":
-                    held = self._exact[item.kind]
-                    digest = _key(item.kind, item.value)
-                    held[digest] = (*held.get(digest, ()), self._packed(item))
+                    held, digest = self._exact[item.kind], _key(item.kind, item.value)
+                    others = (each for each in held.get(digest, ()) if each not in (key, key ^ 1))
+                    held[digest] = (*others, key)
 
     def drop(self, items: Iterable[Item]) -> None:
         """Take items out, whatever they were; those that are not there are no error."""

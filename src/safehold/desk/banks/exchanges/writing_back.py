@@ -63,8 +63,9 @@ def _sent(waiting: WriteBack) -> tuple[str, bool]:
         return str(reason), True
     except (Away, BadConfig, CannotOpen, ValueError) as reason:
         return str(reason), False
-    except Exception as error:  # of a client: it must not lose the opinion
-        return f"{type(error).__name__}: {error}", False
+    except Exception as error:
+        # Of a client: it must not lose the opinion. Its words may hold an address with our credentials: only their kind is kept.
+        return f"it could not be sent ({type(error).__name__})", False
     return "", False
 
 
