@@ -1,13 +1,16 @@
 """The student network as it runs: pieces of words in, log-odds and a meaning out. One text at a time, on one core."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 #: Pieces of one text that are read; a window of 200 characters has about 50.
 PIECES = 72
@@ -49,6 +52,9 @@ _read_first = lru_cache(maxsize=KEPT)(_read)
 
 def load(graph: bytes, pieces: str) -> Student:
     """A student from its ONNX file and its tokenizer's JSON. Raises ValueError if either can't be read."""
+    import onnxruntime  # here: a third of a second, which a process that never scores a text needn't wait for
+    from tokenizers import Tokenizer
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
