@@ -20,7 +20,7 @@ def test_the_first_policy_tutorial_works_as_written(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     shutil.copytree(PROJECT / "policies/events", mine / "events")
     (mine / "outreach.yaml").write_text(policy, encoding="utf-8")
-    assert "ok  1 policy, 1 rule, 14 event types" in CliRunner().invoke(app, ["policy", "check", str(mine)]).stdout
+    assert "ok  1 policy, 1 rule, 19 event types" in CliRunner().invoke(app, ["policy", "check", str(mine)]).stdout
     assert CliRunner().invoke(app, ["policy", "test", str(mine)]).stdout == "2 passed, 0 failed\n"
     made = _python(events, tmp_path)
     (tmp_path / "events.ndjson").write_text(made, encoding="utf-8")
