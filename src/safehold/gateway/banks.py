@@ -16,14 +16,13 @@ import msgspec
 import structlog
 
 from safehold.engine.signal import Signal
-from safehold.gateway.faults import described
+from safehold.gateway.following import follow
 from safehold.gateway.metrics import Metrics
 from safehold.signals.hashes.matching import BankView, Item, Shelf
 from safehold.signals.hashes.signal import Hashes
 
 log = structlog.get_logger("safehold.gateway")
 
-LOOK_SECONDS = 0.5
 #: Items that are taken in at once, at first and later; and how long others get their turn after that.
 FIRST, CHUNK, BREATH_SECONDS = 50_000, 5_000, 0.002
 
@@ -137,21 +136,16 @@ class BankKeeper:
             self._thread.join(timeout=30)
 
     def _run(self) -> None:
-        failing = False
-        while not self._stop.wait(LOOK_SECONDS):
-            try:
-                with self._lock:
-                    self._look()
-                failing = False
-            except Exception as error:
-                # What is on the shelf goes on being asked; /metrics says that it is no longer followed.
-                if not failing:
-                    log.error("banks_unreadable", **described(error))
-                if self._metrics is not None:
-                    self._metrics.bank_failures.inc()
-                failing = True
-                self._source.close()
-        self._source.close()
+        # What is on the shelf goes on being asked; /metrics says that it is no longer followed.
+        follow(self._look_locked, self._stop, self._source.close, "banks_unreadable", self._failed)
+
+    def _failed(self) -> None:
+        if self._metrics is not None:
+            self._metrics.bank_failures.inc()
+
+    def _look_locked(self) -> None:
+        with self._lock:
+            self._look()
 
     def _look(self) -> None:
         """Take in what has changed since the last time. What fails half-way is taken in again: it does no harm twice."""

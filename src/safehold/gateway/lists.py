@@ -17,12 +17,11 @@ from weakref import WeakSet
 import structlog
 
 from safehold.engine.lists import BadEntry, Contents, Entry, Layer, PolicyList, Table, load, make_table, normal
-from safehold.gateway.faults import described
+from safehold.gateway.following import follow
 from safehold.gateway.metrics import Metrics
 
 log = structlog.get_logger("safehold.gateway")
 
-LOOK_SECONDS = 0.5
 #: So many changed entries make a table beside the large one; more are packed anew. Patterns take a tenth of a millisecond
 #: each until they are compiled, in which nothing is decided.
 LAYERED, LAYERED_PATTERNS = 2_000, 100
@@ -106,21 +105,16 @@ class Keeper:
                 held.put(layers, version)
 
     def _run(self) -> None:
-        failing = False
-        while not self._stop.wait(LOOK_SECONDS):
-            try:
-                with self._lock:
-                    self._look()
-                failing = False
-            except Exception as error:
-                # The contents that are known go on being asked; the version in each verdict says which they are.
-                if not failing:
-                    log.error("lists_unreadable", **described(error))
-                if self._metrics is not None:
-                    self._metrics.list_failures.inc()
-                failing = True
-                self._source.close()
-        self._source.close()
+        # The contents that are known go on being asked; the version in each verdict says which they are.
+        follow(self._look_locked, self._stop, self._source.close, "lists_unreadable", self._failed)
+
+    def _failed(self) -> None:
+        if self._metrics is not None:
+            self._metrics.list_failures.inc()
+
+    def _look_locked(self) -> None:
+        with self._lock:
+            self._look()
 
     def _look(self) -> None:
         self._replaced.clear()

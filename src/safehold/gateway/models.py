@@ -8,13 +8,11 @@ from typing import Protocol
 
 import structlog
 
-from safehold.gateway.faults import described
+from safehold.gateway.following import follow
 from safehold.signals.community.model import NotAModel, digest_of, read
 from safehold.signals.community.seat import SEAT, Live, Seat
 
 log = structlog.get_logger("safehold.gateway")
-
-LOOK_SECONDS = 0.5
 
 
 class ModelSource(Protocol):
@@ -70,14 +68,5 @@ class ModelKeeper:
             return None
 
     def _run(self) -> None:
-        failing = False
-        while not self._stop.wait(LOOK_SECONDS):
-            try:
-                self.look()
-                failing = False
-            except Exception as error:  # the model that is known goes on; verdicts name it
-                if not failing:
-                    log.error("community_model_unreadable", **described(error))
-                failing = True
-                self._source.close()
-        self._source.close()
+        # The model that is known goes on; verdicts name it.
+        follow(self.look, self._stop, self._source.close, "community_model_unreadable")
