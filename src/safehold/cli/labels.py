@@ -1,13 +1,12 @@
 """`safehold labels`: what moderators, and programs, said of texts: how many, out, and in."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from safehold.cli.lists_shell import Bar, console, failure, use_django
+from safehold.cli.lists_shell import Bar, console, failure, use_django, write_out
 
 app = typer.Typer(no_args_is_help=True, help="Labels: count, export, import what was said of texts.")
 
@@ -52,13 +51,7 @@ def export(
 
     chosen = _format(format, out)
     pieces = files.export(service_named(service), chosen, attribute=attribute, source=source)
-    if out is None:
-        for piece in pieces:
-            sys.stdout.write(piece)
-        return
-    with out.open("w", encoding="utf-8", newline="") as opened:
-        opened.writelines(pieces)
-    typer.echo(f"Written to {out}.", err=True)
+    write_out(pieces, out)
 
 
 def import_file(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from safehold.cli.lists_shell import Bar, Format, Name, do, failure, use_django
+from safehold.cli.lists_shell import Bar, Format, Name, do, failure, use_django, write_out
 
 if TYPE_CHECKING:
     from safehold.desk.lists.models import Revision
@@ -110,13 +110,7 @@ def export(
 
     held = do(declared, name)
     pieces: Iterable[str] = do(write, format, about(held), rows(held))
-    if out is None:
-        for piece in pieces:
-            sys.stdout.write(piece)
-        return
-    with out.open("w", encoding="utf-8", newline="") as opened:
-        opened.writelines(pieces)
-    typer.echo(f"Written to {out}.", err=True)
+    write_out(pieces, out)
 
 
 def diff(

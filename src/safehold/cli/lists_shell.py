@@ -1,5 +1,10 @@
-"""What the commands of `safehold lists` share: Django when it is needed, refusals as red lines, a progress bar."""
+"""What the commands of `safehold lists` share: Django when it is needed, refusals as red lines, a progress bar, files that
+are written. `safehold labels` uses them too.
+"""
 
+import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -45,6 +50,17 @@ def do(function: Any, *arguments: Any, **more: Any) -> Any:
         raise failure(f"{error.count:,} rows are wrong; nothing was imported. --skip-bad leaves them out.") from error
     except (Refused, Busy, NoSuchList, PolicyProblems, BadEntry, FormatError, InvalidTransition) as error:
         raise failure(error) from error
+
+
+def write_out(pieces: Iterable[str], out: Path | None) -> None:
+    """Write into a file, and say so; to standard output where there is none."""
+    if out is None:
+        for piece in pieces:
+            sys.stdout.write(piece)
+        return
+    with out.open("w", encoding="utf-8", newline="") as opened:
+        opened.writelines(pieces)
+    typer.echo(f"Written to {out}.", err=True)
 
 
 class Bar:
