@@ -9,13 +9,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from safehold.desk.history.export import export
 from safehold.engine import Bundle, load_bundle
 from safehold.replay.backtest import NoHistory, UnknownEngine, backtest, days_ago
 from safehold.replay.files import History
-from safehold.replay.report import Label, Report, Truth, wilson
+from safehold.replay.outcomes import DayOutcome, HitRow
+from safehold.replay.report import Label, Report, Truth, make_report, wilson
 from tests.gateway_server import POLICY, database_of_its_own, policy_folder
 from tests.history_rows import BEGIN, stream, write
 
@@ -140,6 +142,17 @@ def test_it_agrees_with_what_was_decided_then(past: SimpleNamespace) -> None:
     recorded = Decision.objects.exclude(bundle="")
     hits = sum(any(hit["rule"] == "pills" for hit in decision.verdict["hits"]) for decision in recorded)
     assert next(line.before for line in report.rules if line.rule == "spam.pills/pills") == hits
+
+
+def test_a_day_on_which_a_single_event_was_hit_can_be_read_from_its_file(past: SimpleNamespace) -> None:
+    outcome = DayOutcome(day="2026-02-01", events=1, hits=[
+        HitRow(1, "e1", "d1", "plaza", "u1", "message", "m1", "message.sent", "new", "", "", 1_770_000_000 * 10**9,
+               ("spam.pills/pills",), ())])  # fmt: skip
+    report = make_report(
+        past.new, past.live, [outcome], Truth(), engine="python", since=BEGIN, until=BEGIN, costs={}, received={}
+    )
+    day = msgspec.json.decode(msgspec.json.encode(report), type=Report).days[0]
+    assert (day.before, day.after, day.newly, day.no_longer) == (1, 0, 0, 1)
 
 
 def test_precision_and_recall_come_from_what_people_decided(past: SimpleNamespace) -> None:

@@ -195,7 +195,11 @@ def _days(hits: list[HitRow], received: Mapping[str, int]) -> list[DayLine]:
     for hit in hits:
         count = counts.setdefault(datetime.fromtimestamp(hit.at // SECOND, UTC).date().isoformat(), Counter())
         before, after = bool(hit.before), bool(hit.after)
-        count.update({"before": before, "after": after, "newly": after > before, "no_longer": before > after})
+        # Added one by one: Counter.update would keep the truth values of a day's first event, and "true" is no count to read.
+        count["before"] += before
+        count["after"] += after
+        count["newly"] += after > before
+        count["no_longer"] += before > after
     return [DayLine(day=day, events=received.get(day, 0), **counts[day]) for day in sorted(counts)]
 
 
