@@ -339,6 +339,93 @@ def test_nothing_can_be_learned_from_a_comment_without_words(place):
     assert (got.text, got.headers["safehold-labels"]) == (THANKS, "0")
 
 
+# Figures
+
+
+def figures(place: SimpleNamespace, path: str, method: str = "GET", key: str = "whole", **asked: str) -> httpx.Response:
+    said = asked | {"api_key": getattr(place, key)}
+    got: httpx.Response = place.http.request(
+        method, f"/1.2/{path}", **({"params": said} if method == "GET" else {"data": said})
+    )
+    return got
+
+
+@pytest.fixture(scope="module")
+def counted(place: SimpleNamespace) -> SimpleNamespace:
+    """Three sites with what they had checked, and what their moderators said of it."""
+    for site, texts in [("shop", [SPAM, SPAM, "fine"]), ("club", ["fine"] * 5), ("=quiet", ["fine"])]:
+        for text in texts:
+            ask(place, comment(blog=f"https://www.{site}.sites.example/", comment_content=text))
+    missed = comment(blog="https://club.sites.example", comment_content="See my shop")
+    ask(place, missed)
+    ask(place, missed, "submit-spam")
+    wrong = comment(blog="http://shop.sites.example", comment_content="Come to our casino night for charity")
+    ask(place, wrong)
+    ask(place, wrong, "submit-spam")  # and then they changed their mind
+    ask(place, wrong, "submit-ham")
+    ask(place, comment(blog="https://never.sites.example", comment_content="never checked"), "submit-spam")
+    return place
+
+
+def test_what_each_site_had_checked_is_counted(counted):
+    month = timezone.now().strftime("%Y-%m")
+    got = figures(counted, "key-sites", filter="sites.example").json()
+    assert list(got) == [month, "limit", "offset", "total"]
+    assert (got["limit"], got["offset"], got["total"]) == (500, 0, 3)
+    shop = {"site": "shop.sites.example", "api_calls": "4", "spam": "3", "ham": "1", "missed_spam": "1",
+            "false_positives": "1", "is_revoked": False}  # fmt: skip
+    assert [row["site"] for row in got[month]] == ["club.sites.example", "shop.sites.example", "=quiet.sites.example"]
+    assert got[month][1] == shop
+    asked = {"filter": "SITES.example", "order": "spam", "limit": "1", "month": month}
+    assert figures(counted, "key-sites", "POST", **asked).json()[month] == [shop]
+    later = figures(counted, "key-sites", **asked | {"offset": "1"}).json()
+    assert [row["site"] for row in later[month]] == ["=quiet.sites.example"]
+    assert figures(counted, "key-sites", month="2020-02").json() == {
+        "2020-02": [],
+        "limit": 500,
+        "offset": 0,
+        "total": 0,
+    }
+
+
+def test_the_same_as_a_table_that_no_spreadsheet_runs(counted):
+    got = figures(counted, "key-sites", filter="sites.example", format="csv")
+    assert got.headers["content-type"] == "text/csv; charset=utf-8"
+    title, names, *rows = got.text.splitlines()
+    assert title.startswith("Active sites") and counted.whole not in title
+    assert names == "Site,Total API Calls,Spam,Ham,Missed Spam,False Positives,Is Revoked"
+    assert "shop.sites.example,4,3,1,1,1,false" in rows
+    assert "'=quiet.sites.example,1,0,1,0,0,false" in rows
+
+
+def test_the_months_usage_has_no_limit(counted):
+    for method in ("GET", "POST"):
+        got = figures(counted, "usage-limit", method).json()
+        assert got == {"limit": "none", "usage": got["usage"], "percentage": "0.00", "throttled": False}
+        assert got["usage"] >= 11
+    assert figures(counted, "usage-limit", extended="true").json()["upgrade"] is False
+    http = httpx.Client(event_hooks=redirected(counted.server)["now"], timeout=60)
+    with akismet.SyncClient(config=akismet.Config(counted.whole, BLOG), http_client=http) as client:
+        assert client.usage_limit()["limit"] == "none"
+
+
+def test_a_key_that_only_scores_is_told_of_no_sites(counted):
+    assert figures(counted, "usage-limit", key="score").json()["usage"] == 0
+    assert figures(counted, "key-sites", key="score").json()["total"] == 0
+    assert figures(counted, "key-sites", key="expired").text == "invalid"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"month": "2026-13"}, {"month": "now"}, {"order": "site"}, {"format": "xml"}, {"limit": "0"}, {"offset": "-1"},
+     {"limit": "9" * 40}, {"limit": "20000"}, {"offset": "²"}],
+)  # fmt: skip
+def test_what_cant_be_counted_is_named(asked, counted):
+    got = figures(counted, "key-sites", **asked)
+    [name] = asked
+    assert got.status_code == 400 and got.text.startswith(name)
+
+
 # What is wrong
 
 

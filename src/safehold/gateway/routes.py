@@ -12,6 +12,7 @@ from typing import get_args
 import msgspec
 
 from safehold.gateway import cloudevents, metrics
+from safehold.gateway.akismet.counted import Counted
 from safehold.gateway.answers import (
     Answer,
     BatchAnswer,
@@ -74,6 +75,7 @@ class Parts:
     event_types_body: bytes = b""
     #: The hash banks, for look-ups; those that decide are the same where this process decides.
     banks: BankKeeper | None = None
+    counted: Counted = field(default_factory=Counted)
     #: Hosts on private networks from which files may be fetched to be hashed.
     fetch_private_hosts: frozenset[str] = frozenset()
     scorer: Scorer = field(default_factory=Scorer)

@@ -141,6 +141,20 @@ class LabelSubmission(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
 
 
+class SiteActivity(msgspec.Struct, frozen=True, kw_only=True):
+    """What one site had checked through Akismet's API, by how it was answered, and what its moderators submitted of that."""
+
+    site: str
+    spam: int = 0
+    ham: int = 0
+    missed_spam: int = 0
+    false_positives: int = 0
+
+    @property
+    def checks(self) -> int:
+        return self.spam + self.ham
+
+
 class Unavailable(Exception):
     """The database can't be reached, or can't write now: no event is to blame."""
 
@@ -254,6 +268,9 @@ class Store(Protocol):
 
         Raises ValueError, which names the field and says what to do, for one that can't be a label; Unavailable.
         """
+
+    def sites(self, service: str, begin: datetime, end: datetime) -> list[SiteActivity]:
+        """What each site had checked through Akismet's API in a time. Raises Unavailable."""
 
     def close(self) -> None:
         """Close the calling thread's connection."""

@@ -20,6 +20,7 @@ from safehold.desk.decisions.hot_rows import PolicyInForce
 from safehold.desk.decisions.intake import Intake
 from safehold.desk.decisions.policies import terms_of
 from safehold.desk.learning.feed import Seated
+from safehold.desk.learning.sites import sites
 from safehold.desk.learning.taking import submit_labels
 from safehold.desk.lists.feed import Feed
 from safehold.desk.rules.breaker import counts, throttle
@@ -142,7 +143,7 @@ class _Rules(TypedDict):
 def _intake() -> Intake:
     limited = settings.SAFEHOLD_BREAKER or settings.SAFEHOLD_QUOTAS
     elsewhere = Elsewhere(settings.SAFEHOLD_QUOTAS) if limited else None
-    return Intake(newest, throttle, keep, elsewhere, submit_labels)
+    return Intake(newest, throttle, keep, elsewhere, submit_labels, sites)
 
 
 def _rules(intake: Intake) -> _Rules:

@@ -44,6 +44,7 @@ from safehold.gateway.store import (
     Minds,
     Name,
     Outcome,
+    SiteActivity,
     Unavailable,
     Written,
 )
@@ -70,7 +71,8 @@ JOIN decisions_decision d ON d.event_id = e.id AND d.automation = 'fully' AND d.
 
 class Intake:
     """The `Store` of the gateway. `newest` says which edition of the policies is in force now, `throttle` disarms a rule,
-    `add_costs` keeps what rules and signals cost, `submit_labels` what clients say of texts: they are rooms' above this one.
+    `add_costs` keeps what rules and signals cost, `submit_labels` what clients say of texts, `sites` counts what they had
+    checked: they are rooms' above this one.
     `elsewhere` counts for the breaker, if there is one.
     """
 
@@ -81,8 +83,9 @@ class Intake:
         add_costs: Callable[[Buckets, Runs], None],
         elsewhere: Elsewhere | None = None,
         submit_labels: Callable[[str, Sequence[LabelSubmission]], int] | None = None,
+        sites: Callable[[str, datetime, datetime], list[SiteActivity]] | None = None,
     ) -> None:
-        self._submit_labels = submit_labels
+        self._submit_labels, self._sites = submit_labels, sites
         self._newest, self._throttle, self._add_costs, self._elsewhere = newest, throttle, add_costs, elsewhere
         self._wrote_until = -1  # where the record ended when this process last wrote
         self._policies: dict[int, Mapping[str, PolicyInForce]] = {}
@@ -108,6 +111,13 @@ class Intake:
             raise Unavailable("this process keeps no labels")
         with _reported():
             return self._submit_labels(service, submissions)
+
+    def sites(self, service: str, begin: datetime, end: datetime) -> list[SiteActivity]:
+        """What each site had checked through Akismet's API in a time. See `safehold.gateway.store.Store`."""
+        if self._sites is None:
+            raise Unavailable("this process counts no sites")
+        with _reported():
+            return self._sites(service, begin, end)
 
     def know(self, edition: int, policies: Mapping[str, PolicyInForce]) -> None:
         """Before any engine decides with an edition: the versions of its policies, by key, which decisions name."""

@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+#: Where comments are checked, which is how the record knows such events again.
+CHECK = "/1.1/comment-check"
 #: Characters at most, as the event type `content.checked` has them. What is longer is cut: whoever comments could otherwise
 #: choose to be refused, and clients publish what could not be checked.
 _LONGEST = {
@@ -63,14 +65,19 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
         if self.guid:
             return self.guid
         return _digest(
-            "comment", _site(self.blog), self.permalink, self.author, self.email.lower(), " ".join(self.content.split())
+            "comment",
+            site_of(self.blog),
+            self.permalink,
+            self.author,
+            self.email.lower(),
+            " ".join(self.content.split()),
         )
 
     @property
     def actor(self) -> dict[str, Any]:
         """Who wrote it. The id is a digest of the best that is known: an account of the site, an address of mail, a name, an IP
         address; addresses themselves are no names for people."""
-        site = _site(self.blog)
+        site = site_of(self.blog)
         if self.user_id.strip("0"):
             name = f"user-{_digest('user', site, self.user_id)[:24]}"
         elif self.email:
@@ -94,7 +101,7 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
         said: dict[str, Any] = {
             "content_id": self.id,
             "content_type": self.kind or "comment",
-            "thread_id": _digest("thread", _site(self.blog), self.permalink) if self.permalink else "",
+            "thread_id": _digest("thread", site_of(self.blog), self.permalink) if self.permalink else "",
             "language": self.language,
             "url": self.permalink,
             "community": self.blog,
@@ -171,7 +178,7 @@ def _moment(said: str) -> datetime | None:
     return moment if moment.year >= 1971 and moment <= datetime.now(UTC) else None
 
 
-def _site(blog: str) -> str:
+def site_of(blog: str) -> str:
     """A site's address without what differs between ways of writing it."""
     return blog.lower().removeprefix("https://").removeprefix("http://").removeprefix("www.").rstrip("/")
 

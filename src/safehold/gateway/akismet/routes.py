@@ -11,21 +11,20 @@ from functools import partial
 
 import msgspec
 
-from safehold.gateway.akismet.comment import Comment, read_comment
+from safehold.gateway.akismet.comment import CHECK, Comment, read_comment
+from safehold.gateway.akismet.figures import key_sites, usage_limit
+from safehold.gateway.akismet.key import key_of
+from safehold.gateway.akismet.verdict import GONE, WITHHELD
 from safehold.gateway.answers import Sealed
 from safehold.gateway.problems import Refusal
 from safehold.gateway.requests import Headers, Reply, Request
 from safehold.gateway.routes import Parts, Route
 from safehold.gateway.scoring import SCORE_TEXTS, WRITE_LABELS, decide_on, records
-from safehold.gateway.store import Key, LabelSubmission, Unavailable
+from safehold.gateway.store import LabelSubmission, Unavailable
 from safehold.signals.harm import score_texts
 
 TEXT = b"text/plain; charset=utf-8"
 THANKS = "Thanks for making the web a better place."
-#: Actions after which a comment is not to be seen: what Akismet calls spam is what its clients then do.
-WITHHELD = frozenset({"hold", "remove", "suspend", "terminate"})
-#: Actions after which nobody needs to see it any more, if a policy against spam took them and asked no person to look.
-GONE = WITHHELD - {"hold"}
 #: Policies whose removals are spam, by the beginning of their names.
 SPAM_POLICIES = ("spam.", "scams.", "phishing.")
 #: Attributes of the text model that are spam to Akismet's users; asked where policies are not.
@@ -58,7 +57,7 @@ async def check_comment(parts: Parts, request: Request) -> Reply:
     `is_test`, the text model answers alone and nothing is kept.
     """
     form = await request.form(parts.limits.body)
-    key = _key_of(parts, request, form, SCORE_TEXTS)
+    key = key_of(parts, request, form, SCORE_TEXTS)
     headers = parts.keyring.spend(key, 1)
     comment = read_comment(form)
     _require(comment)
@@ -113,7 +112,7 @@ async def submit_ham(parts: Parts, request: Request) -> Reply:
 
 async def _submitted(parts: Parts, request: Request, value: float) -> Reply:
     form = await request.form(parts.limits.body)
-    key = _key_of(parts, request, form, WRITE_LABELS)
+    key = key_of(parts, request, form, WRITE_LABELS)
     headers = parts.keyring.spend(key, 1)
     comment = read_comment(form)
     _require(comment)
@@ -144,7 +143,7 @@ async def verify_key(parts: Parts, request: Request) -> Reply:
     """Whether a key may check comments: `valid` or `invalid`."""
     form = await request.form(parts.limits.body)
     try:
-        key = _key_of(parts, request, form, SCORE_TEXTS, fields=("key", "api_key"))
+        key = key_of(parts, request, form, SCORE_TEXTS, fields=("key", "api_key"))
     except Refusal as refusal:
         if refusal.kind != "unauthorized":
             raise
@@ -156,7 +155,7 @@ async def verify_key(parts: Parts, request: Request) -> Reply:
 async def get_subscription(parts: Parts, request: Request) -> Reply:
     """What WordPress' plugin asks before it keeps a key. Nothing is paid for here and nothing ends."""
     form = await request.form(parts.limits.body)
-    key = _key_of(parts, request, form, SCORE_TEXTS, fields=("key", "api_key"))
+    key = key_of(parts, request, form, SCORE_TEXTS, fields=("key", "api_key"))
     body = msgspec.json.encode(
         {
             "account_id": 0,
@@ -174,14 +173,14 @@ async def get_subscription(parts: Parts, request: Request) -> Reply:
 async def get_stats(parts: Parts, request: Request) -> Reply:
     """WordPress' plugin asks for a site's figures in months; the console has them. An empty answer is one to it."""
     form = await request.form(parts.limits.body)
-    return _said("", parts.keyring.spend(_key_of(parts, request, form, SCORE_TEXTS, fields=("key", "api_key")), 1))
+    return _said("", parts.keyring.spend(key_of(parts, request, form, SCORE_TEXTS, fields=("key", "api_key")), 1))
 
 
 async def deactivate(parts: Parts, request: Request) -> Reply:
     """A site no longer uses its key. Keys end where they were made, so there is nothing to do."""
     form = await request.form(parts.limits.body)
     return _said(
-        "deactivated", parts.keyring.spend(_key_of(parts, request, form, SCORE_TEXTS, fields=("key", "api_key")), 1)
+        "deactivated", parts.keyring.spend(key_of(parts, request, form, SCORE_TEXTS, fields=("key", "api_key")), 1)
     )
 
 
@@ -201,28 +200,6 @@ def refuse(refusal: Refusal) -> Reply:
     return Reply(_WORDS.get(refusal.kind, refusal.status), refusal.detail.encode(), TEXT, headers)
 
 
-def _key_of(
-    parts: Parts,
-    request: Request,
-    form: dict[str, list[str]],
-    scope: str,
-    *,
-    fields: tuple[str, ...] = ("api_key", "key"),
-) -> Key:
-    """The key of a request: a field of the form, or the first label of the host's name, as clients of the older style have it.
-
-    Host names have no underscore in certificates, so `sh-` stands for `sh_`.
-    """
-    said = next((form[name][0].strip() for name in fields if form.get(name)), "")
-    if not said:
-        label, dot, _ = request.headers.get(b"host", b"").decode("latin-1").partition(".")
-        said = label.lower() if dot and label.lower().startswith(("sh_", "sh-")) else ""
-    if not said:
-        raise Refusal("unauthorized", "send your key as api_key, or as the first label of the host name")
-    secret = f"sh_{said[3:]}" if said.startswith("sh-") else said
-    return parts.keyring.check_secret(secret.encode("utf-8", "replace"), scope)
-
-
 def _require(comment: Comment) -> None:
     for name in ("blog", "user_ip"):
         if not getattr(comment, name):
@@ -240,7 +217,7 @@ def _said(text: str, headers: Headers = ()) -> Reply:
 AKISMET_ROUTES = tuple(
     Route(method=method, path=path, handle=handle, answers={200: "text/plain"}, drop_in="akismet", refuse=refuse)
     for method, path, handle in (
-        ("POST", "/1.1/comment-check", check_comment),
+        ("POST", CHECK, check_comment),
         ("POST", "/1.1/submit-spam", submit_spam),
         ("POST", "/1.1/submit-ham", submit_ham),
         ("POST", "/1.1/verify-key", verify_key),
@@ -248,5 +225,9 @@ AKISMET_ROUTES = tuple(
         ("POST", "/1.1/get-stats", get_stats),
         ("POST", "/1.1/deactivate", deactivate),
         ("GET", "/1.1/test", connected),
+        ("GET", "/1.2/key-sites", key_sites),
+        ("POST", "/1.2/key-sites", key_sites),
+        ("GET", "/1.2/usage-limit", usage_limit),
+        ("POST", "/1.2/usage-limit", usage_limit),
     )
 )

@@ -1,0 +1,126 @@
+"""Akismet's `key-sites` and `usage-limit`: how much was checked in a month, by site. Counted from the record, so of what a key
+that may write events brought; a key that only scores leaves nothing behind, and there is nothing to count. Who calls: `akismet`.
+
+Source: https://akismet.com/developers/key-sites-activity/ and .../usage-limit/.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from safehold.gateway.akismet.key import key_of
+from safehold.gateway.problems import Refusal
+from safehold.gateway.requests import Reply, Request
+from safehold.gateway.routes import Parts
+from safehold.gateway.scoring import SCORE_TEXTS, records
+from safehold.gateway.store import Key, SiteActivity, Unavailable
+
+#: Rows of an answer: without a word, and at most.
+ROWS, MOST_ROWS = 500, 10_000
+_MONTH = re.compile(r"(2[0-9]{3})-(0[1-9]|1[0-2])")
+_COLUMNS = ("Site", "Total API Calls", "Spam", "Ham", "Missed Spam", "False Positives", "Is Revoked")
+_ORDERS = ("total", "spam", "ham", "missed_spam", "false_positives")
+#: Beginnings of cells that a spreadsheet would take for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+_encode = msgspec.json.Encoder().encode
+
+
+async def key_sites(parts: Parts, request: Request) -> Reply:
+    """What each site had checked in a month, as JSON or as CSV."""
+    form, key = await _asked(parts, request)
+    headers = parts.keyring.spend(key, 1)
+    month = _one(form, "month") or _this_month()
+    if _MONTH.fullmatch(month) is None:
+        raise Refusal("invalid-event", "month: write it as 2026-11")
+    order, shape = _one(form, "order") or "total", _one(form, "format") or "json"
+    if order not in _ORDERS:
+        raise Refusal("invalid-event", f"order: one of {', '.join(_ORDERS)}")
+    if shape not in {"json", "csv"}:
+        raise Refusal("invalid-event", "format: json or csv")
+    limit, offset = _number(form, "limit", ROWS, least=1), _number(form, "offset", 0, least=0)
+    wanted = _one(form, "filter").lower()
+    sites = [site for site in await _sites(parts, key, month) if wanted in site.site]
+    sites.sort(key=lambda site: (-(site.checks if order == "total" else getattr(site, order)), site.site))
+    page = sites[offset : offset + limit]
+    if shape == "csv":
+        text = _csv(page, f"Active sites during {month} (limit: {limit}, offset: {offset}, total: {len(sites)})")
+        return Reply(200, text.encode(), b"text/csv; charset=utf-8", headers)
+    said = {month: [_row(site) for site in page], "limit": limit, "offset": offset, "total": len(sites)}
+    return Reply(200, _encode(said), headers=headers)
+
+
+async def usage_limit(parts: Parts, request: Request) -> Reply:
+    """How much was checked this month. There is no limit by the month; what a key may send in a second is in `RateLimit`."""
+    form, key = await _asked(parts, request)
+    headers = parts.keyring.spend(key, 1)
+    usage = sum(site.checks for site in await _sites(parts, key, _this_month()))
+    said = {"limit": "none", "usage": usage, "percentage": "0.00", "throttled": False}
+    if _one(form, "extended") in {"true", "1"}:
+        said |= {"notice_level": "NOTICE_NONE", "upgrade": False}
+    return Reply(200, _encode(said), headers=headers)
+
+
+async def _asked(parts: Parts, request: Request) -> tuple[Mapping[str, list[str]], Key]:
+    if request.method == "POST":
+        form = await request.form(parts.limits.body)
+    else:
+        form = {name: [value] for name, value in request.query.items()}
+    return form, key_of(parts, request, form, SCORE_TEXTS)
+
+
+async def _sites(parts: Parts, key: Key, month: str) -> list[SiteActivity]:
+    # A key that everybody may read, because it can only score, doesn't tell of what others had checked.
+    if not records(key):
+        return []
+    try:
+        return await parts.counted.sites(parts.readers, parts.store, key.service, month)
+    except Unavailable:
+        raise Refusal("not-ready", "this can't be counted now; ask again", headers=((b"retry-after", b"5"),)) from None
+
+
+def _row(site: SiteActivity) -> dict[str, str | bool]:
+    """As Akismet has it: numbers are texts. Keys are revoked here, not sites."""
+    return {
+        "site": site.site,
+        "api_calls": str(site.checks),
+        "spam": str(site.spam),
+        "ham": str(site.ham),
+        "missed_spam": str(site.missed_spam),
+        "false_positives": str(site.false_positives),
+        "is_revoked": False,
+    }
+
+
+def _csv(page: list[SiteActivity], title: str) -> str:
+    out = io.StringIO()
+    out.write(f"{title}\n")
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(_COLUMNS)
+    for site in page:
+        name = f"'{site.site}" if site.site.startswith(_FORMULA) else site.site
+        rows.writerow((name, site.checks, site.spam, site.ham, site.missed_spam, site.false_positives, "false"))
+    return out.getvalue()
+
+
+def _one(form: Mapping[str, list[str]], name: str) -> str:
+    return form[name][0].strip() if form.get(name) else ""
+
+
+def _number(form: Mapping[str, list[str]], name: str, otherwise: int, *, least: int) -> int:
+    said = _one(form, name)
+    if not said:
+        return otherwise
+    if not (said.isascii() and said.isdigit() and len(said) <= 9 and least <= int(said)):
+        raise Refusal("invalid-event", f"{name}: a whole number from {least} on")
+    if name == "limit" and int(said) > MOST_ROWS:
+        raise Refusal("invalid-event", f"{name}: {MOST_ROWS:,} rows are the most at once; ask for the rest with offset")
+    return int(said)
+
+
+def _this_month() -> str:
+    return datetime.now(UTC).strftime("%Y-%m")
