@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -86,13 +87,14 @@ def verdict(action: str = "hold", policy_key: str = "spam.links", **more: Any) -
 
 
 def decision(
-    event: Event, action: str = "hold", *, queue: str = "spam", key: str = "spam.links", **more: Any
-) -> Decision:
-    """What a rule decided about the event's subject."""
+    event: Event, action: str = "hold", *, queue: str = "spam", key: str = "spam.links",
+    signals: Sequence[dict[str, Any]] = (), **more: Any,
+) -> Decision:  # fmt: skip
+    """What a rule decided about the event's subject; `signals` are the runs that its verdict names."""
     made = Decision(
         service=event.service, event=event, subject_kind=event.subject_kind, subject_id=event.subject_id,
         account_id=event.account_id, action=action, policy=policy(key), rule=f"{key}/listed-link", policies=[key],
-        reason="It links to earn.example", queue=queue, bundle="b" * 64, verdict=verdict(action, key),
+        reason="It links to earn.example", queue=queue, bundle="b" * 64, verdict=verdict(action, key, signals=list(signals)),
         detection_automated=True, automation="fully", **more,
     )  # fmt: skip
     made.root = made.pk

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_GET
 from safehold.accounts.access import SignedInRequest, log_read, require
 from safehold.accounts.models import User
 from safehold.accounts.roles import Permission
+from safehold.desk.decisions.measured import places_of, scores_of
 from safehold.desk.decisions.models import Action, Decision, Delivery
 from safehold.desk.entities.subjects import text_of
 from safehold.desk.reports.models import Notice
@@ -23,6 +25,7 @@ from safehold.desk.transparency.statements import statement_url
 from safehold.record.log import latest_checkpoint
 from safehold.record.models import LedgerEntry, Transition
 from safehold.record.opening import opening
+from safehold.web.code import marked
 from safehold.web.words import action_word
 
 #: Values of these types say nothing that somebody wrote, so everybody who may see the decision sees them.
@@ -164,6 +167,8 @@ def decision(request: SignedInRequest, decision_id: str) -> HttpResponse:
         "notices": notices,
         "may_read": may_read,
         "bankable": request.user.may(Permission.PROPOSE_LISTS) and '"media"' in found.event.body,
+        "scores": scores_of(found.verdict),
+        "words_at": reverse("decision-words", args=[found.pk]),
         "erased": erased,
         "reveal": reveal,
         "text": text_of(found.event) if reveal else "",
@@ -174,3 +179,15 @@ def decision(request: SignedInRequest, decision_id: str) -> HttpResponse:
         "see_deliveries": request.user.may(Permission.READ_WEBHOOKS),
     }
     return render(request, "console/decision.html", context)
+
+
+@require(Permission.READ_DECISIONS, Permission.READ_CONTENT)
+@never_cache
+@require_GET
+def decision_words(request: SignedInRequest, decision_id: str) -> HttpResponse:
+    """The text with the words marked that the scores of the verdict come from."""
+    found = get_object_or_404(Decision.objects.select_related("event").exclude(event__body=""), pk=decision_id)
+    log_read(request, "event", found.event_id, decision=found.pk)
+    places = places_of(found.verdict, found.event)
+    context = {"marked": marked(text_of(found.event), places), "found": bool(places), "look": "quote"}
+    return render(request, "review/parts/words.html", context)

@@ -6,14 +6,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -22,15 +20,17 @@ from safehold.accounts.access import SignedInRequest, require
 from safehold.accounts.roles import Permission
 from safehold.console.counting import remembered
 from safehold.console.policies import micros_text, percent
+from safehold.desk.decisions.measured import places_in, signals
 from safehold.desk.rules.costs import Live, live
 from safehold.desk.rules.in_force import bundle_of, newest
-from safehold.engine import PolicyProblems, installed_signals
+from safehold.engine import PolicyProblems
 from safehold.engine.authoring.readers import readers
 from safehold.engine.costs import micros_of
 from safehold.engine.event import Event
 from safehold.engine.language.values import to_json
 from safehold.engine.signal import Signal, SignalFailed, card, limits, places
 from safehold.signals.bench import FAR, Bench, Measured, read
+from safehold.web.code import marked
 
 #: Characters of a text that can be tried: what text signals look at.
 LONGEST = 20_000
@@ -100,14 +100,8 @@ class SignalLine:
         return f"1/{1 / ratio:.0f} of the declared cost" if ratio < 1 / FAR else ""
 
 
-@cache
-def _signals() -> Mapping[str, Signal]:
-    """The installed ones, made once in this process: models are loaded when they first run."""
-    return {signal.name: signal for signal in installed_signals()}
-
-
 def _lines() -> list[SignalLine]:
-    found = _signals()
+    found = signals()
     bench = _bench()
     measured = {each.name: each for each in bench.signals} if bench else {}
     at_work = live({signal.name: signal.version for signal in found.values()})
@@ -154,7 +148,7 @@ def signal_try(request: SignedInRequest, name: str) -> HttpResponse:
             "Write a text." if not text.strip() else f"The text has {len(text):,} characters; {LONGEST:,} is the most."
         )
         return render(request, "console/signal.html", frame | {"text": text[:LONGEST], "problem": problem}, status=422)
-    return render(request, "console/signal.html", frame | {"text": text, "tried": _tried(_signals()[name], text)})
+    return render(request, "console/signal.html", frame | {"text": text, "tried": _tried(signals()[name], text)})
 
 
 def _frame(name: str) -> dict[str, Any]:
@@ -250,37 +244,9 @@ def _tried(found: Signal, text: str) -> Tried:
         failure = f"{type(error).__name__}: {error}"
     shown = {field: to_json(value) for field, value in values.items()}
     missing = [field for field in found.fields if field not in shown]
-    return Tried(shown, missing, _marked(text, [shown, pointed_at]), failure, micros_text(took))
+    found_at = sorted({*places_in(shown, len(text)), *places_in(pointed_at, len(text))})
+    return Tried(shown, missing, marked(text, found_at) if found_at else None, failure, micros_text(took))
 
 
 def _now() -> datetime:
     return timezone.now()
-
-
-def _marked(text: str, values: Any) -> SafeString | None:
-    """The text with the places marked that fields point at (maps with `start` and `end`); None where none does."""
-    words: dict[tuple[int, int], list[str]] = {}
-    for start, end, word in _places(values, len(text)):
-        words.setdefault((start, end), []).append(word)
-    if not words:
-        return None
-    parts, at = [], 0
-    for (start, end), said in sorted(words.items()):
-        start = max(start, at)
-        if end <= start:
-            continue
-        parts.append(
-            (text[at:start], format_html('<mark title="{}">{}</mark>', ", ".join(dict.fromkeys(said)), text[start:end]))
-        )
-        at = end
-    return format_html("{}{}", format_html_join("", "{}{}", parts), text[at:])
-
-
-def _places(value: Any, length: int) -> list[tuple[int, int, str]]:
-    if isinstance(value, dict):
-        start, end = value.get("start"), value.get("end")
-        if isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= length:
-            said = (value.get(key) for key in ("attribute", "category", "kind", "term", "label"))
-            return [(start, end, next((word for word in said if isinstance(word, str)), ""))]
-        value = list(value.values())
-    return [place for each in value for place in _places(each, length)] if isinstance(value, list) else []

@@ -1,6 +1,7 @@
 """Addresses of the console; include it at the root.
 
-Names: overview, live, decisions, decision (id), policies, policy (key), policy-diff (key, before, after), policy-new,
+Names: overview, live, decisions, decision (id), decision-words (id), policies, policy (key),
+policy-diff (key, before, after), policy-new,
 policy-edit (key), policy-check, policy-complete, policy-hover, policy-try, policy-tried (id), policy-changes, policy-change (id),
 policy-change-edit (id), policy-change-step (id, step), rule (key, rule), rule-mode (key, rule),
 policy-return (key, version), batches, batch-new, batch (id), batch-step (id, step), policy-git,
@@ -94,6 +95,7 @@ urlpatterns = [
     path("banks/exchanges/add/", bank_exchanges.add, name="exchange-add"),
     path("banks/exchanges/in/<str:name>/", bank_exchanges.configure, name="exchange"),
     path("banks/exchanges/<str:name>/act/", bank_changes.exchange_act, name="exchange-act"),
+    path("decisions/<str:decision_id>/words/", decision.decision_words, name="decision-words"),
     path("decisions/<str:decision_id>/bank/", bank_changes.add_from_decision, name="bank-from-decision"),
     path("lists/", lists.overview, name="lists"),
     path("lists/<str:name>/", lists.entries, name="list"),

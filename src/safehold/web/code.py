@@ -3,10 +3,10 @@
 import difflib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.utils.html import escape
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 _TOKEN = re.compile(
@@ -35,6 +35,23 @@ def in_spans(token: re.Pattern[str], text: str) -> SafeString:
         end = match.end()
     out.append(escape(text[end:]))
     return mark_safe("".join(out))  # noqa: S308 (every part is escaped)
+
+
+def marked(text: str, places: Iterable[tuple[int, int, str]]) -> SafeString:
+    """`text` with `places` marked: (start, end, words), from the first to the last. Words of the same place stand together in
+    its title; of two that overlap the later one is marked from where the earlier ends.
+    """
+    words: dict[tuple[int, int], list[str]] = {}
+    for start, end, said in places:
+        words.setdefault((start, end), []).append(said)
+    parts, at = [], 0
+    for (start, end), said_there in words.items():
+        start = max(start, at)
+        if start < end:
+            title = ", ".join(word.replace("_", " ") for word in dict.fromkeys(said_there) if word)
+            parts.append((text[at:start], title, text[start:end]))
+            at = end
+    return format_html("{}{}", format_html_join("", '{}<mark title="{}">{}</mark>', parts), text[at:])
 
 
 def diff_lines(before: str, after: str, context: int = 3) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 
 from safehold.desk.decisions.effects import affected
+from safehold.desk.decisions.measured import Score, scores_of
 from safehold.desk.decisions.models import Decision, PolicyVersion
 from safehold.desk.decisions.standing import Standing, standing_of
 from safehold.desk.entities.context import thread_around
@@ -56,11 +57,15 @@ class Hit:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the rules said: those that matched, those that could not tell, and signals that failed."""
+    """What the rules said: those that matched, those that could not tell, what signals measured, and signals that failed.
+    `of_text`: they were asked about the text that the page shows.
+    """
 
     hits: list[Hit]
     undecided: list[Mapping[str, Any]]
     failed: list[Mapping[str, Any]]
+    scores: list[Score]
+    of_text: bool
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ def read_case(entity: Entity, asked: Decision) -> Case:
         author=_author(entity.service_id, about, event, asked),
         thread=_thread(event),
         notices=list(notices[:REPORTS]),
-        rules=_rules(asked),
+        rules=_rules(asked, text),
         policies=_policies(asked),
     )
 
@@ -157,7 +162,7 @@ def _author(service_id: str, about: Thing, event: Event, asked: Decision) -> Aut
     )
 
 
-def _rules(asked: Decision) -> Rules | None:
+def _rules(asked: Decision, text: str) -> Rules | None:
     verdict = asked.verdict
     if not verdict:
         return None
@@ -174,7 +179,13 @@ def _rules(asked: Decision) -> Rules | None:
     ]
     hits.sort(key=lambda hit: (not hit.wins, hit.mode == "shadow"))
     failed = [run for run in verdict.get("signals", ()) if run.get("error")]
-    return Rules(hits, list(verdict.get("undecided", ())), failed)
+    return Rules(
+        hits=hits,
+        undecided=list(verdict.get("undecided", ())),
+        failed=failed,
+        scores=scores_of(verdict),
+        of_text=bool(text) and text == text_of(asked.event),
+    )
 
 
 def _policies(asked: Decision) -> list[PolicyVersion]:

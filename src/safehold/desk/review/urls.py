@@ -1,7 +1,7 @@
 """Addresses of the queues and of what waits in them; include it at the root.
 
-Names: queues, queue (slug), queue-start (slug), task (id), task-decide (id), task-heartbeat (id), and what one does with
-a task: task-claim, task-release, task-skip, task-escalate, task-move, task-take-back (all with the task's id).
+Names: queues, queue (slug), queue-start (slug), task (id), task-words (id), task-decide (id), task-heartbeat (id), and what
+one does with a task: task-claim, task-release, task-skip, task-escalate, task-move, task-take-back (all with the task's id).
 """
 
 from django.urls import path
@@ -13,6 +13,7 @@ urlpatterns = [
     path("queues/<slug:slug>/", queues.queue, name="queue"),
     path("queues/<slug:slug>/start/", queues.start, name="queue-start"),
     path("tasks/<str:task_id>/", task.task, name="task"),
+    path("tasks/<str:task_id>/words/", task.words, name="task-words"),
     path("tasks/<str:task_id>/decide/", task.decide, name="task-decide"),
     path("tasks/<str:task_id>/heartbeat/", task.heartbeat, name="task-heartbeat"),
     path("tasks/<str:task_id>/claim/", task.claim, name="task-claim"),

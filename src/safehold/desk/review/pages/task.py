@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -16,7 +16,9 @@ from safehold.accounts.access import SignedInRequest, log_read, require
 from safehold.accounts.models import User
 from safehold.accounts.roles import Permission
 from safehold.desk.decisions.errors import AlreadyDecided, DecisionRefused
+from safehold.desk.decisions.measured import places_of
 from safehold.desk.decisions.models import Decision
+from safehold.desk.entities.subjects import text_of
 from safehold.desk.review import claims
 from safehold.desk.review.case import read_case
 from safehold.desk.review.claims import MayNot, NotHeld
@@ -26,6 +28,7 @@ from safehold.desk.review.moves import StaleTask
 from safehold.desk.review.pages.forms import DecideForm, panel
 from safehold.desk.review.pages.queues import counted, to_next
 from safehold.desk.review.queues import may_work, queues_for
+from safehold.web.code import marked
 from safehold.web.words import action_word
 
 #: A sign of life goes out this many times in one lease.
@@ -65,6 +68,20 @@ def show(
         **holding(request.user, item),
     }
     return render(request, "review/task.html", context, status=status)
+
+
+@require(Permission.READ_CONTENT)
+@never_cache
+@require_GET
+def words(request: SignedInRequest, task_id: str) -> HttpResponse:
+    """The text with the words marked that the scores of its verdict come from; where review is blind there is no such thing."""
+    item = found(task_id)
+    if item.queue.blind:
+        raise Http404("Who reviews here does not see what signals measured.")
+    log_read(request, "task", item.pk, entity=item.entity_id)
+    places = places_of(item.decision.verdict, item.decision.event)
+    context = {"marked": marked(text_of(item.decision.event), places), "found": bool(places), "look": "said"}
+    return render(request, "review/parts/words.html", context)
 
 
 def holding(person: User, item: Task) -> dict[str, Any]:
