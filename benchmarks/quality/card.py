@@ -70,7 +70,7 @@ _WEAK = """## Known failures
 ## What is not offered
 
 Attributes without training text that can be published (Perspective's FLIRTATION, ATTACK_ON_AUTHOR, INCOHERENT, INFLAMMATORY, OBSCENE, LIKELY_TO_REJECT,
-UNSUBSTANTIAL and the bridging ones; OpenAI's `illicit`, `sexual/minors`, `violence/graphic`) are not scored, and nothing is answered for them.
+UNSUBSTANTIAL and the bridging ones; OpenAI's `illicit`, `illicit/violent`, `self-harm/instructions`, `sexual/minors`, `violence/graphic`) are not scored, and nothing is answered for them.
 Other languages than English are not scored.
 """
 

@@ -37,6 +37,7 @@ from safehold.gateway.perspective.calibration import Calibrations
 from safehold.gateway.perspective.upstream import Upstream
 from safehold.gateway.problems import KINDS, Problem, Refusal, type_uri
 from safehold.gateway.requests import Reply, Request
+from safehold.gateway.room import Room
 from safehold.gateway.scoring import Scorer
 from safehold.gateway.store import Conflict, DecisionView, Failed, Incoming, Store
 from safehold.signals.media.store import Keep
@@ -82,6 +83,7 @@ class Parts:
     #: Looks at images: fewer may wait, since each takes seconds and megabytes; and hosts on private networks that have some.
     looker: Scorer = field(default_factory=lambda: Scorer(4, 32))
     image_hosts: frozenset[str] = frozenset()
+    room: Room = field(default_factory=Room)
     #: From which score on each of OpenAI's categories is flagged.
     thresholds: Mapping[str, float] = field(default_factory=lambda: read_thresholds(""))
     calibrations: Calibrations = field(default_factory=lambda: Calibrations(None))

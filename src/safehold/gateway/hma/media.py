@@ -6,6 +6,7 @@ from functools import partial
 from safehold import outgoing
 from safehold.gateway.problems import Refusal
 from safehold.gateway.requests import Request
+from safehold.gateway.room import Room
 from safehold.gateway.scoring import Scorer
 from safehold.signals.media import hashing, kinds
 from safehold.signals.media.workers import ask
@@ -16,13 +17,13 @@ MOST_BYTES, SECONDS = 64 * 1024 * 1024, 30.0
 FIELDS = ("photo", "video", "file")
 
 
-async def hashes_of_upload(request: Request, looker: Scorer) -> dict[str, str]:
-    """The hashes of the one file of a multipart body, found on threads of `looker`. Raises Refusal; 503 where too many files
-    are in hand already, before anything of this one is read."""
+async def hashes_of_upload(request: Request, looker: Scorer, room: Room) -> dict[str, str]:
+    """The hashes of the one file of a multipart body, found on threads of `looker`. Raises Refusal; 503 where too many files,
+    or too large ones, are in hand already, before anything of this one is read."""
     header = request.headers.get(b"content-type", b"")
     if not header.lower().startswith(b"multipart/form-data"):
         raise Refusal("invalid-hash", "Missing multipart/form-data file upload")
-    with looker.place():
+    with room.hold(request, MOST_BYTES), looker.place():
         body = await request.body(MOST_BYTES)
         return await looker.run(partial(_hashes_of_form, header, body))
 

@@ -68,7 +68,7 @@ async def _hashed_url(parts: Parts, request: Request) -> dict[str, str]:
 
 
 async def _hashed_upload(parts: Parts, request: Request) -> dict[str, str]:
-    return _wanted(request, await hashes_of_upload(request, parts.looker))
+    return _wanted(request, await hashes_of_upload(request, parts.looker, parts.room))
 
 
 def _wanted(request: Request, hashes: dict[str, str]) -> dict[str, str]:

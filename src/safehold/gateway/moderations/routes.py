@@ -75,6 +75,11 @@ async def moderate(parts: Parts, request: Request) -> Reply:
     key = parts.keyring.check(request.headers.get(b"authorization"), SCORE_TEXTS)
     if request.media_type() != "application/json":
         raise Refusal("unsupported-media-type", "Send the body as application/json.")
+    with parts.room.hold(request, MOST_BYTES):
+        return await _moderated(parts, request, key)
+
+
+async def _moderated(parts: Parts, request: Request, key: Key) -> Reply:
     model = f"safehold-harm-{model_version()}"
     wanted = read_wanted(await request.body(MOST_BYTES), model)
     headers = _rates(parts.keyring.spend(key, max(1, sum(len(texts) + len(images) for texts, images in wanted.inputs))))
