@@ -102,9 +102,10 @@ def test_a_bank_is_made_and_set(place: SimpleNamespace) -> None:
     assert (made.sign, made.categories) == ("negative", ["a", "b"])
     again = place.senior.post("/banks/make/", {"name": "new", "sign": "positive"})
     assert again.status_code == 422 and "already" in again.content.decode()
-    wrong = place.senior.post("/banks/in/new/settings/", {"enabled_ratio": "2", "pdq_distance": "31"})
+    videos = {"video_query_share": "0.8", "video_item_share": "0"}
+    wrong = place.senior.post("/banks/in/new/settings/", {"enabled_ratio": "2", "pdq_distance": "31"} | videos)
     assert wrong.status_code == 422
-    place.senior.post("/banks/in/new/settings/", {"enabled_ratio": "0.25", "pdq_distance": "8"})
+    place.senior.post("/banks/in/new/settings/", {"enabled_ratio": "0.25", "pdq_distance": "8"} | videos)
     assert "25 %" in page(place.reader, "/banks/in/new/")
 
 

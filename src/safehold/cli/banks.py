@@ -13,7 +13,9 @@ from safehold.cli.lists_shell import Bar, console, failure, use_django
 app = typer.Typer(no_args_is_help=True, help="Hash banks: make, fill, look, dispute, settle.")
 
 Bank = Annotated[str, typer.Argument(metavar="BANK", help="The bank's name.")]
-Kind = Annotated[str, typer.Argument(metavar="TYPE", help="pdq, video_md5, md5, sha1, sha256, tlsh, raw_text or url.")]
+Kind = Annotated[
+    str, typer.Argument(metavar="TYPE", help="pdq, vpdq, video_md5, md5, sha1, sha256, tlsh, raw_text or url.")
+]
 Number = Annotated[int, typer.Argument(metavar="ITEM", help="The item's number, as `show` and decisions say it.")]
 
 
@@ -96,6 +98,11 @@ def change(
     ratio: Annotated[float | None, typer.Option(help="The share of its hashes that counts, 0 to 1.")] = None,
     pdq_distance: Annotated[int | None, typer.Option(help="How many of 256 bits may differ, 0 to 31.")] = None,
     tlsh_distance: Annotated[int | None, typer.Option(help="How different files may be, 0 to 100.")] = None,
+    video_query_share: Annotated[float | None, typer.Option(help="How much of a video must be in an item.")] = None,
+    video_item_share: Annotated[float | None, typer.Option(help="How much of an item must be in a video.")] = None,
+    variants: Annotated[
+        bool | None, typer.Option("--variants/--no-variants", help="Index cropped and unbarred forms of pictures.")
+    ] = None,
     title: Annotated[str | None, typer.Option()] = None,
     retention_days: Annotated[int | None, typer.Option(help="0: never.", min=0)] = None,
     category: Annotated[list[str] | None, typer.Option(help="All of its categories anew.")] = None,
@@ -109,7 +116,8 @@ def change(
 
     wanted = {
         "enabled_ratio": ratio, "pdq_distance": pdq_distance, "tlsh_distance": tlsh_distance, "title": title,
-        "categories": category or None,
+        "categories": category or None, "video_query_share": video_query_share, "video_item_share": video_item_share,
+        "variants": variants,
     }  # fmt: skip
     known: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
     if retention_days is not None:
@@ -178,23 +186,25 @@ def add_file(
     source: Annotated[str, typer.Option(help="Where it comes from.")] = "",
     reference: Annotated[str, typer.Option(help="A case or a ticket.")] = "",
 ) -> None:
-    """Put the hashes of a file into a bank: of a picture PDQ and SHA-256, of a video its MD5. The file stays where it is.
+    """Put the hashes of a file into a bank: of a picture PDQ, of a video vPDQ and its MD5, of each file SHA-256. The file stays
+    where it is.
 
     Example: safehold banks add-file terror-media picture.png --reference "case 12"
     """
     use_django()
-    from safehold.desk.banks.changing import add_item
-    from safehold.gateway.hma.media import hashes_of
+    from safehold.desk.banks.changing import add_items, found_bank
+    from safehold.gateway.hma.media import hashes_and_variants
     from safehold.gateway.problems import Refusal
 
+    bank = do(found_bank, name)
     try:
-        hashes = hashes_of(file.read_bytes())
+        hashes, variants = hashes_and_variants(file.read_bytes(), variants=bank.variants)
     except Refusal as refusal:
         raise failure(refusal.detail) from refusal
-    for kind in ("pdq", "video_md5", "sha256"):
-        if kind in hashes:
-            item = do(add_item, None, name, kind, hashes[kind], source=source, reference=reference)
-            typer.echo(f"Item {item.pk} of {name}, {kind}, is {item.state}.")
+    wanted = [(kind, hashes[kind]) for kind in ("pdq", "vpdq", "video_md5", "sha256") if kind in hashes]
+    for item in do(add_items, None, name, wanted, {"source": source, "reference": reference}, variants):
+        forms = f" with its forms {', '.join(item.variants)}" if item.variants else ""
+        typer.echo(f"Item {item.pk} of {name}, {item.kind}{forms}, is {item.state}.")
 
 
 _MOVES = {
@@ -264,6 +274,31 @@ def import_(
     typer.echo(f"{counts['added']:,} added, {counts['known']:,} known before; this is change {made.number} of {name}.")
 
 
+def export(
+    name: Bank,
+    state: Annotated[str, typer.Option(help="quarantined, active, disputed, negative or retired.")] = "active",
+    format: Annotated[str, typer.Option("--format", help="csv or ndjson, as `import` reads them.")] = "csv",
+    out: Annotated[Path | None, typer.Option(help="Where to write it; else to standard output.")] = None,
+) -> None:
+    """Write the items of a bank as a file that `import` reads, here or elsewhere. Videos and texts go as their hashes.
+
+    Example: safehold banks export terror-media --out hashes.csv
+    """
+    use_django()
+    from safehold.cli.lists_shell import write_out
+    from safehold.desk.banks.changing import found_bank
+    from safehold.desk.banks.reading import lines_of
+    from safehold.desk.banks.states import ITEM
+
+    if state not in ITEM.states:
+        raise typer.BadParameter(f"there are {', '.join(ITEM.states)}", param_hint="--state")
+    if format not in ("csv", "ndjson"):
+        raise typer.BadParameter("there are csv and ndjson", param_hint="--format")
+    bank = do(found_bank, name)
+    items = bank.items.filter(state=state, change__lte=bank.number).order_by("id").iterator(500)
+    write_out(lines_of(items, format), out)
+
+
 def activate(
     name: Bank, number: Annotated[int, typer.Argument(metavar="CHANGE", help="The change that brought them.")]
 ) -> None:
@@ -294,6 +329,6 @@ def abandon(name: Bank) -> None:
 for command, function in (
     ("list", list_banks), ("create", create), ("change", change), ("show", show), ("add", add),
     ("add-file", add_file), ("review", review),
-    ("opinion", opinion), ("import", import_), ("activate", activate), ("abandon", abandon),
+    ("opinion", opinion), ("import", import_), ("export", export), ("activate", activate), ("abandon", abandon),
 ):  # fmt: skip
     app.command(command)(function)

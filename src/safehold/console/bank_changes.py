@@ -3,7 +3,8 @@ of `safehold.desk.banks`, which the shell asks too.
 """
 
 import json
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass
 
 from django import forms
 from django.contrib import messages
@@ -18,13 +19,18 @@ from safehold.accounts.people import Refused
 from safehold.accounts.roles import Permission
 from safehold.console.banks import MOVES, frame
 from safehold.desk.banks import importing
-from safehold.desk.banks.changing import Busy, add_item, change_bank, create_bank, move_item, say
+from safehold.desk.banks.changing import Busy, add_item, add_items, change_bank, create_bank, move_item, say
 from safehold.desk.banks.exchanges.managing import NoSuchExchange, fetch_soon, switch, try_connection
 from safehold.desk.banks.exchanges.trying import NoAnswer
 from safehold.desk.banks.exchanges.writing_back import retry
 from safehold.desk.banks.models import Bank, BankItem, Belief, Sign
 from safehold.desk.decisions.models import Decision
-from safehold.signals.hashes.kinds import KINDS, BadHash
+from safehold.gateway.hma.media import hashes_and_variants
+from safehold.gateway.problems import Refusal
+from safehold.signals.hashes.kinds import KINDS, BadHash, key_of, normal
+from safehold.signals.hashes.signal import video_of
+from safehold.signals.media import vpdq
+from safehold.signals.media.named import here
 from safehold.states import InvalidTransition
 
 KIND_CHOICES = [(kind.name, kind.title) for kind in KINDS.values()]
@@ -33,8 +39,8 @@ KIND_CHOICES = [(kind.name, kind.title) for kind in KINDS.values()]
 class NewItem(forms.Form):
     kind = forms.ChoiceField(choices=KIND_CHOICES, label="Type")
     value = forms.CharField(
-        max_length=2000, label="Hash", widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text="Of a text only a digest is kept.",
+        max_length=500_000, label="Hash", widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text="Of a text only a digest is kept. A video is a JSON array of HASH,QUALITY,SECONDS.",
     )  # fmt: skip
     source = forms.CharField(max_length=200, required=False, help_text="Where you know it from.")
     reference = forms.CharField(max_length=500, required=False, help_text="A case or a ticket.")
@@ -46,6 +52,17 @@ class BankSettings(forms.Form):
     pdq_distance = forms.IntegerField(
         min_value=0, max_value=31, label="PDQ distance", help_text="Bits of 256, 0 to 31."
     )
+    video_query_share = forms.FloatField(
+        min_value=0, max_value=1, label="Share of a video", help_text="How much of it must be in an item, 0 to 1."
+    )
+    video_item_share = forms.FloatField(
+        min_value=0, max_value=1, label="Share of a video's item",
+        help_text="How much of the item must be in the video: 0 finds an excerpt too.",
+    )  # fmt: skip
+    variants = forms.BooleanField(
+        required=False, label="Also cropped and unbarred",
+        help_text="Index these forms of a picture with it, where the picture itself is at hand when it is added.",
+    )  # fmt: skip
 
 
 class NewBank(forms.Form):
@@ -99,27 +116,50 @@ def _added(item: BankItem) -> str:
     return "It counts now." if item.state == "active" else "It waits: somebody else has to activate it."
 
 
-def hashes_of(decision: Decision) -> list[tuple[str, str]]:
-    """(kind, value) of the media that a decision's event brought."""
+@dataclass(frozen=True)
+class Brought:
+    """A hash that a decision's event brought, with the digest of the file it is of, where that is known."""
+
+    kind: str
+    value: str
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """As a form says which was chosen."""
+        return f"{self.kind} {key_of(self.kind, self.value)}"
+
+    @property
+    def title(self) -> str:
+        return f"vpdq, {len(vpdq.read(self.value)):,} frames" if self.kind == "vpdq" else f"{self.kind} {self.value}"
+
+
+def hashes_of(decision: Decision) -> list[Brought]:
+    """The hashes of the media that a decision's event brought."""
     media = (json.loads(decision.event.body).get("data") or {}).get("media")
-    found = [
-        (kind, str(entry[kind]))
-        for entry in (media if isinstance(media, list) else ())
-        if isinstance(entry, dict)
-        for kind in KINDS
-        if isinstance(entry.get(kind), str)
-    ]
-    return list(dict.fromkeys(found))
+    found: dict[str, Brought] = {}
+    for entry in media if isinstance(media, list) else ():
+        if not isinstance(entry, dict):
+            continue
+        said = {kind: entry[kind] for kind in KINDS if isinstance(entry.get(kind), str)}
+        if isinstance(entry.get("frames"), list):
+            with suppress(BadHash):  # frames of which none can be matched
+                said["vpdq"] = video_of(entry["frames"])
+        for kind, value in said.items():
+            with suppress(BadHash):  # nobody could keep it
+                brought = Brought(kind, normal(kind, value), str(entry.get("sha256", "")))
+                found.setdefault(brought.name, brought)
+    return list(found.values())
 
 
 @require(Permission.PROPOSE_LISTS)
 @never_cache
 @require_http_methods(["GET", "POST"])
 def add_from_decision(request: SignedInRequest, decision_id: str) -> HttpResponse:
-    """Put hashes of what was decided on into a bank."""
+    """Put hashes of what was decided on into a bank: all that were chosen, or none."""
     decision = get_object_or_404(Decision.objects.select_related("event"), pk=decision_id)
-    hashes = hashes_of(decision)
-    choices = [(f"{kind} {value}", f"{kind} {value}") for kind, value in hashes]
+    hashes = {each.name: each for each in hashes_of(decision)}
+    choices = [(name, each.title) for name, each in hashes.items()]
 
     class Chosen(forms.Form):
         bank = forms.ModelChoiceField(Bank.objects.order_by("name"), empty_label=None)
@@ -129,20 +169,30 @@ def add_from_decision(request: SignedInRequest, decision_id: str) -> HttpRespons
     form = Chosen(request.POST or None)
     if form.is_valid():
         bank = form.cleaned_data["bank"]
-        for chosen in form.cleaned_data["hashes"]:
-            kind, _, value = chosen.partition(" ")
-            try:
-                add_item(
-                    request.user, bank.name, kind, value, source="A decision", reference=decision.pk,
-                    note=form.cleaned_data["note"],
-                )  # fmt: skip
-            except (BadHash, Refused, Busy) as error:
-                form.add_error("hashes", f"{kind}: {error}")
-        if not form.errors:
+        chosen = [hashes[name] for name in form.cleaned_data["hashes"]]
+        known = {"source": "A decision", "reference": decision.pk, "note": form.cleaned_data["note"]}
+        try:
+            add_items(
+                request.user, bank.name, [(each.kind, each.value) for each in chosen], known, _variants(bank, chosen)
+            )
+        except (Refused, Busy) as error:
+            form.add_error("hashes", f"Nothing was added: {error}.")
+        else:
             messages.success(request, "They are in the bank; what waits has to be activated by somebody else.")
             return redirect("bank", bank.name)
     context = {"form": form, "decision": decision, "hashes": hashes}
     return render(request, "console/bank_from_decision.html", context, status=422 if form.errors else 200)
+
+
+def _variants(bank: Bank, chosen: list[Brought]) -> dict[str, str]:
+    """Other forms of the one picture among them, if the bank wants these and the picture is still kept here."""
+    pictures = {each.sha256 for each in chosen if each.kind == "pdq"}
+    data = here().data(*pictures) if bank.variants and len(pictures) == 1 else None
+    if data is None:
+        return {}
+    with suppress(Refusal):  # it can't be opened any more: its hash goes in alone
+        return hashes_and_variants(data, variants=True)[1]
+    return {}
 
 
 @require(Permission.PROPOSE_LISTS)
@@ -174,7 +224,7 @@ def opine(request: SignedInRequest, name: str, item_id: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def settings(request: SignedInRequest, name: str) -> HttpResponse:
     bank = get_object_or_404(Bank, pk=name)
-    initial: dict[str, Any] = {"enabled_ratio": bank.enabled_ratio, "pdq_distance": bank.pdq_distance}
+    initial = {field: getattr(bank, field) for field in BankSettings.base_fields}
     form = BankSettings(request.POST or None, initial=initial)
     if form.is_valid():
         try:

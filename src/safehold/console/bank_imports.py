@@ -153,7 +153,7 @@ def change(request: SignedInRequest, name: str, number: int) -> HttpResponse:
         "may_activate": bool(waiting) and approves and not (own and found.bank.two_people),
         "may_discard": bool(waiting) and found.act == Act.IMPORT and (approves or own),
         "may_give_up": found.state == "applying" and found.act == Act.IMPORT and (approves or own),
-        "items": [] if found.state == "applying" else items.order_by("id")[:SHOWN],
+        "items": [] if found.state == "applying" else items.order_by("id").defer("frames")[:SHOWN],
         "shown": SHOWN,
     }
     part = "console/parts/bank_progress.html"

@@ -23,6 +23,7 @@ from safehold.desk.banks.exchanges.kinds import KINDS as EXCHANGE_KINDS
 from safehold.desk.banks.models import Bank, BankHit, BankItem, Exchange, ItemChange, WriteBack
 from safehold.desk.banks.states import ITEM
 from safehold.signals.hashes.kinds import KINDS, BadHash, normal
+from safehold.signals.media import vpdq
 from safehold.web.keyset import keyset_page
 from safehold.web.words import word_for
 
@@ -138,7 +139,10 @@ def items(request: SignedInRequest, name: str) -> HttpResponse:
     context = {**frame(request, bank), "text": text, "changes": changes, "exchanges": bank.exchanges.all()}
     try:
         query = search.parse(text, FILTERS)
-        page = keyset_page(narrow(BankItem.objects.filter(bank=bank), query).select_related("added_by"), request)
+        page = keyset_page(
+            narrow(BankItem.objects.filter(bank=bank), query).select_related("added_by").defer("frames", "variants"),
+            request,
+        )
     except search.BadQuery as error:
         bad = {"page": [], "problem": str(error), "menus": menus(search.Query(), options, address)}
         return render(request, "console/bank.html", context | bad, status=400)
@@ -172,6 +176,7 @@ def item(request: SignedInRequest, name: str, item_id: int) -> HttpResponse:
         "opinions": found.opinions.select_related("by", "write_back").order_by("-id")[:SHOWN],
         "hits": found.hits.order_by("-at")[:SHOWN],
         "hit_count": found.hits.count(),
+        "frames": vpdq.read(found.frames) if found.frames else [],
         "done": ItemChange.objects.filter(item=found).select_related("change__by").order_by("-id")[:SHOWN],
     }
     return render(request, "console/bank_item.html", context)

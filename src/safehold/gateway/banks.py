@@ -9,7 +9,6 @@ where events are decided, `hma` where only look-ups are answered.
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Protocol
 
 import msgspec
@@ -67,6 +66,15 @@ class BankSource(Protocol):
 
     def close(self) -> None:
         """Close the calling thread's connection."""
+
+
+def _piece(coming: Iterator[tuple[Item, bool]], most: int) -> list[tuple[Item, bool]]:
+    """The next items, until they have `most` hashes: a video has many."""
+    piece: list[tuple[Item, bool]] = []
+    while most > 0 and (one := next(coming, None)) is not None:
+        piece.append(one)
+        most -= max(1, len(one[0].frames))
+    return piece
 
 
 class BankKeeper:
@@ -171,7 +179,7 @@ class BankKeeper:
             coming: Iterator[tuple[Item, bool]] = ((item, True) for item in self._source.items(name, bank.number))
         else:
             coming = self._source.changed(name, known, bank.number)
-        while chunk := list(islice(coming, FIRST if known is None else CHUNK)):
+        while chunk := _piece(coming, FIRST if known is None else CHUNK):
             self.shelf.drop(item for item, counts in chunk if not counts)
             self.shelf.put((item for item, counts in chunk if counts), fresh=known is None)
             time.sleep(BREATH_SECONDS)

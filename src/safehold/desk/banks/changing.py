@@ -6,7 +6,7 @@ person; the database refuses one who activates their own.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -15,15 +15,15 @@ from django.utils import timezone
 
 from safehold.accounts.models import User
 from safehold.accounts.people import AT_THE_SHELL, Refused
-from safehold.desk.banks.models import Act, Bank, BankChange, BankItem, ItemChange, SignalOpinion, WriteBack
+from safehold.desk.banks.models import Act, Bank, BankChange, BankItem, ItemChange, SignalOpinion, WriteBack, item_of
 from safehold.desk.banks.states import CHANGE, ITEM
 from safehold.record.recording import Record, recording
-from safehold.signals.hashes.kinds import normal
+from safehold.signals.hashes.kinds import key_of, normal
 
 #: What of a bank can be changed.
 SETTINGS = (
-    "title", "description", "enabled_ratio", "pdq_distance", "tlsh_distance", "categories", "policy", "retention_days",
-    "two_people",
+    "title", "description", "enabled_ratio", "pdq_distance", "tlsh_distance", "video_query_share", "video_item_share",
+    "variants", "categories", "policy", "retention_days", "two_people",
 )  # fmt: skip
 
 
@@ -85,8 +85,9 @@ def _settings(wanted: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _check(bank: Bank) -> None:
-    if not 0 <= bank.enabled_ratio <= 1:
-        raise ValidationError({"enabled_ratio": "The ratio is a share from 0 to 1."})
+    for name in ("enabled_ratio", "video_query_share", "video_item_share"):
+        if not 0 <= getattr(bank, name) <= 1:
+            raise ValidationError({name: "It is a share from 0 to 1."})
     bank.full_clean(validate_unique=False)
 
 
@@ -95,25 +96,47 @@ def add_item(by: User | None, name: str, kind: str, text: str, **known: str) -> 
 
     `known` are source, reference and note. Raises NoSuchBank, BadHash, Busy, and Refused where the bank has it already.
     """
-    value = normal(kind, text)
+    return add_items(by, name, [(kind, text)], known)[0]
+
+
+def add_items(
+    by: User | None, name: str, hashes: Iterable[tuple[str, str]], known: Mapping[str, str],
+    variants: Mapping[str, str] | None = None,
+) -> list[BankItem]:  # fmt: skip
+    """Put hashes (kind, text) into a bank by one change: all of them or, where one can't be, none. See `add_item`. `variants`
+    are other forms of the picture whose PDQ is among them."""
+    pairs = [(kind, normal(kind, text)) for kind, text in hashes]
     with recording() as record:
         bank = locked(name)
-        item = BankItem.objects.select_for_update().filter(bank=bank, kind=kind, value=value).first()
-        before = ""
-        if item is None:
-            item = BankItem(bank=bank, kind=kind, value=value, added_at=timezone.now(), added_by=by)
-        elif item.state == "retired":
-            before, item.state = item.state, ITEM.next(item.state, "returned")
-            item.added_by, item.approved_by = by, None
-        else:
-            raise Refused(f"the bank has this {kind} already: it is {item.state}")
-        for key in ("source", "reference", "note"):
-            setattr(item, key, known.get(key, "") or getattr(item, key))
-        if by is None or not bank.two_people:
-            item.state = ITEM.next(item.state, "activated")
-        _write(record, bank, item, "added", before, by)
-        SignalOpinion.objects.create(item=item, belief=bank.sign, by=by, party="" if by else "the shell")
-    return item
+        adding = [_arriving(bank, by, kind, value, known) for kind, value in pairs]
+        if there := [item for item, _ in adding if item.pk and item.state != "retired"]:
+            raise Refused("; ".join(f"the bank has this {item.kind} already: it is {item.state}" for item in there))
+        contents = []
+        for item, before in adding:
+            if before:
+                item.state, item.added_by, item.approved_by = ITEM.next(before, "returned"), by, None
+            elif item.kind == "pdq" and bank.variants:
+                item.variants = dict(variants or {})
+            if by is None or not bank.two_people:
+                item.state = ITEM.next(item.state, "activated")
+            contents.append(_content(item))
+        said = contents[0] if len(contents) == 1 else contents
+        change = record_change(record, bank, Act.ITEM, by, {"added": len(adding)}, said)
+        for item, before in adding:
+            _write(record, bank, item, "added", before, by, change=change)
+            SignalOpinion.objects.create(item=item, belief=bank.sign, by=by, party="" if by else "the shell")
+    return [item for item, _ in adding]
+
+
+def _arriving(
+    bank: Bank, by: User | None, kind: str, value: str, known: Mapping[str, str]
+) -> tuple[BankItem, str]:  # fmt: skip
+    """The item of a hash, new or as the bank has it, with what is known of it; and what it is there, empty for a new one."""
+    held = BankItem.objects.select_for_update().filter(bank=bank, kind=kind, value=key_of(kind, value)).first()
+    item = held or item_of(kind, value, bank=bank, added_at=timezone.now(), added_by=by)
+    for key in ("source", "reference", "note"):
+        setattr(item, key, known.get(key, "") or getattr(item, key))
+    return item, held.state if held else ""
 
 
 def add_hashes(name: str, hashes: Mapping[str, str], key: str) -> int:
@@ -124,9 +147,10 @@ def add_hashes(name: str, hashes: Mapping[str, str], key: str) -> int:
         numbers = []
         for kind, text in hashes.items():
             value = normal(kind, text)
-            item = BankItem.objects.select_for_update().filter(bank=bank, kind=kind, value=value).first()
+            known = BankItem.objects.select_for_update().filter(bank=bank, kind=kind, value=key_of(kind, value))
+            item = known.first()
             if item is None:
-                item = BankItem(bank=bank, kind=kind, value=value, added_at=timezone.now(), source=f"API key {key}")
+                item = item_of(kind, value, bank=bank, added_at=timezone.now(), source=f"API key {key}")
                 if not bank.two_people:
                     item.state = ITEM.next(item.state, "activated")
                 _write(record, bank, item, "added", "", None, actor=key)
@@ -218,13 +242,18 @@ def chained(before: str, number: int, content: str) -> str:
     return hashlib.sha256(f"{before}\n{number}\n{content}".encode()).hexdigest()
 
 
+def _content(item: BankItem) -> dict[str, Any]:
+    """What of an item a change's digest covers."""
+    said = {"kind": item.kind, "value": item.value, "state": item.state, "source": item.source}
+    return said | ({"variants": item.variants} if item.variants else {})
+
+
 def _write(
     record: Record, bank: Bank, item: BankItem, activity: str, before: str, by: User | None, note: str = "",
     change: BankChange | None = None, actor: str = "",
 ) -> None:  # fmt: skip
     """Save the item as the next change of its bank, or as part of one that is being written."""
-    content = {"kind": item.kind, "value": item.value, "state": item.state, "source": item.source}
-    change = change or record_change(record, bank, Act.ITEM, by, {activity: 1}, content, note)
+    change = change or record_change(record, bank, Act.ITEM, by, {activity: 1}, _content(item), note)
     item.change = change.number
     item.save()
     ItemChange.objects.create(change=change, item=item, activity=activity, before=before, after=item.state)

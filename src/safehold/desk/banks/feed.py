@@ -14,11 +14,15 @@ from safehold.gateway.banks import SharedItem, SharedPage
 from safehold.gateway.store import Unavailable
 from safehold.signals.hashes.kinds import written
 from safehold.signals.hashes.matching import BankView, Item
+from safehold.signals.media import vpdq
+from safehold.signals.media.vpdq import Shares
 
 #: Rows read at a time.
 _PAGE = 5_000
 COUNTING = ("active", "negative")
-_COLUMNS = ("id", "kind", "value", "state")
+_COLUMNS = ("id", "kind", "value", "state", "frames", "variants")
+#: Characters of a page that another Safehold reads: videos are long.
+MOST_TOLD = 4_000_000
 
 
 class Feed:
@@ -30,14 +34,14 @@ class Feed:
     def items(self, bank: str, number: int) -> Iterator[Item]:
         """Those in effect at a number."""
         found = BankItem.objects.filter(bank=bank, state__in=COUNTING, change__lte=number).order_by("id")
-        for item, kind, value, state in found.values_list(*_COLUMNS).iterator(_PAGE):
-            yield Item(item, bank, kind, value, state == "negative")
+        for row in found.values_list(*_COLUMNS).iterator(_PAGE):
+            yield _item(bank, *row)
 
     def changed(self, bank: str, after: int, number: int) -> Iterator[tuple[Item, bool]]:
         """(item, whether it counts) for what changed after a number and up to another."""
         found = BankItem.objects.filter(bank=bank, change__gt=after, change__lte=number).order_by("id")
-        for item, kind, value, state in found.values_list(*_COLUMNS).iterator(_PAGE):
-            yield Item(item, bank, kind, value, state == "negative"), state in COUNTING
+        for row in found.values_list(*_COLUMNS).iterator(_PAGE):
+            yield _item(bank, *row), row[3] in COUNTING
 
     def add(self, bank: str, hashes: Mapping[str, str], key: str) -> int | None:
         try:
@@ -53,11 +57,17 @@ class Feed:
             return None
         found = BankItem.objects.filter(bank=held, change__lte=held.number)
         found = found.filter(Q(change__gt=after) | Q(change=after, pk__gt=last)).order_by("change", "pk")
-        rows = list(found.values_list("pk", "kind", "value", "state", "change")[: most + 1])
-        items = [SharedItem(pk, kind, written(kind, value), state) for pk, kind, value, state, _ in rows[:most]]
-        if items:
-            after, last = rows[len(items) - 1][4], items[-1].id
-        return SharedPage(items, f"{after}.{last}", len(rows) > most)
+        rows = found.values_list(*_COLUMNS[:5], "change")[: most + 1]
+        items: list[SharedItem] = []
+        left, more = MOST_TOLD, False
+        for pk, kind, value, state, frames, change in rows.iterator(_PAGE // 50):
+            left -= len(frames or value)
+            if len(items) == most or (items and left < 0):
+                more = True
+                break
+            items.append(SharedItem(pk, kind, written(kind, frames or value), state))
+            after, last = change, pk
+        return SharedPage(items, f"{after}.{last}", more)
 
     def opine(self, bank: str, item: int, belief: str, key: str) -> bool:
         if not BankItem.objects.filter(bank=bank, pk=item).exists():
@@ -69,8 +79,16 @@ class Feed:
         connection.close()
 
 
+def _item(
+    bank: str, number: int, kind: str, value: str, state: str, frames: str, variants: Mapping[str, str]
+) -> Item:  # fmt: skip
+    telling = vpdq.telling(vpdq.read(frames)) if frames else ()
+    return Item(number, bank, kind, value, state == "negative", telling, tuple(variants.items()))
+
+
 def _view(bank: Bank) -> BankView:
     return BankView(
         name=bank.name, negative=bank.sign == "negative", ratio=bank.enabled_ratio, categories=tuple(bank.categories),
         pdq_distance=bank.pdq_distance, tlsh_distance=bank.tlsh_distance, number=bank.number, version=bank.version,
+        video_shares=Shares(bank.video_query_share, bank.video_item_share),
     )  # fmt: skip

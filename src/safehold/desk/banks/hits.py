@@ -28,8 +28,7 @@ def note_hits(decision: Decision, record: Record) -> None:
     BankHit.objects.bulk_create(
         [
             BankHit(
-                item_id=number, decision=decision.pk, at=decision.decided_at, distance=match["distance"],
-                live=match["live"], action=decision.action,
+                item_id=number, decision=decision.pk, at=decision.decided_at, action=decision.action, **match,
             )
             for number, match in found.items()
             if number in there
@@ -39,7 +38,7 @@ def note_hits(decision: Decision, record: Record) -> None:
 
 
 def _found(verdict: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
-    """item -> {distance, live}, of what the signal of banks said."""
+    """item -> what a hit keeps of it, of what the signal of banks said."""
     found: dict[int, dict[str, Any]] = {}
     for run in verdict.get("signals") or ():
         if run.get("signal") != SIGNAL:
@@ -47,7 +46,8 @@ def _found(verdict: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
         values = run.get("values") or {}
         for field, live in (("held_back", False), ("matches", True)):
             for match in values.get(field) or ():
-                found[int(match["item"])] = {"distance": int(match["distance"]), "live": live}
+                shares = {name: match.get(name) for name in ("query_share", "item_share")}
+                found[int(match["item"])] = {"distance": int(match["distance"]), "live": live, **shares}
     return found
 
 

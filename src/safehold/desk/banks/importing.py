@@ -14,11 +14,12 @@ from django.utils import timezone
 from safehold.accounts.models import User
 from safehold.accounts.people import AT_THE_SHELL, Refused
 from safehold.desk.banks.changing import chained, found_bank, locked
-from safehold.desk.banks.models import Act, Bank, BankChange, BankItem
+from safehold.desk.banks.models import Act, Bank, BankChange, BankItem, item_of
 from safehold.desk.banks.reading import BadFile, Problem, Row, good, read
 from safehold.desk.banks.states import CHANGE, ITEM
 from safehold.desk.moves import move
 from safehold.record.recording import Record, recording
+from safehold.signals.hashes.kinds import key_of
 
 #: Rows of one transaction: some tens of milliseconds in which nobody else writes (SQLite).
 CHUNK = 2_000
@@ -128,8 +129,8 @@ def _begun(by: User | None, name: str, filename: str, digest: str, source: str, 
 def _write(change: BankChange, rows: list[Row], state: str) -> None:
     now = timezone.now()
     items = [
-        BankItem(
-            bank_id=change.bank_id, kind=row.kind, value=row.value, state=state, source=row.source or change.source[:200],
+        item_of(
+            row.kind, row.value, bank_id=change.bank_id, state=state, source=row.source or change.source[:200],
             reference=row.reference, note=row.note, added_at=now, added_by=change.by, change=change.number,
         )
         for row in rows
@@ -149,7 +150,7 @@ def _list_again(change: BankChange, rows: list[Row], state: str) -> None:
     """What was retired, and is in the file, stands as if it were new."""
     returned = ITEM.next("retired", "returned")
     for kind in {row.kind for row in rows}:
-        values = [row.value for row in rows if row.kind == kind]
+        values = [key_of(kind, row.value) for row in rows if row.kind == kind]
         BankItem.objects.filter(bank=change.bank_id, kind=kind, value__in=values, state="retired").update(
             state=returned if state == returned else ITEM.next(returned, "activated"), added_by=change.by,
             approved_by=None, change=change.number,

@@ -2,6 +2,8 @@
 once its number is not above the bank's, so that an import of a million takes effect in one moment.
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
@@ -11,7 +13,8 @@ from django.utils import timezone
 from safehold.desk.banks.states import CHANGE, ITEM, WRITE_BACK
 from safehold.ids import new_id
 from safehold.record.registry import stateful
-from safehold.signals.hashes.kinds import KINDS, MOST_PDQ_DISTANCE, MOST_TLSH_DISTANCE, in_share
+from safehold.signals.hashes.kinds import KINDS, MOST_PDQ_DISTANCE, MOST_TLSH_DISTANCE, in_share, key_of, written
+from safehold.signals.media.vpdq import ITEM_SHARE, QUERY_SHARE
 
 KIND_CHOICES = [(kind.name, kind.title) for kind in KINDS.values()]
 
@@ -44,6 +47,9 @@ class Bank(models.Model):
     enabled_ratio = models.FloatField(default=1.0)
     pdq_distance = models.PositiveSmallIntegerField(default=MOST_PDQ_DISTANCE)
     tlsh_distance = models.PositiveSmallIntegerField(default=30)
+    video_query_share = models.FloatField(default=QUERY_SHARE)  # how much of a video must be found in an item
+    video_item_share = models.FloatField(default=ITEM_SHARE)  # and of the item in the video
+    variants = models.BooleanField(default=False)  # whether cropped and unbarred forms of a picture are indexed with it
     categories = models.JSONField(default=list, blank=True)
     policy = models.CharField(max_length=120, blank=True)  # the key of the policy that it serves
     retention_days = models.PositiveIntegerField(null=True, blank=True)  # after which an item is retired; none: never
@@ -63,6 +69,11 @@ class Bank(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(tlsh_distance__lte=MOST_TLSH_DISTANCE), name="tlsh_distance_means_something"
+            ),
+            models.CheckConstraint(
+                condition=Q(video_query_share__gte=0, video_query_share__lte=1)
+                & Q(video_item_share__gte=0, video_item_share__lte=1),
+                name="video_shares_are_shares",
             ),
         )
 
@@ -164,7 +175,8 @@ class Exchange(models.Model):
 
 
 class BankItem(models.Model):
-    """One hash in one bank; it stays for ever, whatever its state is.
+    """One hash in one bank; it stays for ever, whatever its state is. A video is known by a digest of its frames; `variants` are
+    other forms of a picture, by which it is found too (`signals.hashes.matching.FORMS`).
 
     Its moves are ItemChanges and no transitions of the ledger, which an import would fill with millions: the ledger has each
     change of the bank, with a digest over all that it changed.
@@ -173,6 +185,8 @@ class BankItem(models.Model):
     bank = models.ForeignKey(Bank, models.PROTECT, related_name="items", db_index=False)
     kind = models.CharField(max_length=10, choices=KIND_CHOICES)
     value = models.CharField(max_length=2000)
+    frames = models.TextField(blank=True)  # of a video, as vPDQ writes them
+    variants = models.JSONField(default=dict)
     state = models.CharField(max_length=11, default=ITEM.initial, choices=ITEM.choices)
     source = models.CharField(max_length=200, blank=True)
     exchange = models.ForeignKey(Exchange, models.PROTECT, null=True, related_name="items")
@@ -188,6 +202,9 @@ class BankItem(models.Model):
             models.UniqueConstraint(fields=["bank", "kind", "value"], name="a_bank_has_a_hash_once"),
             models.CheckConstraint(condition=Q(state__in=ITEM.states), name="bank_item_state_is_known"),
             models.CheckConstraint(condition=Q(kind__in=list(KINDS)), name="bank_item_kind_is_known"),
+            models.CheckConstraint(
+                condition=Q(kind="vpdq") & ~Q(frames="") | ~Q(kind="vpdq") & Q(frames=""), name="a_video_has_frames"
+            ),
             models.CheckConstraint(
                 condition=Q(approved_by=None) | Q(added_by=None) | ~Q(approved_by=F("added_by")),
                 name="nobody_activates_their_own_item",
@@ -205,9 +222,19 @@ class BankItem(models.Model):
         return f"{self.kind} {self.value}"
 
     @property
+    def shared(self) -> str:
+        """As exports and exchanges write it."""
+        return written(self.kind, self.frames or self.value)
+
+    @property
     def enabled(self) -> bool:
         """Whether it is in the share of its bank that counts."""
         return in_share(self.value, self.bank.enabled_ratio)
+
+
+def item_of(kind: str, value: str, **known: Any) -> BankItem:
+    """A new item of a hash as `kinds.normal` writes it, not saved."""
+    return BankItem(kind=kind, value=key_of(kind, value), frames=value if kind == "vpdq" else "", **known)
 
 
 class ItemChange(models.Model):
@@ -270,6 +297,8 @@ class BankHit(models.Model):
     decision = models.CharField(max_length=40)
     at = models.DateTimeField()
     distance = models.PositiveSmallIntegerField()
+    query_share = models.FloatField(null=True)  # of videos: how much of it was found in the item
+    item_share = models.FloatField(null=True)  # and of the item in it
     live = models.BooleanField(default=True)
     action = models.CharField(max_length=12)
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import msgspec
 
+from safehold.desk.banks.models import BankItem
 from safehold.signals.hashes.kinds import KINDS, BadHash, normal
 
 FORMATS = ("csv", "ndjson", "plain")
 COLUMNS = ("type", "value", "reference", "note", "source")
-#: Bytes of one line.
-LONGEST = 64 * 1024
+#: Bytes of one line: a video's frames are many.
+LONGEST = 1024 * 1024
 _MOST = {"reference": 500, "note": 2_000, "source": 200}
 
 
@@ -94,7 +95,11 @@ def _csv(lines: Iterator[tuple[int, str | Problem]], kind: str) -> Iterator[Row 
         if isinstance(line, Problem):
             yield line
             continue
-        cells = next(csv.reader([line]), [])
+        try:
+            cells = next(csv.reader([line]), [])
+        except csv.Error as error:  # a video of half an hour
+            yield Problem(number, "", f"it can't be read as CSV ({error}); write long videos as NDJSON")
+            continue
         if not header:
             header = [cell.strip().lower() for cell in cells]
             if "value" not in header:
@@ -151,6 +156,21 @@ def _row(number: int, cells: dict[str, Any], kind: str) -> Row | Problem:
     except BadHash as error:
         return Problem(number, "value", str(error))
     return Row(number, named, value, *(cells.get(name, "").strip() for name in ("reference", "note", "source")))
+
+
+def lines_of(items: Iterable[BankItem], format_name: str) -> Iterator[str]:
+    """Items as lines of a file (`csv` or `ndjson`) that `read` reads."""
+    if format_name == "csv":
+        yield f"{','.join(COLUMNS)}\r\n"
+    for item in items:
+        cells = dict(zip(COLUMNS, (item.kind, item.shared, item.reference, item.note, item.source), strict=True))
+        if format_name == "csv":
+            line = io.StringIO()
+            # One line each, as they are read.
+            csv.writer(line).writerow([" ".join(cell.splitlines()) for cell in cells.values()])
+            yield line.getvalue()
+        else:
+            yield f"{msgspec.json.encode(cells).decode()}\n"
 
 
 def good(rows: Iterable[Row | Problem]) -> Iterator[Row]:

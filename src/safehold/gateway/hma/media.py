@@ -1,6 +1,7 @@
 """The hashes of a file that a client of HMA uploads or names by its URL. The file itself is kept nowhere. Who calls: `hma`."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from functools import partial
 
 from safehold import outgoing
@@ -8,7 +9,9 @@ from safehold.gateway.problems import Refusal
 from safehold.gateway.requests import Request
 from safehold.gateway.room import Room
 from safehold.gateway.scoring import Scorer
-from safehold.signals.media import hashing, kinds
+from safehold.signals.hashes.kinds import BadHash
+from safehold.signals.hashes.signal import video_of
+from safehold.signals.media import hashing, kinds, vpdq
 from safehold.signals.media.workers import ask
 
 #: Bytes of a file, and seconds for fetching one.
@@ -58,26 +61,35 @@ def hashes_of_url(url: str, private_hosts: Collection[str]) -> dict[str, str]:
 
 
 def hashes_of(data: bytes) -> dict[str, str]:
-    """ThreatExchange's names -> hashes: of a picture PDQ (unless it is too flat to be matched), of a video its MD5 under
-    `video_md5`, of each file MD5, SHA-1 and SHA-256. Raises Refusal where a picture can't be opened: nobody may take it for
-    one that was looked up.
+    """ThreatExchange's names -> hashes: of a picture PDQ (unless it is too flat to be matched), of a video `vpdq` (unless all of
+    it is) and its MD5 under `video_md5`, of each file MD5, SHA-1 and SHA-256. Raises Refusal where a picture or video can't be
+    opened: nobody may take it for one that was looked up.
     """
+    return hashes_and_variants(data)[0]
+
+
+def hashes_and_variants(data: bytes, *, variants: bool = False) -> tuple[dict[str, str], dict[str, str]]:
+    """What `hashes_of` gives, and if they are wanted, name -> PDQ of a picture's `variants` that can be matched."""
     if not data:
         raise Refusal("invalid-hash", "the file is empty")
     kind = kinds.kind_of(data)
     found = dict(hashing.digests(data)._asdict())
+    if kind.medium == "file":
+        return found, {}
     if kind.medium == "video":
         found["video_md5"] = found["md5"]
-    elif kind.medium == "image":
-        try:
-            measured = ask.measure(kind, data)
-        except ask.Unreadable as reason:
-            raise Refusal("invalid-hash", f"the image can't be opened: {reason}") from None
-        except ask.Unavailable as reason:
-            raise Refusal("busy", str(reason), headers=((b"retry-after", b"1"),)) from None
-        if measured.quality >= hashing.QUALITY:
-            found["pdq"] = measured.pdq
-    return found
+    try:
+        measured = ask.measure(kind, data, variants=variants)
+    except ask.Unreadable as reason:
+        raise Refusal("invalid-hash", f"the {kind.medium} can't be opened: {reason}") from None
+    except ask.Unavailable as reason:
+        raise Refusal("busy", str(reason), headers=((b"retry-after", b"1"),)) from None
+    if kind.medium == "image" and measured.quality >= vpdq.QUALITY:
+        found["pdq"] = measured.pdq
+    if measured.frames:
+        with suppress(BadHash):  # nothing of it can be matched
+            found["vpdq"] = video_of(measured.frames)
+    return found, {name: value for name, (value, quality) in measured.variants.items() if quality >= vpdq.QUALITY}
 
 
 def _files(header: bytes, body: bytes) -> list[tuple[str, bytes]]:

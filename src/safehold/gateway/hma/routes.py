@@ -20,6 +20,7 @@ from safehold.gateway.store import Key, Unavailable
 from safehold.signals.hashes import tlsh
 from safehold.signals.hashes.kinds import KINDS, MOST_PDQ_DISTANCE, BadHash, normal
 from safehold.signals.hashes.matching import BankView, Match
+from safehold.signals.media import vpdq
 
 MATCH_HASHES = "hashes:match"
 WRITE_BANKS = "banks:write"
@@ -86,7 +87,7 @@ async def raw_lookup(parts: Parts, request: Request) -> Reply:
     found = await _found(parts, {kind: value}, everything=True)
     matches = _of_banks(request, found[kind])
     if request.query.get("include_distance", "false").lower() in ("true", "1"):
-        said: list[Any] = [{"bank_content_id": each.item, "distance": str(each.distance)} for each in matches]
+        said: list[Any] = [{"bank_content_id": each.item, "distance": _apart(each)} for each in matches]
     else:
         said = [each.item for each in matches]
     return Reply(200, _encode({"matches": said}))
@@ -128,6 +129,8 @@ async def compare(parts: Parts, request: Request) -> Reply:
         elif kind == "tlsh":
             apart = int(tlsh.distances(left, tlsh.rows([right]))[0])
             said[kind] = [apart <= TLSH_DISTANCE, {"distance": apart}]
+        elif kind == "vpdq":
+            said[kind] = _compared(left, right)
         else:
             said[kind] = [left == right, {"distance": 0 if left == right else 1}]
     return Reply(200, _encode(said))
@@ -223,6 +226,18 @@ def _normal(kind: str, value: str) -> str:
         raise Refusal("invalid-hash", f"invalid signal: {error}") from None
 
 
+def _compared(left: str, right: str) -> list[Any]:
+    """Two videos, as the package `threatexchange` compares them."""
+    shares = vpdq.compare(vpdq.read(left), vpdq.read(right)) or vpdq.Shares(0.0, 0.0)
+    percent = {"query_match_percent": 100 * shares.query, "compared_match_percent": 100 * shares.compared}
+    return [shares.matches, percent]
+
+
+def _apart(match: Match) -> str:
+    """As HMA writes it: bits, and of videos how much of each is in the other."""
+    return str(match.shares or match.distance)
+
+
 def _of_banks(request: Request, matches: Iterable[Match]) -> list[Match]:
     asked = request.query.get("banks")
     return [match for match in matches if not asked or match.bank in asked.split(",")]
@@ -233,7 +248,7 @@ def _by_kind(request: Request, found: dict[str, list[Match]]) -> dict[str, dict[
     for kind, matches in found.items():
         banks = said.setdefault(kind, {})
         for match in _of_banks(request, matches):
-            one = {"bank_content_id": match.item, "distance": str(match.distance)}
+            one = {"bank_content_id": match.item, "distance": _apart(match)}
             banks.setdefault(match.bank, []).append(one)
     return said
 

@@ -1,7 +1,8 @@
 """The kinds of hashes that banks hold, by ThreatExchange's names, and the one way each is written. Whoever takes a hash in
 (imports, exchanges, the shell, HMA's endpoints, the signal) writes it by `normal`, so that equal hashes are equal texts.
 
-No kind keeps what it is a hash of: a `raw_text` is kept as SHA-256 of the text without its disguises.
+No kind keeps what it is a hash of: a `raw_text` is kept as SHA-256 of the text without its disguises. A `vpdq` is many
+hashes, one a frame: it is known by a digest of them (`key_of`).
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 import ada_url
 
+from safehold.signals.media import vpdq
 from safehold.signals.text.normalise import bare, normalise
 
 #: Exact recall of the PDQ index ends here: see docs/reference/banks.md.
@@ -20,6 +22,8 @@ MOST_PDQ_DISTANCE = 31
 MOST_TLSH_DISTANCE = 100
 #: Characters of a URL that is listed.
 LONGEST = 2_000
+#: Frames of a video that is kept or looked up: an hour and twenty minutes of it.
+MOST_FRAMES = 5_000
 
 
 class BadHash(ValueError):
@@ -90,10 +94,24 @@ def _raw_text(text: str) -> str:
     return digest
 
 
+def _vpdq(text: str) -> str:
+    """As the package `threatexchange` writes it, without blanks."""
+    try:
+        frames = vpdq.read(text)
+    except ValueError as error:
+        raise BadHash(f"vpdq: {error}") from None
+    if len(frames) > MOST_FRAMES:
+        raise BadHash(f"a vpdq may have {MOST_FRAMES:,} frames; this has {len(frames):,}")
+    if not vpdq.telling(frames):
+        raise BadHash(f"no frame of this vpdq has a quality of {vpdq.QUALITY} or more: nothing of it can be matched")
+    return vpdq.write(frames)
+
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("pdq", "PDQ (images, frames)", _digits("pdq", 64), near=True),
+        Kind("vpdq", "vPDQ (video, by its frames)", _vpdq, near=True),
         Kind("video_md5", "MD5 of a video", _digits("video_md5", 32)),
         Kind("md5", "MD5 of a file", _digits("md5", 32)),
         Kind("sha1", "SHA-1 of a file", _digits("sha1", 40)),
@@ -116,6 +134,11 @@ def normal(kind: str, text: str) -> str:
 def written(kind: str, value: str) -> str:
     """A kept hash as exports and exchanges write it: `normal` reads it back."""
     return f"sha256:{value}" if kind == "raw_text" else value
+
+
+def key_of(kind: str, value: str) -> str:
+    """What a kept hash is known by, in a bank and in a canary's line: itself, or the SHA-256 of a video's frames."""
+    return hashlib.sha256(value.encode()).hexdigest() if kind == "vpdq" else value
 
 
 #: A hash's place in the line of a canary: one of so many.

@@ -1,21 +1,21 @@
 """The hashes signal: whether what an event brings is in a hash bank, in which, and how near."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from safehold.engine.event import Event
 from safehold.engine.signal import SignalFailed
-from safehold.signals.hashes.kinds import KINDS, BadHash, normal, text_digest
+from safehold.signals.hashes.kinds import KINDS, MOST_FRAMES, BadHash, normal, text_digest
 from safehold.signals.hashes.matching import Match, Shelf
 from safehold.signals.links.find import find
+from safehold.signals.media import vpdq
 from safehold.signals.reading import read
 
-#: Media of one event, and frames of one of them, that are looked up; more make the signal fail: a match could be among them.
-MOST_MEDIA, MOST_FRAMES = 50, 5_000
+#: Media of one event that are looked up, as MOST_FRAMES of one of them; more make the signal fail: a match could be among them.
+MOST_MEDIA = 50
 #: Links of a text that are looked up, and matches that are told.
 MOST_LINKS, MOST_TOLD = 100, 50
-#: PDQ of an image with less structure than this (0 to 100) is near that of any other flat image; its authors drop it.
-LEAST_QUALITY = 50
 
 
 class Hashes:
@@ -25,7 +25,7 @@ class Hashes:
     """
 
     name = "hashes"
-    version = "1.0.0"
+    version = "1.1.0"
     cost = 400.0
     reads = ("data.media", "text")
     fields: ClassVar[Mapping[str, str]] = {
@@ -92,8 +92,9 @@ def _hashes_of(entry: Any, where: str) -> list[tuple[str, str]]:
         raise SignalFailed(f"{where} has no hash; send the file to POST /v1/media, or one of {', '.join(_OF_FILES)}")
     if _is_flat(entry.get("quality")):
         named = [one for one in named if one[1] != "pdq"]
-    for place, frame in enumerate(_listed(entry, where, "frames")):
-        value, quality = _frame(frame)
+    frames = _listed(entry, where, "frames")
+    for place, frame in enumerate(frames):
+        value, quality, _ = _frame(frame)
         if not _is_flat(quality):
             named.append((f"{where}.frames[{place}]", "pdq", value))
     found: list[tuple[str, str]] = []
@@ -102,11 +103,13 @@ def _hashes_of(entry: Any, where: str) -> list[tuple[str, str]]:
             found.append((kind, normal(kind, str(value))))
         except BadHash as error:
             raise SignalFailed(f"{at}: {error}") from None
+    if any(kind == "pdq" and at.startswith(f"{where}.frames[") for at, kind, _ in named):
+        found.append(("vpdq", video_of(frames)))
     # A bank of videos lists their MD5 under another name.
     return list(dict.fromkeys([*found, *(("video_md5", value) for kind, value in found if kind == "md5")]))
 
 
-_OF_FILES = tuple(kind for kind in KINDS if kind not in ("raw_text", "url"))
+_OF_FILES = tuple(kind for kind in KINDS if kind not in ("raw_text", "url", "vpdq"))
 
 
 def _listed(entry: Mapping[str, Any], where: str, name: str) -> list[Any]:
@@ -118,17 +121,35 @@ def _listed(entry: Mapping[str, Any], where: str, name: str) -> list[Any]:
     return found
 
 
-def _frame(frame: Any) -> tuple[str, object]:
-    """The hash and the quality of a frame: `HASH,QUALITY,SECONDS` as vPDQ writes it, or an object."""
+def video_of(frames: Iterable[Any]) -> str:
+    """The frames of an entry of `data.media` as a bank keeps a video. Raises BadHash, also where none of them tells anything."""
+    read = []
+    for place, frame in enumerate(frames):
+        value, quality, at = _frame(frame)
+        sure = min(100, max(0, int(quality))) if quality is not None else 100
+        read.append(vpdq.Frame(normal("pdq", value), sure, at if at is not None else float(place)))
+    return normal("vpdq", vpdq.write(read))
+
+
+def _frame(frame: Any) -> tuple[str, float | None, float | None]:
+    """The hash, the quality and the second of a frame: `HASH,QUALITY,SECONDS` as vPDQ writes it, or an object."""
     if isinstance(frame, dict):
-        return str(frame.get("pdq", "")), frame.get("quality")
-    value, _, rest = str(frame).partition(",")
-    quality = rest.partition(",")[0]
-    return value, int(quality) if quality.isdecimal() and len(quality) < 10 else None
+        return str(frame.get("pdq", "")), _number(frame.get("quality")), _number(frame.get("seconds"))
+    value, quality, at = [*str(frame).split(",", 2), "", ""][:3]
+    return value, _number(quality), _number(at)
+
+
+def _number(said: object) -> float | None:
+    """A number from 0 on; None for whatever else was said."""
+    try:
+        number = float(said) if isinstance(said, str | int | float) else -1.0
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and 0 <= number < 1e9 else None
 
 
 def _is_flat(quality: object) -> bool:
-    return isinstance(quality, int | float) and quality < LEAST_QUALITY
+    return isinstance(quality, int | float) and quality < vpdq.QUALITY
 
 
 def _words(event: Event, kinds: frozenset[str]) -> list[list[tuple[str, str]]]:
@@ -154,6 +175,8 @@ def _told(matches: list[Match]) -> list[dict[str, object]]:
         {
             "bank": match.bank, "item": str(match.item), "type": match.kind, "distance": match.distance,
             "categories": list(match.categories), **({"why": match.why} if match.why else {}),
+            **({"form": match.form} if match.form else {}),
+            **({"query_share": match.shares.query, "item_share": match.shares.compared} if match.shares else {}),
         }
         for match in nearest
     ]  # fmt: skip

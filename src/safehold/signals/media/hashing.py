@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pdqhash
 from PIL import Image
 
-#: PDQ's own limit: an image with less has too little structure, and its hash says too little, to be matched.
-QUALITY = 50
+from safehold.signals.media.vpdq import QUALITY as QUALITY
+
 #: Pixels that are hashed as they are. A larger image is made smaller by a whole factor first: PDQ looks at 64 x 64 means.
 _PIXELS = 8_000_000
 _TURNED = 500_000  # pixels of what is turned and mirrored

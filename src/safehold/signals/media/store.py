@@ -112,6 +112,15 @@ class MediaStore:
         except (FileNotFoundError, msgspec.DecodeError):  # one of another version is as good as none
             return None
 
+    def data(self, sha256: str) -> bytes | None:
+        """The bytes of a file, for measuring them anew; None if they are not kept."""
+        if self.record(sha256) is None:
+            return None
+        try:
+            return self._path(sha256).read_bytes()
+        except FileNotFoundError:
+            return None
+
     def _path(self, sha256: str) -> Path:
         return self._where / sha256[:2] / sha256
 

@@ -175,6 +175,12 @@ def thousands(value: float | int | None) -> str:
 
 
 @register.filter
+def percent(value: float | None) -> str:
+    """`{{ share|percent }}`: 80 % of .8, and a dash for None."""
+    return "–" if value is None else f"{100 * value:.0f} %"
+
+
+@register.filter
 def field_kind(field: BoundField) -> str:
     """How web/forms/field.html draws a field: `check` (box before its label), `group` (several inputs), `field`."""
     widget = field.field.widget

@@ -19,7 +19,7 @@ from safehold.desk.banks.changing import Busy, locked, record_change
 from safehold.desk.banks.exchanges.kinds import BadConfig, source_of
 from safehold.desk.banks.exchanges.managing import secret_of
 from safehold.desk.banks.exchanges.pages import Away, NotTaken, Page, Shared
-from safehold.desk.banks.models import Act, Bank, BankItem, Exchange, ExchangeRecord, SignalOpinion
+from safehold.desk.banks.models import Act, Bank, BankItem, Exchange, ExchangeRecord, SignalOpinion, item_of
 from safehold.desk.banks.states import ITEM
 from safehold.desk.decisions.sealing import CannotOpen
 from safehold.gateway.faults import described
@@ -140,15 +140,15 @@ def _brought(exchange: Exchange, bank: Bank, page: Page, number: int) -> Counter
     """Write the items of a page; how many were added, returned, retired, doubted."""
     done = Counter[str]()
     change = next_number(bank)
-    wanted = {(each.kind, each.value): each for shared in page.records.values() for each in shared}
+    wanted = {each.key: each for shared in page.records.values() for each in shared}
     known = _known(bank, list(wanted))
     new = [
-        BankItem(
-            bank=bank, kind=kind, value=value, state=_arrives(exchange, each), source=exchange.pk, exchange=exchange,
+        item_of(
+            each.kind, each.value, bank=bank, state=_arrives(exchange, each), source=exchange.pk, exchange=exchange,
             reference=", ".join(each.tags)[:500], added_at=timezone.now(), change=change,
         )
-        for (kind, value), each in wanted.items()
-        if (kind, value) not in known
+        for key, each in wanted.items()
+        if key not in known
     ]  # fmt: skip
     BankItem.objects.bulk_create(new)
     done["added"] += len(new)
@@ -182,7 +182,7 @@ def _link(
 ) -> int:  # fmt: skip
     """Note which items each record stands for now; retire those that no record stands for any more. Returns how many."""
     links = [
-        ExchangeRecord(exchange=exchange, key=key[:500], item=known[each.kind, each.value], round=number)
+        ExchangeRecord(exchange=exchange, key=key[:500], item=known[each.key], round=number)
         for key, shared in page.records.items()
         for each in shared
     ]

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from safehold.signals.hashes.kinds import key_of
+
 
 @dataclass(frozen=True)
 class Shared:
@@ -13,6 +15,11 @@ class Shared:
     value: str
     belief: str = "seed"
     tags: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The kind and what a bank knows it by."""
+        return self.kind, key_of(self.kind, self.value)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def _sent(waiting: WriteBack) -> tuple[str, bool]:
         source = source_of(
             exchange.kind, exchange.config, secret_of(exchange), settings.SAFEHOLD_EXCHANGE_PRIVATE_HOSTS
         )
-        source.report(item.kind, item.value, keys, waiting.opinion.belief)
+        source.report(item.kind, item.frames or item.value, keys, waiting.opinion.belief)
     except NotTaken as reason:
         return str(reason), True
     except (Away, BadConfig, CannotOpen, ValueError) as reason:
