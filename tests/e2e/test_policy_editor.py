@@ -8,6 +8,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.conftest import COLOURS
+
 pytestmark = pytest.mark.browser
 RULE = """  - id: magic-word
     mode: shadow
@@ -52,7 +54,7 @@ def test_a_change_from_the_first_key_to_the_gateway(live, page: Page, browser: B
     expect(page.locator("[data-problems]")).to_contain_text("No problems", timeout=60_000)
     axe(page)
     page.emulate_media(color_scheme="dark")
-    axe(page)
+    axe(page, COLOURS)
     page.emulate_media(color_scheme="light")
     # A new rule at the end of the rules, typed; its first form is wrong, and the page says where and what to do.
     content = page.locator(".cm-content")

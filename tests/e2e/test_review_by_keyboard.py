@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.conftest import COLOURS
+
 pytestmark = [pytest.mark.browser]
 #: A text that the starter policies hold for the queue `phishing`: a look-alike host.
 LURE = "Your parcel is waiting, pay the customs fee at https://dhl-parcel-fees.top/pay?c={number}"
@@ -93,7 +95,7 @@ def test_a_queue_is_worked_without_touching_the_mouse(filled, somebody, axe):
     first = page.url
     axe(page)
     page.emulate_media(color_scheme="dark")
-    axe(page)
+    axe(page, COLOURS)
     page.emulate_media(color_scheme="light")
 
     text = page.locator(".harm-text").first
@@ -187,7 +189,7 @@ def test_an_appeal_is_heard_by_somebody_else(filled, somebody, axe):
     page.wait_for_url(f"**/appeals/{appeal.pk}/")
     axe(page)
     page.emulate_media(color_scheme="dark")
-    axe(page)
+    axe(page, COLOURS)
     expect(page.get_by_text("I wanted to warn others of it.")).to_be_visible()
     press(page, "o", "i")
     page.locator("#explanation").fill("You are right: you broke the link up. We are sorry.")

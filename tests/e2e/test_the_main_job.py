@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import free_port, start
+from tests.e2e.conftest import COLOURS, free_port, start
 
 MESSAGES = 240
 
@@ -126,7 +126,7 @@ def test_decisions_stream_into_the_overview(
     expect(page.get_by_role("row").first).to_be_visible()
     axe(page)
     page.emulate_media(color_scheme="dark")
-    axe(page)
+    axe(page, COLOURS)
     page.keyboard.press("g")
     page.keyboard.press("d")
     expect(page).to_have_url(re.compile("/decisions/"))
@@ -152,7 +152,7 @@ def test_two_people_work_a_queue_by_keyboard_and_never_get_the_same_item(
     expect(mira.get_by_role("heading", name="What the rules saw")).to_be_visible()
     axe(mira)
     mira.emulate_media(color_scheme="dark")
-    axe(mira)
+    axe(mira, COLOURS)
     first = mira.url
     mira.keyboard.press("1")
     mira.keyboard.press("r")
