@@ -193,6 +193,17 @@ def test_the_contract_notices_a_broken_promise(promise, answer):
         getattr(Broken(), promise)()
 
 
+def test_the_contract_notices_a_signal_that_looks_at_more_than_it_says():
+    class Broken(SignalContract):
+        def signal(self):
+            signal = Sloppy(lambda event: {"score": float(len(event.actor["id"] + event.source))})
+            signal.basis = ""
+            return signal
+
+    with pytest.raises(AssertionError, match="more than its `reads`"):
+        Broken().test_what_it_goes_by_is_what_it_says()
+
+
 _SEEN = []
 
 

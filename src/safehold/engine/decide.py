@@ -7,7 +7,8 @@ Nothing is done here: a verdict is data. What the engine keeps from one event to
 labels, both of which the record can rebuild (`observe`, `labels.set`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -21,6 +22,7 @@ from safehold.engine.event import Event
 from safehold.engine.explain import Explanation, words
 from safehold.engine.labels import Labels
 from safehold.engine.language.values import SECOND, Timestamp
+from safehold.engine.measured import COSTLY, Measured, Memory, Recent
 from safehold.engine.policies.bundle import installed_signals
 from safehold.engine.policies.model import Bundle, Policy, Rule
 from safehold.engine.policies.scope import Scope
@@ -31,6 +33,8 @@ from safehold.engine.windows.memory import MemoryWindows
 from safehold.engine.windows.store import Away, WindowStore
 
 NOTHING_MATCHED = "No rule matched."
+#: Entries of windows that each thread which foresees keeps: some 5 MB.
+_FORESEEN_ENTRIES = 20_000
 
 
 class UnknownEventType(ValueError):
@@ -55,9 +59,12 @@ class Engine:
         self.bundle, self._hash = bundle, bundle.hash
         self.windows: WindowStore = windows if windows is not None else MemoryWindows()
         self.labels = labels if labels is not None else Labels()
+        #: Runs of costly signals that were made lately. Whoever decides many events of many people fills it.
+        self.recent: Recent | None = None
         #: What is held back: a rule's name (`policy/rule`) or an action -> why. Whoever counts what rules do fills it.
         self.held_back: Mapping[str, str] = {}
         self._costs: Costs | None = None
+        self._guesses = _Guesses()
         signals = list(installed_signals() if signals is None else signals)
         versions = {signal.name: signal.version for signal in signals}
         if versions != bundle.signal_versions:
@@ -76,13 +83,16 @@ class Engine:
         costs.follow(self.rule_sets.values())
         self._costs = costs
 
-    def decide(self, event: Event, assumed: Mapping[Parts, Any] | None = None) -> Verdict:
-        """Apply every rule of the event's type. `assumed` replaces what paths would read: a Reading says how.
+    def decide(
+        self, event: Event, assumed: Mapping[Parts, Any] | None = None, known: Sequence[Measured] = ()
+    ) -> Verdict:
+        """Apply every rule of the event's type. `assumed` replaces what paths would read: a Reading says how. `known` are runs
+        of signals that were made already; those that don't hold for this event are left.
 
         Raises UnknownEventType, and ValueError for a time without an offset. A rule or a signal that fails never raises:
         the verdict says so.
         """
-        reading = self.read(event, assumed)
+        reading = self.read(event, assumed, known)
         if reading.feeds:
             reading.answers = next(self.windows.apply([(reading.micros, reading.feeds)]))
         return self.conclude(reading)
@@ -96,7 +106,7 @@ class Engine:
             reading.answers = answered
             yield self.conclude(reading)
 
-    def read(self, event: Event, assumed: Mapping[Parts, Any] | None = None) -> Reading:
+    def read(self, event: Event, assumed: Mapping[Parts, Any] | None = None, known: Sequence[Measured] = ()) -> Reading:
         """The first half of `decide`: what the event feeds into the windows, which depends on nothing that came before.
 
         Raises what `decide` raises.
@@ -106,7 +116,8 @@ class Engine:
             raise UnknownEventType(f"`{event.type}` is not an event type of this bundle")
         if event.time.tzinfo is None:
             raise ValueError("the event's `time` needs a UTC offset")
-        reading = Reading(rules, event, self.labels, assumed)
+        memory = Memory(known, self.recent) if known or self.recent is not None else None
+        reading = Reading(rules, event, self.labels, assumed, memory)
         reading.feeds = rules.feeding.run(reading)
         return reading
 
@@ -171,6 +182,35 @@ class Engine:
         why = self.held_back.get(name) or self.held_back.get(hit.action)
         return hit if why is None else msgspec.structs.replace(hit, mode="shadow", suppressed=why)
 
+    def foresees(self, kind: str) -> bool:
+        """Whether `foresee` is worth its while for events of a type: a rule or a window of it can ask a costly signal."""
+        rules = self.rule_sets.get(kind)
+        if rules is None:
+            return False
+        asked = {parts[1] for _, parts in rules.lazies if parts[0] == "signals"}
+        signals = (rules.scope.signals[name] for name in asked)
+        return any(signal.cost >= COSTLY and hasattr(signal, "basis") for signal in signals)
+
+    def foresee(self, event: Event) -> list[Measured]:
+        """Runs of the signals that the rules will ask of this event, as far as that can be told beside the one who decides: for
+        `decide`'s `known`. From any thread. Raises what `decide` raises.
+
+        Labels are taken to be none, windows to have what this thread has foreseen lately: which signals are run is a guess, and
+        what they gave is not. What `decide` asks for besides, it runs.
+        """
+        rules = self.rule_sets.get(event.type)
+        if rules is None:
+            raise UnknownEventType(f"`{event.type}` is not an event type of this bundle")
+        memory = Memory(recent=self.recent, collecting=True)
+        reading = Reading(rules, event, Labels(), None, memory)
+        reading.feeds = rules.feeding.run(reading)
+        if reading.feeds:
+            reading.answers = next(self._guesses.windows.apply([(reading.micros, reading.feeds)]))
+        matched, retries = rules.run(reading)
+        if retries:
+            _retried(rules, matched, retries, reading)
+        return memory.found
+
     def observe(self, event: Event) -> None:
         """Feed the windows with an event that was decided before. Raises UnknownEventType."""
         reading = self.read(event)
@@ -192,6 +232,13 @@ class Engine:
             if entity is not None:
                 ends = Timestamp(int(reading.now) + seconds * SECOND) if seconds is not None else None
                 self.labels.set(*entity, hit.label.name, ends)
+
+
+class _Guesses(threading.local):
+    """Windows for what is foreseen, small, and one a thread."""
+
+    def __init__(self) -> None:
+        self.windows = MemoryWindows(_FORESEEN_ENTRIES)
 
 
 def _why(winner: Explanation, hit: Hit) -> str:

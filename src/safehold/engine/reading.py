@@ -4,7 +4,6 @@
 `load` and gets MISSING.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -20,8 +19,9 @@ from safehold.engine.labels import Labels
 from safehold.engine.language import types
 from safehold.engine.language.types import Type
 from safehold.engine.language.values import INT_MAX, INT_MIN, Duration, Timestamp, timestamp_from_datetime, to_json
+from safehold.engine.measured import Memory
 from safehold.engine.policies.events import EventType
-from safehold.engine.signal import Signal, SignalFailed
+from safehold.engine.signal import Signal
 from safehold.engine.verdict import SignalRun
 from safehold.engine.windows.kinds import type_of_window
 from safehold.engine.windows.store import EMPTY, LATE, Answers, Away, Feed
@@ -29,11 +29,14 @@ from safehold.engine.windows.streams import Partial
 
 Parts = tuple[str, ...]
 
+_NOTHING_KNOWN = Memory()
+
 
 class Reading:
     """The values of one event. `policy` says whose windows `windows.x` means. `assumed` overrides paths
     (`("windows", policy, name)` for windows): examples are run with it. `feeds` is what the event puts into its windows,
-    and `answers` what the store says of them; who made the Reading sets both before rules run."""
+    and `answers` what the store says of them; who made the Reading sets both before rules run. `memory` is what is known
+    of the event's signals already."""
 
     __slots__ = (
         "_answered",
@@ -48,6 +51,7 @@ class Reading:
         "event",
         "feeds",
         "labels",
+        "memory",
         "policy",
         "rules",
         "runs",
@@ -59,8 +63,10 @@ class Reading:
         event: Event,
         labels: Labels,
         assumed: Mapping[Parts, Any] | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self.rules, self.event, self.labels = rules, event, labels
+        self.memory = memory if memory is not None else _NOTHING_KNOWN
         self.assumed = assumed or {}
         self.policy = ""
         self.feeds: list[Feed] = []
@@ -190,15 +196,8 @@ class Reading:
         return found
 
     def _run(self, signal: Signal) -> Mapping[str, Any] | Fault:
-        """Run a signal once and note how it went. Any exception is a failure of that signal, not of the engine."""
-        begun, error, values = time.perf_counter_ns(), None, {}
-        try:
-            values = dict(signal.run(self._with_text()))
-        except SignalFailed as failure:
-            error = str(failure)
-        except Exception as failure:  # a plug-in's bug must not stop the decision; it is reported in the verdict
-            error = f"{type(failure).__name__}: {failure}"
-        micros = (time.perf_counter_ns() - begun) // 1000
+        """Run a signal once, or take what is known of it, and note how it went."""
+        micros, values, error = self.memory.run(signal, self._with_text())
         shown = {field: shorten(to_json(value)) for field, value in values.items()}
         self.runs.append(
             SignalRun(signal=signal.name, version=signal.version, micros=micros, error=error, values=shown)

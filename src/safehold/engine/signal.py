@@ -33,6 +33,9 @@ class Signal(Protocol):
     `card`, which a signal need not have, is the address of its model card, or where its documentation is.
     `places(event)`, which a signal need not have, says where in the text its fields come from, for people: maps with `start`
     and `end` in code points, and a word for each, such as `attribute`. It may take longer than `run`; rules never ask it.
+    `basis`, which a signal need not have, promises that `run` goes by nothing but the event's `reads`, the version and what
+    this text names (a model that can be changed while it runs; mostly ""): its values may be measured before the event is
+    decided, in another process, and count for another event with the same content. None: not now.
     `reads` lists the paths of the event that it looks at (`text`, `context.ip`, `data.urls`): a policy on an event
     type that has none of them cannot use the signal, and `safehold policy check` says so.
     """
@@ -72,3 +75,8 @@ def places(signal: Signal, event: Event) -> list[dict[str, object]]:
     """Where in the event's text the signal's fields come from; [] where it doesn't say. Raises what the signal raises."""
     told = getattr(signal, "places", None)
     return told(event) if told else []
+
+
+def basis(signal: Signal) -> str | None:
+    """The signal's `basis`; None where it has none."""
+    return getattr(signal, "basis", None)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import structlog
 
+from safehold.gateway.ahead import Ahead
 from safehold.gateway.akismet.routes import AKISMET_ROUTES
 from safehold.gateway.banks import BankKeeper
 from safehold.gateway.deciding import Decider
@@ -70,6 +71,7 @@ class Gateway:
         thresholds: Mapping[str, float],
         calibrations: Calibrations,
         upstream: Upstream | None,
+        ahead: int | None = None,
         image_hosts: Collection[str] = (),
         banks: BankKeeper | None = None,
         fetch_private_hosts: frozenset[str] = frozenset(),
@@ -80,6 +82,7 @@ class Gateway:
             store=store,
             keyring=Keyring(store, limits),
             decider=decider,
+            ahead=Ahead(tally, ahead),
             tally=tally,
             limits=limits,
             base_url=base_url,
@@ -106,12 +109,14 @@ class Gateway:
     def _turn(self, admitted: Admitted) -> None:
         """Events are checked against other types from now on."""
         self._parts.prepare, self._parts.event_types_body = admitted.prepare, event_types_body(admitted.event_types)
+        self._parts.ahead.turn(admitted.foresight)
 
     async def stop(self) -> None:
         """Take nothing new, write and answer what waits, and end the threads."""
         await self._parts.decider.stop()
         self._parts.keyring.stop()
         self._parts.readers.shutdown()
+        self._parts.ahead.stop()
         self._parts.scorer.stop()
         self._parts.looker.stop()
         self._parts.uploads.stop()

@@ -13,6 +13,7 @@ from datetime import datetime
 import structlog
 
 from safehold.engine.costs import Costs
+from safehold.gateway.ahead import Foresight
 from safehold.gateway.answers import EventTypeView
 from safehold.gateway.breaker import Breaker
 from safehold.gateway.cloudevents import CloudEvent
@@ -35,10 +36,12 @@ SWITCH_SECONDS = 0.0005
 
 @dataclass(frozen=True, kw_only=True)
 class Admitted:
-    """Which events are let in: the declared types, and `prepare`, which checks an event against its own (Refusal 422)."""
+    """Which events are let in: the declared types, and `prepare`, which checks an event against its own (Refusal 422).
+    `foresight` is what is measured of them ahead; None while the policies are not loaded here."""
 
     prepare: Callable[[str, CloudEvent, datetime], Incoming]
     event_types: Sequence[EventTypeView]
+    foresight: Foresight | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,7 +93,7 @@ class Engines:
             try:
                 if self._before_each is not None:
                     self._before_each()
-                yield self._decided(incoming, self._of(incoming.service).decide(incoming.event))
+                yield self._decided(incoming, self._of(incoming.service).decide(incoming.event, known=incoming.known))
             except Exception as error:  # a fault of ours; the store says what becomes of the event
                 yield error
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from safehold.engine import measured
 from safehold.engine.event import lift_checked
 from safehold.gateway.answers import Sealed
 from safehold.gateway.inbox import Result
@@ -20,11 +21,26 @@ _LENGTH = 4
 #: More than a whole commit of the largest bodies; a longer one is no frame of ours.
 MOST = 1 << 30
 
-#: service, received_at, time, kind and id of the subject, account, thread, kind, id and account of what it is about,
-#: detected by a person, body.
-Parcel = tuple[str, datetime, datetime, str, str, str, str, str, str, str, bool, str]
 #: A decision's answer and whether it is a duplicate's; the decision that an event conflicts with; a fault.
 Told = tuple[bytes, bool] | str | None
+
+
+class Parcel(msgspec.Struct, array_like=True, gc=False):
+    """An event: see `store.Incoming`. `time` is when it happened; `known` is what `engine.measured` packs."""
+
+    service: str
+    received_at: datetime
+    time: datetime
+    subject_kind: str
+    subject_id: str
+    account_id: str
+    thread_id: str
+    about_kind: str
+    about_id: str
+    about_account: str
+    detected_by_person: bool
+    body: str
+    known: bytes = b""
 
 
 class Hand(msgspec.Struct, array_like=True, tag=0, gc=False):
@@ -102,27 +118,24 @@ class Frames:
 
 def parcel(incoming: Incoming) -> Parcel:
     """An event to be sent."""
-    return (
+    return Parcel(
         incoming.service, incoming.received_at, incoming.event.time, incoming.subject_kind, incoming.subject_id,
         incoming.account_id, incoming.thread_id, incoming.about_kind, incoming.about_id, incoming.about_account,
-        incoming.detected_by_person, incoming.body,
+        incoming.detected_by_person, incoming.body, measured.packed(incoming.known),
     )  # fmt: skip
 
 
 def unpacked(sent: Parcel) -> Incoming:
     """The event that was sent: the sender has checked it."""
-    (
-        service, received_at, time, subject_kind, subject_id, account_id, thread_id, about_kind, about_id, about_account,
-        by_person, body,
-    ) = sent  # fmt: skip
-    document: dict[str, Any] = _json(body)
+    document: dict[str, Any] = _json(sent.body)
     event = lift_checked(
-        document["id"], document["source"], document["type"], time, document.get("subject"), document["data"]
+        document["id"], document["source"], document["type"], sent.time, document.get("subject"), document["data"]
     )
     return Incoming(
-        service=service, event=event, body=body, received_at=received_at, subject_kind=subject_kind,
-        subject_id=subject_id, account_id=account_id, thread_id=thread_id, about_kind=about_kind, about_id=about_id,
-        about_account=about_account, detected_by_person=by_person,
+        service=sent.service, event=event, body=sent.body, received_at=sent.received_at, subject_kind=sent.subject_kind,
+        subject_id=sent.subject_id, account_id=sent.account_id, thread_id=sent.thread_id, about_kind=sent.about_kind,
+        about_id=sent.about_id, about_account=sent.about_account, detected_by_person=sent.detected_by_person,
+        known=tuple(measured.unpacked(sent.known)),
     )  # fmt: skip
 
 

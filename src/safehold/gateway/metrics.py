@@ -27,6 +27,7 @@ class Traffic(msgspec.Struct, array_like=True, tag=1):
 
     routes: dict[str, tuple[list[int], float]]
     problems: dict[str, int]
+    ahead: dict[str, int] = {}
 
 
 class Tally(Collector):
@@ -36,6 +37,7 @@ class Tally(Collector):
     def __init__(self) -> None:
         self._routes: dict[str, tuple[list[int], float]] = {}
         self._problems: dict[str, int] = {}
+        self._ahead: dict[str, int] = {}
 
     def request(self, route: str, seconds: float) -> None:
         """Count a request and the time from its arrival to its answer."""
@@ -47,10 +49,14 @@ class Tally(Collector):
         """Count a refusal."""
         self._problems[kind] = self._problems.get(kind, 0) + 1
 
+    def ahead(self, outcome: str) -> None:
+        """Count an event whose signals were to be measured ahead: `measured`, or why they were not."""
+        self._ahead[outcome] = self._ahead.get(outcome, 0) + 1
+
     def drain(self) -> Traffic:
         """What was counted since the last time; counting begins again."""
-        traffic = Traffic(self._routes, self._problems)
-        self._routes, self._problems = {}, {}
+        traffic = Traffic(self._routes, self._problems, self._ahead)
+        self._routes, self._problems, self._ahead = {}, {}, {}
         return traffic
 
     def add(self, traffic: Traffic) -> None:
@@ -60,6 +66,8 @@ class Tally(Collector):
             self._routes[route] = [one + other for one, other in zip(before, buckets, strict=True)], total + seconds
         for kind, times in traffic.problems.items():
             self._problems[kind] = self._problems.get(kind, 0) + times
+        for outcome, times in traffic.ahead.items():
+            self._ahead[outcome] = self._ahead.get(outcome, 0) + times
 
     def collect(self) -> Iterator[Metric]:
         """For Prometheus."""
@@ -74,6 +82,12 @@ class Tally(Collector):
         for kind, times in list(self._problems.items()):
             problems.add_metric([kind], times)
         yield problems
+        ahead = CounterMetricFamily(
+            "safehold_signals_ahead", "Events whose signals could be measured ahead, by outcome.", labels=["outcome"]
+        )
+        for outcome, times in list(self._ahead.items()):
+            ahead.add_metric([outcome], times)
+        yield ahead
 
 
 class Metrics:

@@ -7,11 +7,13 @@ Who calls: `application.Gateway`, through `deciding.Decider`. The other end is `
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import cast
 
 import structlog
 
 from safehold.gateway import frames
+from safehold.gateway.ahead import Foresight
 from safehold.gateway.editions import Admitted
 from safehold.gateway.faults import described
 from safehold.gateway.frames import Expose, Exposition, Frames, Hand, Parcel, Results, State, framed
@@ -26,12 +28,22 @@ log = structlog.get_logger("safehold.gateway")
 RETRY_SECONDS, COUNT_SECONDS = 0.1, 1.0
 #: How long the start waits for the decider; then it answers 503 until it is there.
 START_SECONDS = 30.0
+#: Policies that could not be read for what is measured ahead are read again after so long.
+FORESIGHT_SECONDS = 10.0
 
 
 class Remote:
-    """See `deciding.Decider`. `admitted` reads what events are checked against now; it blocks."""
+    """See `deciding.Decider`. `admitted` reads what events are checked against now, and `foresight` what is measured ahead for
+    an edition; both block, the second for seconds."""
 
-    def __init__(self, path: str, admitted: Callable[[], Admitted], limits: Limits, tally: Tally) -> None:
+    def __init__(
+        self,
+        path: str,
+        admitted: Callable[[], Admitted],
+        foresight: Callable[[int], Foresight | None],
+        limits: Limits,
+        tally: Tally,
+    ) -> None:
         self._path, self._admitted, self._limits, self._tally = path, admitted, limits, tally
         self._turned: Callable[[Admitted], None] = lambda admitted: None
         self._edition = 0  # for which that was read
@@ -45,6 +57,7 @@ class Remote:
         self._waiting = 0
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._foresight = foresight
 
     async def start(self, turned: Callable[[Admitted], None]) -> None:
         self._turned = turned
@@ -151,6 +164,13 @@ class Remote:
             self._edition = number
             self._turned(admitted)
             self._known.set()
+            try:
+                foresight = await loop.run_in_executor(None, self._foresight, number)
+            except Exception as error:  # the decider measures meanwhile
+                log.error("policies_unreadable", **described(error))
+                loop.call_later(FORESIGHT_SECONDS, self._other.set)
+            else:
+                self._turned(replace(admitted, foresight=foresight))
 
     def _got(self, frame: bytes) -> None:
         match frames.from_decider(frame):

@@ -12,6 +12,7 @@ from typing import get_args
 import msgspec
 
 from safehold.gateway import cloudevents, metrics
+from safehold.gateway.ahead import Ahead
 from safehold.gateway.akismet.counted import Counted
 from safehold.gateway.answers import (
     Answer,
@@ -65,6 +66,7 @@ class Parts:
     store: Store
     keyring: Keyring
     decider: Decider
+    ahead: Ahead
     tally: Tally
     limits: Limits
     base_url: str
@@ -117,7 +119,8 @@ async def take_event(parts: Parts, request: Request) -> Reply:
         event = cloudevents.binary(request.headers, body, now)
     else:
         event = cloudevents.structured(body, now)
-    [result] = await parts.decider.submit([parts.prepare(key.service, event, now)])
+    incoming = await parts.ahead.known(parts.prepare(key.service, event, now))
+    [result] = await parts.decider.submit([incoming])
     return Reply(200, _answered(result).body, headers=headers)
 
 
@@ -148,7 +151,7 @@ async def take_batch(parts: Parts, request: Request) -> Reply:
             results.append(_refused(parts, index, refusal))
         if index % 64 == 63:
             await asyncio.sleep(0)  # others' requests go on meanwhile
-    decided = await parts.decider.submit(taken) if taken else []
+    decided = await parts.decider.submit(await parts.ahead.all_known(taken)) if taken else []
     outcomes = iter(decided)
     whole = [item or _result(parts, index, next(outcomes)) for index, item in enumerate(results)]
     answers = [result for result in decided if isinstance(result, Sealed)]

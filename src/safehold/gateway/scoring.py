@@ -102,7 +102,8 @@ async def decide_on(
         },
     }
     event = cloudevents.structured(_encode(document), now)
-    [result] = await parts.decider.submit([parts.prepare(key.service, event, now)])
+    incoming = await parts.ahead.known(parts.prepare(key.service, event, now))
+    [result] = await parts.decider.submit([incoming])
     if isinstance(result, Conflict | Failed):
         raise Refusal("internal", "this text could not be decided on; it is not in the record")
     return result

@@ -120,7 +120,7 @@ class SharedEngines(Engines):
 
     def _read(self, incoming: Incoming) -> Reading | Exception:
         try:
-            return self._of(incoming.service).read(incoming.event)
+            return self._of(incoming.service).read(incoming.event, known=incoming.known)
         except Exception as error:  # a fault of ours; the store says what becomes of the event
             return error
 

@@ -11,6 +11,7 @@ import msgspec
 
 from safehold.engine.costs import Buckets, Runs
 from safehold.engine.event import Event
+from safehold.engine.measured import Measured
 from safehold.engine.verdict import Verdict
 from safehold.gateway.breaker import Tripped
 
@@ -31,7 +32,8 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `body` is the CloudEvent as it came, JSON text. `subject_kind` and `subject_id` name the entity it is a snapshot of,
     `account_id` who did it, `thread_id` where; empty where the event has none. `about_kind`, `about_id` and
     `about_account` name what a decision on it is about: the same, but for a report what was reported.
-    `detected_by_person` is true when a person, not a rule, drew attention to it (a report).
+    `detected_by_person` is true when a person, not a rule, drew attention to it (a report). `known` is what signals have
+    measured of it already (`ahead`).
     """
 
     service: str
@@ -46,6 +48,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     about_id: str
     about_account: str
     detected_by_person: bool
+    known: tuple[Measured, ...] = ()
 
 
 class LabelSet(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from safehold.engine.event import Event
-from safehold.engine.signal import Signal, SignalFailed, limits
+from safehold.engine.signal import Signal, SignalFailed, basis, limits
 
 #: Semantic Versioning 2.0.0: a version that policies' bundles can be hashed with and people can compare.
 _VERSION = re.compile(r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
@@ -189,6 +189,21 @@ class SignalContract:
 
         self._on_texts(check)
 
+    def test_what_it_goes_by_is_what_it_says(self) -> None:
+        """A signal with a `basis` may be measured ahead, and for other events with the same content."""
+        signal = self.signal()
+        if basis(signal) is None:
+            return
+        for text in ("Hello, are you coming tonight?", "", " ".join(PIECES[:8])):
+            event = self.event(text)
+            other = msgspec.structs.replace(
+                event, id="ev-2", source="/other", type="review.posted", time=event.time + timedelta(days=9),
+                subject="s2", actor={"id": "u2", "created_at": "2020-01-01T00:00:00Z"}, target={"id": "u3"},
+                context=_only(signal, "context", event.context) | {"ip": "198.51.100.7"},
+                data=_only(signal, "data", event.data) | {"other": "text", "content_id": "c2"},
+            )  # fmt: skip
+            assert self._run(signal, other) == self._run(signal, event), "it looks at more than its `reads` say"
+
     def test_threads_do_not_disturb_each_other(self) -> None:
         signal = self.signal()
         events = [self.event(f"{piece} {PIECES[i - 1]}") for i, piece in enumerate(PIECES)]
@@ -266,6 +281,13 @@ def _check(fields: Mapping[str, str], result: Mapping[str, object]) -> None:
         wrong = _mismatch(fields[field], value)
         assert wrong is None, f"field {field}: {wrong}"
     json.dumps(dict(result), allow_nan=False, ensure_ascii=False, default=str).encode()
+
+
+def _only(signal: Signal, part: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the event's values that the signal says it looks at."""
+    if part in signal.reads:
+        return dict(values)
+    return {name: value for name, value in values.items() if f"{part}.{name}" in signal.reads}
 
 
 def _check_limits(signal: Signal, result: Mapping[str, object]) -> None:

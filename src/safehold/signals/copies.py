@@ -32,6 +32,7 @@ class Copies:
     name = "copies"
     version = f"1.0.0+rensa.{version('rensa')}"
     cost = 120.0
+    basis = ""
     reads = ("text",)
     fields: ClassVar[Mapping[str, str]] = {"keys": "list(string)", "size": "int", "truncated": "bool"}
     limits: ClassVar[Mapping[str, tuple[float | None, float | None]]] = {"size": (0, None)}

@@ -31,10 +31,12 @@ from safehold.desk.sidebyside.asking import asker
 from safehold.desk.sidebyside.keeping import keep_comparisons
 from safehold.engine import Bundle, Engine
 from safehold.engine.costs import Costs
+from safehold.engine.measured import Recent
 from safehold.engine.policies.bundle import event_types_of, installed_signals
 from safehold.engine.policies.problems import Report
 from safehold.engine.windows.link import Link
 from safehold.engine.windows.valkey import ValkeyWindows
+from safehold.gateway.ahead import Foresight, foresight
 from safehold.gateway.application import Gateway
 from safehold.gateway.banks import BankKeeper
 from safehold.gateway.breaker import Breaker
@@ -71,7 +73,7 @@ def make_gateway() -> Gateway:
     decider: Decider
     if path := os.environ.get("SAFEHOLD_DECIDER"):
         tally, banks = Tally(), BankKeeper(BankFeed())
-        decider = Remote(path, _admitted, limits, tally)
+        decider = Remote(path, _admitted, _foresight, limits, tally)
     else:
         metrics = Metrics()
         tally = metrics.traffic
@@ -90,6 +92,7 @@ def make_gateway() -> Gateway:
         thresholds=_thresholds(),
         calibrations=Calibrations(settings.SAFEHOLD_CALIBRATIONS),
         upstream=_upstream(),
+        ahead=settings.SAFEHOLD_AHEAD,
         image_hosts=settings.SAFEHOLD_IMAGE_PRIVATE_HOSTS,
         banks=banks,
         fetch_private_hosts=frozenset(settings.SAFEHOLD_FETCH_PRIVATE_HOSTS),
@@ -193,6 +196,16 @@ def _admitted() -> Admitted:
     return Admitted(prepare=declared.prepare, event_types=declared.views())
 
 
+def _foresight(number: int) -> Foresight | None:
+    """What a process that only answers measures ahead for an edition; the decider has seen that it can be loaded."""
+    if settings.SAFEHOLD_AHEAD == 0:
+        return None
+    close_old_connections()
+    engine = Engine(load_texts(texts_of(number)))
+    engine.recent = Recent()
+    return foresight(engine)
+
+
 def _follow(
     intake: Intake, keeper: Keeper, banks: BankKeeper, breaker: Breaker, costs: Costs | None, number: int
 ) -> Edition:
@@ -212,7 +225,7 @@ def _load(
     banks.attach(signals)
     engine = Engine(bundle, signals)
     breaker.renew(bundle, counts(settings.SAFEHOLD_QUOTAS), timezone.now())
-    engine.held_back = breaker.held_back
+    engine.held_back, engine.recent = breaker.held_back, Recent()
     if costs is not None:
         engine.measure(costs)
     declared = Declared(bundle.event_types)
@@ -223,6 +236,7 @@ def _load(
         windows=_windows(bundle),
         prepare=declared.prepare,
         event_types=declared.views(),
+        foresight=foresight(engine),
         new_minds=lambda: _minds(engine, number, keeper, breaker),
         take_over=lambda minds: minds.take_over(engine, number) if isinstance(minds, Engines) else None,
     )

@@ -32,6 +32,12 @@ class Community:
     def __init__(self, seat: Seat = SEAT) -> None:
         self._seat = seat
 
+    @property
+    def basis(self) -> str | None:
+        """The name of the model that is live; None while none is."""
+        live = self._seat.live
+        return live.name if live is not None else None
+
     def run(self, event: Event) -> Mapping[str, object]:
         """Measure the subject's text; an event without text measures as an empty one."""
         live = self._seat.live

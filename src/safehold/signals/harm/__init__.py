@@ -108,6 +108,7 @@ class Harm:
     name = "harm"
     card = "https://github.com/safehold/safehold/blob/main/docs/reference/model-card.md"
     cost = 2_000.0
+    basis = ""
     reads = ("text",)
     fields: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(ATTRIBUTES, "double"),

@@ -81,6 +81,7 @@ class Language:
     name = "language"
     version = f"1.0.0+py3langid.{version('py3langid')}"
     cost = 180.0
+    basis = ""
     reads = ("text",)
     fields: ClassVar[Mapping[str, str]] = {
         "code": "string",

@@ -23,6 +23,7 @@ class Lexicon:
     """
 
     cost = 60.0
+    basis = ""
     reads = ("text", "data.language", "context.locale")
     fields: ClassVar[Mapping[str, str]] = {
         "count": "int",

@@ -23,6 +23,7 @@ class Links:
 
     name = "links"
     cost = 60.0
+    basis = ""
     reads = ("text", "data.links", "data.website")
     fields: ClassVar[Mapping[str, str]] = {
         "count": "int",

@@ -29,6 +29,7 @@ class Personal:
     name = "personal"
     version = f"1.1.0+phonenumbers.{version('phonenumbers')}"
     cost = 90.0
+    basis = ""
     reads = ("text", "context.country", "context.locale")
     fields: ClassVar[Mapping[str, str]] = {
         "count": "int",

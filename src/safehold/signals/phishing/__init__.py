@@ -29,6 +29,7 @@ class Phishing:
 
     name = "phishing"
     cost = 60.0
+    basis = ""
     reads = ("text", "data.links", "data.website")
     fields: ClassVar[Mapping[str, str]] = {
         "score": "double",

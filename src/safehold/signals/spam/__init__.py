@@ -55,6 +55,7 @@ class Spam:
 
     name = "spam"
     cost = 200.0
+    basis = ""
     reads = ("text", "context.country", "context.locale")
     fields: ClassVar[Mapping[str, str]] = {
         "shouting": "double",

@@ -31,6 +31,7 @@ class Text:
     name = "text"
     version = f"1.0.1+unicode.{unicodedata.unidata_version}"
     cost = 80.0
+    basis = ""
     reads = ("text",)
     fields: ClassVar[Mapping[str, str]] = {
         "normalised": "string",
