@@ -204,7 +204,7 @@ def test_odd_queries_get_the_apis_own_error(path, place):
     @quickly
     @given(query=forms(FIGURES if "key-sites" in path else LOOK_UP))
     def odd(query: str) -> None:
-        answered(place, "GET", f"{path}?api_key={place.secret}&{query}")
+        answered(place, "GET", f"{path}?api_key={place.secret}&{query[:60_000]}")  # httpx sends no longer address
 
     odd()
 

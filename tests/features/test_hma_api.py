@@ -20,6 +20,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from safehold.accounts.keys import create_key
+from safehold.accounts.models import ApiKey
 from safehold.accounts.roles import Scope
 from safehold.cli import app
 from safehold.desk.banks.changing import add_item, create_bank, move_item, say
@@ -27,6 +28,7 @@ from safehold.desk.banks.exchanges.fetching import fetch
 from safehold.desk.banks.exchanges.managing import add_exchange
 from safehold.desk.banks.exchanges.writing_back import send_due
 from safehold.desk.banks.models import BankItem, Exchange, SignalOpinion
+from safehold.record.models import AuditEvent
 from safehold.signals.media.hashing import pdq
 from tests.gateway_server import database_of_its_own, policy_folder, serving
 from tests.world import service
@@ -164,7 +166,15 @@ def test_banks_are_listed_and_filled(hma: SimpleNamespace) -> None:
         ("POST", "/m/compare", {"content": b"[" * 100_000}, 400, "nesting"),
         ("GET", "/c/bank/none", {}, 404, "not found"),
         ("GET", "/c/bank/no%00ne", {}, 404, "no such address"),
-        ("DELETE", "/c/bank/bad", {}, 405, "takes"),
+        ("PATCH", "/c/bank/bad", {}, 405, "takes"),
+        ("PUT", "/c/bank/bad/content/1", {}, 405, "takes"),
+        ("GET", "/c/bank/bad/content/x", {}, 404, "not found"),
+        ("GET", f"/c/bank/bad/content/{'9' * 18}", {}, 404, "not found"),
+        ("GET", "/c/bank/bad/content/²", {}, 404, "not found"),
+        ("GET", "/c/exchange/none", {}, 404, "not found"),
+        ("GET", "/c/exchange/none/status", {}, 404, "not found"),
+        ("GET", "/c/exchanges/api/none", {}, 400, "no such Exchange API"),
+        ("GET", "/c/signal_type/index", {"params": {"signal_type": "phash"}}, 400, "No such signal type"),
     ],
 )
 def test_what_is_wrong_is_said_as_hma_says_it(
@@ -181,6 +191,90 @@ def test_a_key_is_asked_for(hma: SimpleNamespace, tmp_path: Path) -> None:
     refused = hma.match.post("/c/bank/quick/signal", json={"md5": "1" * 32})
     assert refused.status_code == 403 and "banks:write" in refused.json()["message"]
     assert hma.write.post("/c/bank/absent/signal", json={"md5": "1" * 32}).status_code == 404
+
+
+def test_banks_are_made_and_turned_up_and_down(hma: SimpleNamespace) -> None:
+    made = hma.write.post("/c/banks", json={"name": "made", "enabled_ratio": 0.25})
+    assert (made.status_code, made.json()) == (201, {"name": "made", "matching_enabled_ratio": 0.25})
+    assert hma.match.get("/c/bank/made").json() == made.json() and made.json() in hma.match.get("/c/banks").json()
+    for wanted, ratio in [
+        ({"enabled": False}, 0.0),
+        ({"enabled": True}, 1.0),
+        ({"enabled_ratio": 0.5, "name": "made"}, 0.5),
+    ]:
+        said = hma.write.put("/c/bank/made", json=wanted)
+        assert (said.status_code, said.json()["matching_enabled_ratio"]) == (200, ratio)
+    trail = AuditEvent.objects.filter(object_kind="bank", object_id="made")
+    assert {event.actor for event in trail} == {ApiKey.objects.get(name="write").pk}
+    assert hma.match.post("/c/banks", json={"name": "other"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "said"),
+    [
+        ("POST", "/c/banks", {"name": "bad"}, 403, "already"),
+        ("POST", "/c/banks", {"name": "1_invalid"}, 400, "letter"),
+        ("POST", "/c/banks", {"name": 7}, 400, "name"),
+        ("POST", "/c/banks", {"name": "x", "enabled_ratio": 1.5}, 400, "enabled_ratio"),
+        ("POST", "/c/banks", {"name": "x", "enabled": "yes"}, 400, "enabled"),
+        ("PUT", "/c/bank/absent", {"enabled": True}, 404, "not found"),
+        ("PUT", "/c/bank/bad", {"name": "worse"}, 403, "keeps its name"),
+        ("PUT", "/c/bank/bad", {}, 400, "enabled_ratio"),
+        ("DELETE", "/c/bank/bad", None, 403, "enabled_ratio"),
+        ("POST", "/c/bank/bad/content", {}, 400, "Neither"),
+        ("POST", "/c/bank/bad/signal", {}, 400, "No signals"),
+        ("DELETE", "/c/bank/absent/content/1", None, 404, "not found"),
+    ],
+)
+def test_what_a_bank_cant_be_is_said(
+    hma: SimpleNamespace, method: str, path: str, body: object, status: int, said: str
+) -> None:
+    answer: httpx.Response = hma.write.request(method, path, json=body)
+    assert (answer.status_code, said in answer.json()["message"]) == (status, True), answer.text
+
+
+def test_content_goes_in_by_its_file_and_out_by_its_number(hma: SimpleNamespace) -> None:
+    create_bank(None, "files-in", two_people=False)
+    body = picture(9)
+    put = hma.write.post("/c/bank/files-in/content", files={"photo": ("dog.png", body, "image/png")})
+    assert put.status_code == 200 and set(put.json()["signals"]) == {"pdq", "md5", "sha1", "sha256"}
+    by_url = hma.write.post("/c/bank/files-in/content", params={"url": f"{hma.files}/cat.png", "types": "md5"}).json()
+    assert set(by_url["signals"]) == {"md5"} and by_url["id"] != put.json()["id"]
+    number = put.json()["id"]
+    shown = hma.match.get(f"/c/bank/files-in/content/{number}", params={"include_signals": "true"}).json()
+    bank = {"name": "files-in", "matching_enabled_ratio": 1.0}
+    assert shown.pop("signals").items() <= put.json()["signals"].items()
+    assert shown == {
+        "id": number, "disable_until_ts": 1, "collab_metadata": {}, "original_media_uri": None, "bank": bank,
+    }  # fmt: skip
+    assert hma.match.get(f"/c/bank/bad/content/{number}").status_code == 404  # of another bank
+    assert hma.match.delete(f"/c/bank/files-in/content/{number}").status_code == 403
+    assert hma.write.delete(f"/c/bank/files-in/content/{number}").json() == {"deleted": 1}
+    assert hma.write.delete(f"/c/bank/files-in/content/{number}").json() == {"deleted": 0}
+    assert BankItem.objects.get(pk=number).state == "retired"
+    assert hma.match.get(f"/c/bank/files-in/content/{number}").json()["disable_until_ts"] == 0
+
+
+def test_exchanges_kinds_and_the_state_of_the_index_are_told(hma: SimpleNamespace) -> None:
+    create_bank(None, "fed")
+    add_exchange(None, "feed", "file", "fed", {"url": "https://feed.example/list.csv"}, {"token": "secret-token"})
+    assert "feed" in hma.match.get("/c/exchanges").json()
+    shown = hma.match.get("/c/exchange/feed")
+    assert (
+        shown.json() == {"name": "feed", "api": "file", "enabled": True, "bank": "fed"} and "secret" not in shown.text
+    )
+    status = hma.match.get("/c/exchange/feed/status").json()
+    assert (status["last_fetch_complete_ts"], status["up_to_date"], status["fetched_items"]) == (None, False, 0)
+    assert {"ncmec", "stopncii", "file"} <= set(hma.match.get("/c/exchanges/apis").json())
+    asked = hma.match.get("/c/exchanges/api/ncmec").json()
+    assert asked == {"supports_authentification": True, "has_set_authentification": False}
+    assert {"name": "pdq", "enabled_ratio": 1.0} in hma.match.get("/c/signal_type").json()
+    assert {"name": "photo", "enabled": True} in hma.match.get("/c/content_type").json()
+    [(kind, index)] = hma.match.get("/c/signal_type/index", params={"signal_type": "pdq"}).json().items()
+    assert kind == "pdq" and index["db_size"] == index["index_size"] and not index["index_out_of_date"]
+    assert (hma.anonymous.get("/status").status_code, hma.anonymous.get("/status").text) == (200, "I-AM-ALIVE")
+    addresses = hma.anonymous.get("/site-map").json()
+    assert addresses == sorted(addresses) and "/c/bank/<name>/content/<item>" in addresses
 
 
 def test_another_safehold_reads_a_bank_and_says_what_it_thinks(hma: SimpleNamespace, settings: Any) -> None:

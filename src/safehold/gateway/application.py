@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +15,11 @@ import structlog
 from safehold.gateway.ahead import Ahead
 from safehold.gateway.akismet.routes import AKISMET_ROUTES
 from safehold.gateway.banks import BankKeeper
+from safehold.gateway.curating import Curator
 from safehold.gateway.deciding import Decider
 from safehold.gateway.editions import Admitted
 from safehold.gateway.faults import described
+from safehold.gateway.hma.curation import CURATION_ROUTES
 from safehold.gateway.hma.routes import HMA_ROUTES
 from safehold.gateway.keys import Keyring
 from safehold.gateway.limits import Limits
@@ -38,13 +41,20 @@ log = structlog.get_logger("safehold.gateway")
 
 _encode = msgspec.json.Encoder().encode
 
-#: Exact path -> method -> route; the start of a path before its argument; and the start and the end around it.
+ALL_ROUTES = (
+    *ROUTES, *AKISMET_ROUTES, *MODERATION_ROUTES, *PERSPECTIVE_ROUTES, *HMA_ROUTES, *CURATION_ROUTES, *SHARING_ROUTES,
+)  # fmt: skip
+#: Exact path -> method -> route; the start of a path before its argument; the start and the end around it; a pattern where
+#: there are several arguments.
 _EXACT: dict[str, dict[str, Route]] = {}
 _PREFIX: dict[str, dict[str, Route]] = {}
 _AROUND: dict[tuple[str, str], dict[str, Route]] = {}
-for _route in (*ROUTES, *AKISMET_ROUTES, *MODERATION_ROUTES, *PERSPECTIVE_ROUTES, *HMA_ROUTES, *SHARING_ROUTES):
+_SEVERAL: dict[re.Pattern[str], dict[str, Route]] = {}
+for _route in ALL_ROUTES:
     _start, _brace, _rest = _route.path.partition("{")
-    if _end := _rest.partition("}")[2]:
+    if _route.path.count("{") > 1:
+        _SEVERAL.setdefault(re.compile(re.sub(r"{\w+}", "([^/]+)", _route.path)), {})[_route.method] = _route
+    elif _end := _rest.partition("}")[2]:
         _AROUND.setdefault((_start, _end), {})[_route.method] = _route
     else:
         (_PREFIX if _brace else _EXACT).setdefault(_start, {})[_route.method] = _route
@@ -52,7 +62,7 @@ for _route in (*ROUTES, *AKISMET_ROUTES, *MODERATION_ROUTES, *PERSPECTIVE_ROUTES
 
 def serves(path: str) -> bool:
     """Whether a path is the gateway's; all others are Django's."""
-    return path.startswith("/v1/") or path == "/v1" or path in _EXACT or path.startswith("/c/bank/")
+    return path.startswith(("/v1/", "/c/bank/", "/c/exchange/", "/c/exchanges/")) or path == "/v1" or path in _EXACT
 
 
 class Gateway:
@@ -74,6 +84,7 @@ class Gateway:
         ahead: int | None = None,
         image_hosts: Collection[str] = (),
         banks: BankKeeper | None = None,
+        curator: Curator | None = None,
         fetch_private_hosts: frozenset[str] = frozenset(),
     ) -> None:
         self._base_url, self._tally = base_url, tally
@@ -94,6 +105,7 @@ class Gateway:
             thresholds=thresholds,
             image_hosts=frozenset(image_hosts),
             banks=banks,
+            curator=curator,
             fetch_private_hosts=fetch_private_hosts,
         )
 
@@ -131,7 +143,9 @@ class Gateway:
         route: Route | None = None
         try:
             request = Request(scope, receive)
-            route = _find(request)
+            methods = _methods(request)
+            route = next(iter(methods.values()))  # whose words a refused method is refused in
+            route = _of_method(methods, request.method)
             reply = await route.handle(self._parts, request)
         except Refusal as refusal:
             reply = self._refused(refusal, route)
@@ -155,19 +169,37 @@ class Gateway:
         return Reply(problem.status, _encode(problem), MEDIA_TYPE, refusal.headers)
 
 
-def _find(request: Request) -> Route:
+def _methods(request: Request) -> Mapping[str, Route]:
+    """What an address takes, by method; the request's arguments are set. Raises Refusal 404."""
     methods: Mapping[str, Route] | None = _EXACT.get(request.path)
     if methods is None and "\0" not in request.path:  # which no name has, and PostgreSQL refuses to look for
-        start, slash, argument = request.path.rpartition("/")
-        methods = _PREFIX.get(start + slash) if argument else None
-        request.argument = argument
-    if methods is None and "\0" not in request.path:
-        for (start, end), around in _AROUND.items():
-            if request.path.startswith(start) and request.path.endswith(end):
-                methods, request.argument = around, request.path[len(start) : -len(end)]
+        methods = _with_arguments(request)
     if methods is None:
         raise Refusal("not-found", "there is no such address; /v1/openapi.json has them all")
-    route = methods.get("GET" if request.method == "HEAD" else request.method)
+    return methods
+
+
+def _with_arguments(request: Request) -> Mapping[str, Route] | None:
+    start, slash, argument = request.path.rpartition("/")
+    if argument and (methods := _PREFIX.get(start + slash)) is not None:
+        request.argument = argument
+        return methods
+    for (start, end), around in _AROUND.items():
+        if request.path.startswith(start) and request.path.endswith(end):
+            argument = request.path[len(start) : -len(end)]
+            if argument and "/" not in argument:
+                request.argument = argument
+                return around
+    for pattern, several in _SEVERAL.items():
+        if found := pattern.fullmatch(request.path):
+            request.arguments = found.groups()
+            return several
+    return None
+
+
+def _of_method(methods: Mapping[str, Route], method: str) -> Route:
+    """Raises Refusal 405."""
+    route = methods.get("GET" if method == "HEAD" else method)
     if route is None:
         allowed = ", ".join(sorted({*methods, *(("HEAD",) if "GET" in methods else ())}))
         raise Refusal("method-not-allowed", f"this address takes {allowed}", headers=((b"allow", allowed.encode()),))

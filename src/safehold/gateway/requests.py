@@ -23,16 +23,16 @@ _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 
 
 class Request:
-    """One HTTP request. `argument` is what the route's `{...}` matched, if it has one."""
+    """One HTTP request. `argument` is what the route's `{...}` matched, if it has one, `arguments` if it has several."""
 
-    __slots__ = ("_query", "_receive", "argument", "client", "headers", "method", "path")
+    __slots__ = ("_query", "_receive", "argument", "arguments", "client", "headers", "method", "path")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
         self.client: str | None = scope["client"][0] if scope.get("client") else None
-        self.argument = ""
+        self.argument, self.arguments = "", tuple[str, ...]()
         self._query: bytes = scope.get("query_string", b"")
         self._receive = receive
 

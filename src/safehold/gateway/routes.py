@@ -27,6 +27,7 @@ from safehold.gateway.answers import (
 )
 from safehold.gateway.banks import BankKeeper
 from safehold.gateway.cloudevents import CloudEvent
+from safehold.gateway.curating import Curator
 from safehold.gateway.deciding import Decider
 from safehold.gateway.inbox import Result, not_ready
 from safehold.gateway.keys import STALE_SECONDS, Keyring
@@ -78,6 +79,7 @@ class Parts:
     event_types_body: bytes = b""
     #: The hash banks, for look-ups; those that decide are the same where this process decides.
     banks: BankKeeper | None = None
+    curator: Curator | None = None
     counted: Counted = field(default_factory=Counted)
     #: Hosts on private networks from which files may be fetched to be hashed.
     fetch_private_hosts: frozenset[str] = frozenset()

@@ -14,6 +14,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from safehold import __version__
+from safehold.desk.banks.curating import Curation
 from safehold.desk.banks.feed import Feed as BankFeed
 from safehold.desk.decisions.elsewhere import Elsewhere
 from safehold.desk.decisions.hot_rows import PolicyInForce
@@ -95,6 +96,7 @@ def make_gateway() -> Gateway:
         ahead=settings.SAFEHOLD_AHEAD,
         image_hosts=settings.SAFEHOLD_IMAGE_PRIVATE_HOSTS,
         banks=banks,
+        curator=Curation(),
         fetch_private_hosts=frozenset(settings.SAFEHOLD_FETCH_PRIVATE_HOSTS),
     )
 

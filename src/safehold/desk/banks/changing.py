@@ -52,8 +52,9 @@ def locked(name: str) -> Bank:
     return bank
 
 
-def create_bank(by: User | None, name: str, sign: str = "positive", **known: Any) -> Bank:
-    """A new bank without items. Raises Refused for a name that is taken, and ValidationError for what can't be."""
+def create_bank(by: User | None, name: str, sign: str = "positive", *, key: str = "", **known: Any) -> Bank:
+    """A new bank without items; `key` is the API key that made it. Raises Refused for a name that is taken, and
+    ValidationError for what can't be."""
     with recording() as record:
         if Bank.objects.filter(pk=name).exists():
             raise Refused(f"there is a bank `{name}` already")
@@ -61,20 +62,21 @@ def create_bank(by: User | None, name: str, sign: str = "positive", **known: Any
         _check(bank)
         bank.save(force_insert=True)
         record_change(record, bank, Act.SETTINGS, by, {"created": 1}, {"sign": sign, **known})
-        _audit(record, "bank.created", bank, by, {"sign": sign, **known})
+        _audit(record, "bank.created", bank, by, {"sign": sign, **known}, key)
     return bank
 
 
-def change_bank(by: User | None, name: str, **wanted: Any) -> Bank:
-    """Change settings of a bank, in effect at the gateway within a second. Raises NoSuchBank, Busy, ValidationError."""
+def change_bank(by: User | None, name: str, *, key: str = "", **wanted: Any) -> Bank:
+    """Change settings of a bank, in effect at the gateway within a second; `key` is the API key that does it. Raises
+    NoSuchBank, Busy, ValidationError."""
     with recording() as record:
         bank = locked(name)
-        before = {key: getattr(bank, key) for key in wanted}
-        for key, value in _settings(wanted).items():
-            setattr(bank, key, value)
+        before = {name: getattr(bank, name) for name in wanted}
+        for setting, value in _settings(wanted).items():
+            setattr(bank, setting, value)
         _check(bank)
         record_change(record, bank, Act.SETTINGS, by, {"changed": len(wanted)}, wanted)
-        _audit(record, "bank.changed", bank, by, {"from": before, "to": wanted})
+        _audit(record, "bank.changed", bank, by, {"from": before, "to": wanted}, key)
     return bank
 
 
@@ -159,8 +161,9 @@ def add_hashes(name: str, hashes: Mapping[str, str], key: str) -> int:
     return numbers[0]
 
 
-def move_item(by: User | None, item_id: int, activity: str, note: str = "") -> BankItem:
-    """Do an activity of `states.ITEM` to an item. Raises Busy, Refused, and what `Machine.next` raises."""
+def move_item(by: User | None, item_id: int, activity: str, note: str = "", key: str = "") -> BankItem:
+    """Do an activity of `states.ITEM` to an item, for a person, or for an API key. Raises Busy, Refused, and what
+    `Machine.next` raises."""
     with recording() as record:
         name = BankItem.objects.values_list("bank", flat=True).get(pk=item_id)
         bank = locked(name)
@@ -171,7 +174,7 @@ def move_item(by: User | None, item_id: int, activity: str, note: str = "") -> B
                 raise Refused("You added this item: somebody else has to activate it.")
             item.approved_by = None if by is None or item.added_by_id == by.pk else by
         item.state = ITEM.next(before, activity)
-        _write(record, bank, item, activity, before, by, note)
+        _write(record, bank, item, activity, before, by, note, actor=key)
         belief = {"disputed": "disputed", "upheld": bank.sign, "cleared": _other(bank.sign)}.get(activity)
         if belief is not None:
             opine(record, item, belief, by=by, note=note)

@@ -19,7 +19,7 @@ from safehold.gateway.routes import Handler, Parts, Route
 from safehold.gateway.store import Key, Unavailable
 from safehold.signals.hashes import tlsh
 from safehold.signals.hashes.kinds import KINDS, MOST_PDQ_DISTANCE, BadHash, normal
-from safehold.signals.hashes.matching import BankView, Match
+from safehold.signals.hashes.matching import Match
 from safehold.signals.media import vpdq
 
 MATCH_HASHES = "hashes:match"
@@ -45,20 +45,29 @@ def _refused(refusal: Refusal) -> Reply:
     return Reply(status, _encode(HmaError(refusal.detail)), headers=refusal.headers)
 
 
-async def _off_loop(parts: Parts, function: Callable[..., T], *arguments: Any) -> T:
+async def off_loop(parts: Parts, function: Callable[..., T], *arguments: Any) -> T:
     return await asyncio.get_running_loop().run_in_executor(parts.readers, function, *arguments)
 
 
 async def hash_url(parts: Parts, request: Request) -> Reply:
     """GET /h/hash?url=: fetch a file from a public address and say its hashes."""
-    _key(parts, request, MATCH_HASHES)
+    authorized(parts, request, MATCH_HASHES)
     return Reply(200, _encode(await _hashed_url(parts, request)))
 
 
 async def hash_upload(parts: Parts, request: Request) -> Reply:
     """POST /h/hash: the hashes of an uploaded file, one multipart part named `photo`, `video` or `file`."""
-    _key(parts, request, MATCH_HASHES)
+    authorized(parts, request, MATCH_HASHES)
     return Reply(200, _encode(await _hashed_upload(parts, request)))
+
+
+async def hashes_of_request(parts: Parts, request: Request) -> dict[str, str]:
+    """The hashes of the file at `url`, else of the one that is uploaded. Raises Refusal."""
+    if request.query.get("url"):
+        return await _hashed_url(parts, request)
+    if not request.headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data"):
+        raise Refusal("invalid-hash", "Neither `url` nor multipart file upload was received")
+    return await _hashed_upload(parts, request)
 
 
 async def _hashed_url(parts: Parts, request: Request) -> dict[str, str]:
@@ -82,7 +91,7 @@ def _wanted(request: Request, hashes: dict[str, str]) -> dict[str, str]:
 
 async def raw_lookup(parts: Parts, request: Request) -> Reply:
     """GET /m/raw_lookup: the items near a hash, whatever share of their bank counts."""
-    _key(parts, request, MATCH_HASHES)
+    authorized(parts, request, MATCH_HASHES)
     kind, value = _asked(request)
     found = await _found(parts, {kind: value}, everything=True)
     matches = _of_banks(request, found[kind])
@@ -95,7 +104,7 @@ async def raw_lookup(parts: Parts, request: Request) -> Reply:
 
 async def lookup(parts: Parts, request: Request) -> Reply:
     """GET /m/lookup: what counts near a hash, or near the hashes of the file at `url`, by bank."""
-    _key(parts, request, MATCH_HASHES)
+    authorized(parts, request, MATCH_HASHES)
     if request.query.get("url"):
         hashes = await _hashed_url(parts, request)
         said = _by_kind(request, await _found(parts, hashes))
@@ -107,7 +116,7 @@ async def lookup(parts: Parts, request: Request) -> Reply:
 
 async def lookup_upload(parts: Parts, request: Request) -> Reply:
     """POST /m/lookup: what counts near the hashes of an uploaded file, by kind of hash and bank."""
-    _key(parts, request, MATCH_HASHES)
+    authorized(parts, request, MATCH_HASHES)
     hashes = await _hashed_upload(parts, request)
     everything = request.query.get("bypass_coinflip", "false") == "true"
     return Reply(200, _encode(_by_kind(request, await _found(parts, hashes, everything=everything))))
@@ -115,9 +124,9 @@ async def lookup_upload(parts: Parts, request: Request) -> Reply:
 
 async def compare(parts: Parts, request: Request) -> Reply:
     """POST /m/compare: `{"pdq": [a, b]}`: whether two hashes are the same thing, and how far they are apart."""
-    _key(parts, request, MATCH_HASHES)
+    authorized(parts, request, MATCH_HASHES)
     said: dict[str, Any] = {}
-    for kind, pair in (await _json(request)).items():
+    for kind, pair in (await read_object(request)).items():
         if kind not in KINDS:
             raise Refusal("invalid-hash", f"No such SignalType '{kind}'")
         if not isinstance(pair, list) or len(pair) != 2:
@@ -138,38 +147,27 @@ async def compare(parts: Parts, request: Request) -> Reply:
 
 async def index_status(parts: Parts, request: Request) -> Reply:
     """GET /m/index/status: how many hashes of each kind are looked up."""
-    _key(parts, request, MATCH_HASHES)
-    shelf = (await _ready(parts)).shelf
+    authorized(parts, request, MATCH_HASHES)
+    shelf = (await ready(parts)).shelf
     return Reply(200, _encode({kind: {"present": True, "built_to": -1, "size": shelf.count(kind)} for kind in KINDS}))
 
 
-async def list_banks(parts: Parts, request: Request) -> Reply:
-    """GET /c/banks: the banks, and the share of each that counts."""
-    _key(parts, request, MATCH_HASHES)
-    banks = (await _ready(parts)).shelf.banks
-    return Reply(200, _encode([_bank(bank) for _, bank in sorted(banks.items())]))
-
-
-async def show_bank(parts: Parts, request: Request) -> Reply:
-    """GET /c/bank/NAME."""
-    _key(parts, request, MATCH_HASHES)
-    bank = (await _ready(parts)).shelf.banks.get(request.argument)
-    if bank is None:
-        raise Refusal("not-found", f"bank '{request.argument[:60]}' not found")
-    return Reply(200, _encode(_bank(bank)))
-
-
 async def add_signals(parts: Parts, request: Request) -> Reply:
-    """POST /c/bank/NAME/signal: hashes into a bank, where they wait to be activated unless the bank wants no second person."""
-    key = _key(parts, request, WRITE_BANKS)
-    signals = await _json(request)
-    if not signals:
+    """Hashes into a bank, where they wait to be activated unless the bank wants no second person."""
+    key = authorized(parts, request, WRITE_BANKS)
+    signals = await read_object(request)
+    return await add_to_bank(
+        parts, request.argument, {kind: _normal(kind, str(value)) for kind, value in signals.items()}, key
+    )
+
+
+async def add_to_bank(parts: Parts, name: str, hashes: dict[str, str], key: Key) -> Reply:
+    """Put hashes into a bank. Raises Refusal."""
+    if not hashes:
         raise Refusal("invalid-hash", "No signals given")
-    name = request.argument
-    hashes = {kind: _normal(kind, str(value)) for kind, value in signals.items()}
-    banks = await _ready(parts)
+    banks = await ready(parts)
     try:
-        added = await _off_loop(parts, banks.add, name, hashes, key.id)
+        added = await off_loop(parts, banks.add, name, hashes, key.id)
     except Unavailable as reason:
         raise Refusal("busy", str(reason), headers=((b"retry-after", b"2"),)) from None
     if added is None:
@@ -177,32 +175,29 @@ async def add_signals(parts: Parts, request: Request) -> Reply:
     return Reply(200, _encode({"id": added, "signals": hashes}))
 
 
-def _bank(bank: BankView) -> dict[str, Any]:
-    return {"name": bank.name, "matching_enabled_ratio": bank.ratio}
-
-
-def _key(parts: Parts, request: Request, scope: str) -> Key:
+def authorized(parts: Parts, request: Request, scope: str) -> Key:
+    """The key of a request, of which one is spent. Raises Refusal."""
     key = parts.keyring.check(request.headers.get(b"authorization"), scope)
     parts.keyring.spend(key, 1)
     return key
 
 
-async def _ready(parts: Parts) -> BankKeeper:
+async def ready(parts: Parts) -> BankKeeper:
     """The banks of this process, filled: where another process decides, at the first look-up."""
     banks = parts.banks
     if banks is None:
         raise Refusal("not-ready", "index not yet ready")
     if not banks.shelf.ready:
-        await _off_loop(parts, banks.load)
+        await off_loop(parts, banks.load)
         banks.start()
     return banks
 
 
 async def _found(parts: Parts, hashes: dict[str, str], *, everything: bool = False) -> dict[str, list[Match]]:
     """kind -> what is near; `everything`: also what a canary holds back."""
-    shelf = (await _ready(parts)).shelf
+    shelf = (await ready(parts)).shelf
     media = [[(kind, value)] for kind, value in hashes.items()]
-    found = await _off_loop(parts, shelf.look_up, media)
+    found = await off_loop(parts, shelf.look_up, media)
     return {
         kind: [*one.matches, *(each for each in one.held_back if everything and each.why == "canary")]
         for kind, one in zip(hashes, found, strict=True)
@@ -253,29 +248,29 @@ def _by_kind(request: Request, found: dict[str, list[Match]]) -> dict[str, dict[
     return said
 
 
-async def _json(request: Request) -> dict[str, Any]:
+async def read_object(request: Request) -> dict[str, Any]:
+    """The JSON object in a body. Raises Refusal."""
     found = read_json(await request.body(MOST_BYTES))
     if not isinstance(found, dict):
         raise Refusal("malformed-json", "Request input was not a dict")
     return found
 
 
-def _route(method: str, path: str, handle: Handler, scope: str = MATCH_HASHES) -> Route:
+def hma_route(method: str, path: str, handle: Handler, scope: str | None = MATCH_HASHES, status: int = 200) -> Route:
+    """A route of this API; one without a scope needs no key."""
     return Route(
-        method=method, path=path, handle=handle, answers={200: dict}, scope=scope, key=True, drop_in="hma",
-        refuse=_refused,
+        method=method, path=path, handle=handle, answers={status: dict}, scope=scope or "", key=scope is not None,
+        drop_in="hma", refuse=_refused,
     )  # fmt: skip
 
 
 HMA_ROUTES = (
-    _route("GET", "/h/hash", hash_url),
-    _route("POST", "/h/hash", hash_upload),
-    _route("GET", "/m/raw_lookup", raw_lookup),
-    _route("GET", "/m/lookup", lookup),
-    _route("POST", "/m/lookup", lookup_upload),
-    _route("POST", "/m/compare", compare),
-    _route("GET", "/m/index/status", index_status),
-    _route("GET", "/c/banks", list_banks),
-    _route("GET", "/c/bank/{name}", show_bank),
-    _route("POST", "/c/bank/{name}/signal", add_signals, WRITE_BANKS),
+    hma_route("GET", "/h/hash", hash_url),
+    hma_route("POST", "/h/hash", hash_upload),
+    hma_route("GET", "/m/raw_lookup", raw_lookup),
+    hma_route("GET", "/m/lookup", lookup),
+    hma_route("POST", "/m/lookup", lookup_upload),
+    hma_route("POST", "/m/compare", compare),
+    hma_route("GET", "/m/index/status", index_status),
+    hma_route("POST", "/c/bank/{name}/signal", add_signals, WRITE_BANKS),
 )
