@@ -194,17 +194,19 @@ def test_a_key_is_asked_for(hma: SimpleNamespace, tmp_path: Path) -> None:
 
 
 def test_banks_are_made_and_turned_up_and_down(hma: SimpleNamespace) -> None:
-    made = hma.write.post("/c/banks", json={"name": "made", "enabled_ratio": 0.25})
-    assert (made.status_code, made.json()) == (201, {"name": "made", "matching_enabled_ratio": 0.25})
-    assert hma.match.get("/c/bank/made").json() == made.json() and made.json() in hma.match.get("/c/banks").json()
+    made = hma.write.post("/c/banks", json={"name": "MADE_BY_KEY", "enabled_ratio": 0.25})
+    assert (made.status_code, made.json()) == (201, {"name": "MADE_BY_KEY", "matching_enabled_ratio": 0.25})
+    assert (
+        hma.match.get("/c/bank/MADE_BY_KEY").json() == made.json() and made.json() in hma.match.get("/c/banks").json()
+    )
     for wanted, ratio in [
         ({"enabled": False}, 0.0),
         ({"enabled": True}, 1.0),
-        ({"enabled_ratio": 0.5, "name": "made"}, 0.5),
+        ({"enabled_ratio": 0.5, "name": "MADE_BY_KEY"}, 0.5),
     ]:
-        said = hma.write.put("/c/bank/made", json=wanted)
+        said = hma.write.put("/c/bank/MADE_BY_KEY", json=wanted)
         assert (said.status_code, said.json()["matching_enabled_ratio"]) == (200, ratio)
-    trail = AuditEvent.objects.filter(object_kind="bank", object_id="made")
+    trail = AuditEvent.objects.filter(object_kind="bank", object_id="MADE_BY_KEY")
     assert {event.actor for event in trail} == {ApiKey.objects.get(name="write").pk}
     assert hma.match.post("/c/banks", json={"name": "other"}).status_code == 403
 
@@ -253,6 +255,8 @@ def test_content_goes_in_by_its_file_and_out_by_its_number(hma: SimpleNamespace)
     assert hma.write.delete(f"/c/bank/files-in/content/{number}").json() == {"deleted": 0}
     assert BankItem.objects.get(pk=number).state == "retired"
     assert hma.match.get(f"/c/bank/files-in/content/{number}").json()["disable_until_ts"] == 0
+    again = hma.write.post("/c/bank/files-in/signal", json=put.json()["signals"]).json()
+    assert again["id"] == number and BankItem.objects.get(pk=number).state == "active"
 
 
 def test_exchanges_kinds_and_the_state_of_the_index_are_told(hma: SimpleNamespace) -> None:

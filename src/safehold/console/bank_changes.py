@@ -66,7 +66,7 @@ class BankSettings(forms.Form):
 
 
 class NewBank(forms.Form):
-    name = forms.RegexField(r"^[a-z][a-z0-9_.-]*$", max_length=60, help_text="Small letters, digits, _ . and -.")
+    name = forms.RegexField(r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=60, help_text="Letters, digits, _ . and -.")
     title = forms.CharField(max_length=120, required=False)
     description = forms.CharField(
         required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="What belongs in it."

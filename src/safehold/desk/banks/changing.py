@@ -143,20 +143,27 @@ def _arriving(
 
 def add_hashes(name: str, hashes: Mapping[str, str], key: str) -> int:
     """Put hashes (kind -> value) into a bank for an API key: active where the bank wants no second person, else they wait.
-    Those that the bank has already stay as they are. Returns the first one's number. Raises what `add_item` raises."""
+    Those that the bank has already stay as they are, but for retired ones, which come as if they were new. Returns the first
+    one's number. Raises what `add_item` raises."""
     with recording() as record:
         bank = locked(name)
         numbers = []
         for kind, text in hashes.items():
             value = normal(kind, text)
             known = BankItem.objects.select_for_update().filter(bank=bank, kind=kind, value=key_of(kind, value))
-            item = known.first()
+            item, before = known.first(), ""
+            if item is not None and item.state == "retired":
+                before, item.state = item.state, ITEM.next(item.state, "returned")
+                item.added_by = item.approved_by = None
             if item is None:
                 item = item_of(kind, value, bank=bank, added_at=timezone.now(), source=f"API key {key}")
-                if not bank.two_people:
-                    item.state = ITEM.next(item.state, "activated")
-                _write(record, bank, item, "added", "", None, actor=key)
-                SignalOpinion.objects.create(item=item, belief=bank.sign, party=f"API key {key}")
+            elif not before:
+                numbers.append(item.pk)
+                continue
+            if not bank.two_people:
+                item.state = ITEM.next(item.state, "activated")
+            _write(record, bank, item, "added", before, None, actor=key)
+            SignalOpinion.objects.create(item=item, belief=bank.sign, party=f"API key {key}")
             numbers.append(item.pk)
     return numbers[0]
 

@@ -39,7 +39,7 @@ class Bank(models.Model):
 
     name = models.CharField(
         primary_key=True, max_length=60,
-        validators=[RegexValidator(r"^[a-z][a-z0-9_.-]*$", "small letters, digits, _ . and -, from a letter on")],
+        validators=[RegexValidator(r"^[A-Za-z][A-Za-z0-9_.-]*$", "letters, digits, _ . and -, from a letter on")],
     )  # fmt: skip
     title = models.CharField(max_length=120, blank=True)
     description = models.TextField(blank=True)
