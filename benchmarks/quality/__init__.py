@@ -1,7 +1,8 @@
 """How well the harm model judges: held-back texts by attribute, source, kind, group and length, beside peers (3 minutes).
 
-`python -m benchmarks quality [--outside hatemoji-check.csv] [--card docs/reference/model-card.md]`. Prints one JSON line;
-exits with 1 if a floor or the fairness gate is broken. Each figure is [value, low, high], an interval of 95%.
+`python -m benchmarks quality [--outside hatemoji-check.csv hatecheck.csv xstest.csv] [--card docs/reference/model-card.md]`.
+Prints one JSON line; exits with 1 if a floor or the fairness gate is broken. Each figure is [value, low, high], an interval
+of 95%.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from safehold.signals.harm import ATTRIBUTES, model_version, score_texts
 from safehold.signals.harm.reading import readable
 from safehold.signals.harm.training import calibrate, corpus
 from safehold.signals.harm.training.disguise import TRICKS, disguise
-from safehold.signals.harm.training.example import Example, matrix
+from safehold.signals.harm.training.example import Example, key, matrix
 
 TRAINING = Path(__file__).parents[2] / "training"
 LENGTHS = (40, 80, 160, 100_000)
@@ -40,11 +41,22 @@ def run() -> Result:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks quality", description=__doc__)
-    parser.add_argument("--outside", type=Path, help="HatemojiCheck's CSV, which no training may see")
+    parser.add_argument(
+        "--outside",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="CSVs of HatemojiCheck, HateCheck or XSTest, known by their columns, which no training may see",
+    )
     parser.add_argument("--card", type=Path, help="write the model card there")
     parser.add_argument("--figures", type=Path, help="write the figures there, as JSON")
     asked = parser.parse_args(arguments)
-    figures = measure(asked.outside)
+    try:
+        sets = outside.read_all(asked.outside)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    figures = measure(sets)
     print(json.dumps({"name": "quality", **figures, "machine": machine()}), flush=True)
     if asked.figures:
         asked.figures.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
@@ -55,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if figures["misses"] else 0
 
 
-def measure(outside_set: Path | None = None) -> dict[str, object]:
+def measure(outside_sets: Sequence[outside.OutsideSet] = ()) -> dict[str, object]:
     """Every figure. Nothing here was trained, tuned or given a threshold on what it is measured on."""
     examples = corpus.examples(TRAINING)
     test = [each for each in examples if each.split == "test"]
@@ -80,7 +92,7 @@ def measure(outside_set: Path | None = None) -> dict[str, object]:
         "functional": suite,
         "kinds": told,
         "fairness": groups,
-        **({"HatemojiCheck": outside.hatemoji_check(outside_set)} if outside_set else {}),
+        **_outside(outside_sets, examples),
         "misses": kinds.misses(told, suite) + fairness.misses(groups),
     }
 
@@ -90,6 +102,11 @@ def _scores(texts: Sequence[str]) -> tuple[Floats, int]:
     scored = score_texts(texts)
     rows = np.array([[each.scores.get(name, 0.0) for name in ATTRIBUTES] for each in scored])
     return rows, sum(not each.supported for each in scored)
+
+
+def _outside(sets: Sequence[outside.OutsideSet], examples: Sequence[Example]) -> dict[str, object]:
+    trained = {key(each.text) for each in examples if each.split != "test"} if sets else set()
+    return {each.name: outside.measure(each, trained) for each in sets}
 
 
 def _microseconds(texts: Sequence[str]) -> dict[str, int]:
