@@ -10,6 +10,7 @@ import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import (
     content_type_conformance,
@@ -20,8 +21,8 @@ from schemathesis.checks import (
 
 from safehold.accounts.keys import create_key
 from safehold.accounts.roles import Scope
+from safehold.gateway.application import ALL_ROUTES
 from safehold.gateway.problems import KINDS
-from safehold.gateway.routes import ROUTES
 from tests.features.test_media_hashing import encoded, picture
 from tests.gateway_server import Server, database_of_its_own, message, policy_folder, serving
 from tests.world import service
@@ -47,10 +48,9 @@ def document(place: tuple[Server, str]) -> dict[str, Any]:
     return found
 
 
-#: The drop-in APIs are described by those whose they are; their contract is held by their own clients.
-OWN = [route for route in ROUTES if not route.drop_in]
-#: Kinds of problems that only they have.
-OF_DROP_INS = {"invalid-hash"}
+OWN = [route for route in ALL_ROUTES if not route.drop_in]
+#: What is somebody else's API is asked less here: tests of hostile requests, and those APIs' own clients, ask it more.
+DROP_INS = [route for route in ALL_ROUTES if route.drop_in and route.method != "OPTIONS"]
 OPERATIONS = [f"{route.method} {route.path}" for route in OWN]
 
 
@@ -77,11 +77,44 @@ def test_random_requests_get_what_is_described(operation, keyed, place):
 
 def test_every_address_and_every_kind_of_problem_is_described(document):
     described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
-    assert described == {(route.method, route.path) for route in OWN}
+    assert described == {(route.method, route.path) for route in ALL_ROUTES}
     explained = document["paths"]["/v1/problems/{kind}"]["get"]["parameters"][0]["schema"]["enum"]
     assert explained == sorted(KINDS)
     told = {kind for route in OWN for kind in route.problems}
-    assert told | {"method-not-allowed"} | OF_DROP_INS == set(KINDS)
+    assert told | {"method-not-allowed"} == set(KINDS)
+
+
+@pytest.mark.parametrize("api", sorted({route.drop_in for route in DROP_INS}))
+def test_drop_in_apis_do_what_is_described_too(api, place):
+    server, secret = place
+    described = schemathesis.openapi.from_url(f"{server.url}/v1/openapi.json")
+    headers = {"Authorization": f"Bearer {secret}"}
+
+    @settings(max_examples=4, suppress_health_check=list(HealthCheck), deadline=None, database=None, derandomize=True)
+    @given(data=st.data())
+    def answered_as_described(data: st.DataObject) -> None:
+        for route in DROP_INS:
+            if route.drop_in == api:
+                case = data.draw(
+                    described[route.path][route.method].as_strategy(), label=f"{route.method} {route.path}"
+                )
+                if isinstance(case.query, dict) and "api_key" in case.query:
+                    case.query["api_key"] = secret
+                if isinstance(case.body, dict) and {"api_key", "key"} & set(case.body):
+                    case.body = {**case.body, "api_key": secret, "key": secret}
+                case.call_and_validate(headers=headers, checks=CHECKS)
+
+    answered_as_described()
+
+
+def test_drop_in_apis_are_told_apart_and_every_operation_has_a_name(document):
+    operations = [one for methods in document["paths"].values() for one in methods.values()]
+    assert {tag["name"] for tag in document["tags"]} == {one["tags"][0] for one in operations}
+    assert len({one["operationId"] for one in operations}) == len(operations)
+    keyed = {route.path for route in DROP_INS if route.key}
+    assert all(one["security"] for path in keyed for one in document["paths"][path].values())
+    analyzed = document["components"]["schemas"]["PerspectiveAnalyzeCommentRequest"]["properties"]
+    assert "doNotStore" in analyzed and "illicit/violent" in str(document["components"]["schemas"]["Moderation"])
 
 
 def test_every_reference_leads_somewhere(document):

@@ -88,7 +88,6 @@ class Gateway:
         fetch_private_hosts: frozenset[str] = frozenset(),
     ) -> None:
         self._base_url, self._tally = base_url, tally
-        own = [route for route in ROUTES if not route.drop_in]
         self._parts = Parts(
             store=store,
             keyring=Keyring(store, limits),
@@ -101,7 +100,7 @@ class Gateway:
             uploads=uploads,
             calibrations=calibrations,
             upstream=upstream,
-            openapi=description(own, base_url=base_url, version=version, limits=limits),
+            openapi=description(ALL_ROUTES, base_url=base_url, version=version, limits=limits),
             thresholds=thresholds,
             image_hosts=frozenset(image_hosts),
             banks=banks,

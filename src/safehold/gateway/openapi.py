@@ -1,4 +1,6 @@
-"""The API's description (OpenAPI 3.1), made from the same table and structs that answer. Who calls: `application`, once."""
+"""The API's description (OpenAPI 3.1), made from the same table and structs that answer; drop-in APIs are described by their own
+tables, each under a tag. Who calls: `application`, once.
+"""
 
 import inspect
 import re
@@ -7,8 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from safehold.gateway.akismet.described import SCHEMAS as AKISMET
 from safehold.gateway.cloudevents import LENGTHS, MAX_DEPTH
+from safehold.gateway.described import Content, Described
+from safehold.gateway.hma.described import SCHEMAS as HMA
 from safehold.gateway.limits import Limits
+from safehold.gateway.moderations.described import SCHEMAS as OPENAI
+from safehold.gateway.perspective.described import SCHEMAS as PERSPECTIVE
 from safehold.gateway.problems import KINDS, Problem
 
 if TYPE_CHECKING:
@@ -31,14 +38,17 @@ _EXAMPLE = {
 
 def description(routes: "Sequence[Route]", *, base_url: str, version: str, limits: Limits) -> bytes:
     """The whole document as JSON."""
-    structs = {answer for route in routes for answer in route.answers.values() if isinstance(answer, type)} - {dict}
+    own = [route for route in routes if not route.drop_in]
+    structs = {answer for route in own for answer in route.answers.values() if isinstance(answer, type)} - {dict}
+    structs |= {route.body for route in own if route.body is not None}
     _, components = msgspec.json.schema_components(
         [*sorted(structs, key=lambda struct: struct.__name__), Problem],
         ref_template="#/components/schemas/{name}",
     )
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, limits)
+        operation = _operation(route, limits) if route.described is None else _drop_in(route, route.described)
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
     document = {
         "openapi": "3.1.0",
         "info": {
@@ -54,27 +64,89 @@ def description(routes: "Sequence[Route]", *, base_url: str, version: str, limit
         },
         "servers": [{"url": base_url}],
         "security": [],
+        "tags": [{"name": name, "description": says} for name, says in _TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": {**components, "CloudEvent": _cloudevent()},
+            "schemas": {
+                **components,
+                "CloudEvent": _cloudevent(),
+                **PERSPECTIVE,
+                **OPENAI,
+                **AKISMET,
+                **HMA,
+            },
             "securitySchemes": {
-                "key": {"type": "http", "scheme": "bearer", "description": "An API key: `Authorization: Bearer sh_...`"}
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key: `Authorization: Bearer sh_...`",
+                },
+                "googKey": {"type": "apiKey", "in": "header", "name": "X-Goog-Api-Key", "description": "The same key"},
+                "queryKey": {
+                    "type": "apiKey",
+                    "in": "query",
+                    "name": "key",
+                    "description": "The same key; proxies may log it",
+                },
             },
         },
     }
     return msgspec.json.encode(document)
 
 
+_TAGS = {
+    "Safehold": "Events in, verdicts out, and what belongs to it.",
+    "Perspective": "Google's Perspective API (Comment Analyzer v1alpha1): clients change the address and the key.",
+    "OpenAI moderation": "OpenAI's moderation API.",
+    "Akismet": "Akismet's API. The key is a field of the form, or the first label of the host's name.",
+    "Hasher-Matcher-Actioner": "Meta's HMA 1.0: hashing, matching, banks.",
+}
+
+
+def _drop_in(route: "Route", described: Described) -> dict[str, Any]:
+    """An address of somebody else's API."""
+    operation = _headed(route, described.tag, f"{route.drop_in}_{route.handle.__name__}_{_place(route)}")
+    parameters = [*described.parameters, *(_path_parameter(name) for name in re.findall(r"{(\w+)}", route.path))]
+    if parameters:
+        operation["parameters"] = parameters
+    if described.body:
+        operation["requestBody"] = {"required": True, "content": _contents(*described.body)}
+    if described.security:
+        operation["security"] = [dict(way) for way in described.security]
+    operation["responses"] = {
+        **{
+            str(status): {"description": _MEANING.get(status, "Done.")}
+            | ({"content": _contents(answer)} if answer.media_type else {})
+            for status, answer in described.answers.items()
+        },
+        **{
+            str(status): {"description": why, "content": _contents(described.error)}
+            for status, why in described.errors.items()
+        },
+    }
+    return operation
+
+
+def _contents(*contents: Content) -> dict[str, Any]:
+    return {content.media_type: {"schema": content.schema} for content in contents}
+
+
+def _place(route: "Route") -> str:
+    return "_".join([route.method.lower(), *re.findall(r"\w+", route.path)])
+
+
+def _headed(route: "Route", tag: str, name: str) -> dict[str, Any]:
+    """What is said of an address first: its name, and what the docstring of its handler says."""
+    summary, _, rest = (inspect.getdoc(route.handle) or "").partition("\n\n")
+    said = {"operationId": name, "tags": [tag], "summary": " ".join(summary.split()).removesuffix(".")}
+    return said | ({"description": rest} if rest else {})
+
+
 def _operation(route: "Route", limits: Limits) -> dict[str, Any]:
-    said = inspect.getdoc(route.handle) or ""
-    summary, _, rest = said.partition("\n\n")
     operation: dict[str, Any] = {
-        "operationId": route.handle.__name__,
-        "summary": " ".join(summary.split()).removesuffix("."),
+        **_headed(route, "Safehold", route.handle.__name__),
         "responses": _responses(route),
     }
-    if rest:
-        operation["description"] = rest
     if route.scope and route.key:
         operation["security"] = [{"key": []}]
         operation["description"] = f"{operation.get('description', '')}\n\nScope: `{route.scope}`.".strip()
@@ -85,7 +157,7 @@ def _operation(route: "Route", limits: Limits) -> dict[str, Any]:
     if names := re.findall(r"{(\w+)}", route.path):
         operation["parameters"] = [_path_parameter(name) for name in names]
     if route.takes:
-        content = {media_type: _request_body(media_type, "batch" in route.path, limits) for media_type in route.takes}
+        content = {media_type: _request_body(media_type, route, limits) for media_type in route.takes}
         operation["requestBody"] = {"required": True, "content": content}
         if route.path == "/v1/events":
             operation["parameters"] = _binary_mode()
@@ -93,6 +165,11 @@ def _operation(route: "Route", limits: Limits) -> dict[str, Any]:
         operation.setdefault("parameters", []).extend(
             {"name": name, "in": "query", "required": False, "schema": {"type": "string", "enum": list(values)}}
             for name, values in route.query.items()
+        )
+    if route.texts:
+        operation.setdefault("parameters", []).extend(
+            {"name": name, "in": "query", "required": False, "description": says, "schema": {"type": "string"}}
+            for name, says in route.texts.items()
         )
     return operation
 
@@ -152,7 +229,10 @@ def _path_parameter(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _request_body(media_type: str, batch: bool, limits: Limits) -> dict[str, Any]:
+def _request_body(media_type: str, route: "Route", limits: Limits) -> dict[str, Any]:
+    if route.body is not None:
+        return {"schema": {"$ref": f"#/components/schemas/{route.body.__name__}"}}
+    batch = "batch" in route.path
     event = {"$ref": "#/components/schemas/CloudEvent"}
     if media_type == "application/octet-stream":
         return {

@@ -29,6 +29,7 @@ from safehold.gateway.banks import BankKeeper
 from safehold.gateway.cloudevents import CloudEvent
 from safehold.gateway.curating import Curator
 from safehold.gateway.deciding import Decider
+from safehold.gateway.described import Described
 from safehold.gateway.inbox import Result, not_ready
 from safehold.gateway.keys import STALE_SECONDS, Keyring
 from safehold.gateway.limits import Limits
@@ -248,8 +249,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One address. `answers` maps statuses to what is in them: a struct, or a media type for other than JSON. `query` maps
     parameters of the query string to their values.
 
-    `drop_in` names the API of somebody else that it answers: that API has a description of its own, and `refuse` says in
-    its words what is wrong.
+    `drop_in` names the API of somebody else that it answers: `described` says what it takes and answers, and `refuse` says in
+    its words what is wrong. `body` is the struct of a JSON body that is no event; `texts` are parameters of the query string
+    that are any text, with what they say.
     """
 
     method: str
@@ -261,7 +263,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     key: bool = False
     takes: tuple[str, ...] = ()
     query: dict[str, tuple[str, ...]] = {}
+    body: type | None = None
+    texts: dict[str, str] = {}
     drop_in: str = ""
+    described: Described | None = None
     refuse: Callable[[Refusal], Reply] | None = None
 
 

@@ -77,10 +77,10 @@ _PROBLEMS = ("unauthorized", "forbidden", "rate-limited", "not-ready", "not-foun
 SHARING_ROUTES = (
     Route(
         method="GET", path="/v1/banks/{name}", handle=read_bank, scope=READ_BANKS, key=True, answers={200: SharedPage},
-        problems=_PROBLEMS, drop_in="sharing",
+        problems=_PROBLEMS, texts={"after": "What `next` of the page before said; from the beginning without it."},
     ),
     Route(
         method="POST", path="/v1/banks/{name}", handle=take_opinion, scope=READ_BANKS, key=True, answers={200: dict},
-        problems=(*_PROBLEMS, "malformed-json", "too-large"), drop_in="sharing",
+        takes=("application/json",), body=SharedOpinion, problems=(*_PROBLEMS, "malformed-json", "incomplete-body", "too-large"),
     ),
 )  # fmt: skip

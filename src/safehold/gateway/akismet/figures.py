@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from safehold.gateway.akismet.described import ORDERS
 from safehold.gateway.akismet.key import key_of
 from safehold.gateway.problems import Refusal
 from safehold.gateway.requests import Reply, Request
@@ -23,7 +24,6 @@ from safehold.gateway.store import Key, SiteActivity, Unavailable
 ROWS, MOST_ROWS = 500, 10_000
 _MONTH = re.compile(r"(2[0-9]{3})-(0[1-9]|1[0-2])")
 _COLUMNS = ("Site", "Total API Calls", "Spam", "Ham", "Missed Spam", "False Positives", "Is Revoked")
-_ORDERS = ("total", "spam", "ham", "missed_spam", "false_positives")
 #: Beginnings of cells that a spreadsheet would take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -38,8 +38,8 @@ async def key_sites(parts: Parts, request: Request) -> Reply:
     if _MONTH.fullmatch(month) is None:
         raise Refusal("invalid-event", "month: write it as 2026-11")
     order, shape = _one(form, "order") or "total", _one(form, "format") or "json"
-    if order not in _ORDERS:
-        raise Refusal("invalid-event", f"order: one of {', '.join(_ORDERS)}")
+    if order not in ORDERS:
+        raise Refusal("invalid-event", f"order: one of {', '.join(ORDERS)}")
     if shape not in {"json", "csv"}:
         raise Refusal("invalid-event", "format: json or csv")
     limit, offset = _number(form, "limit", ROWS, least=1), _number(form, "offset", 0, least=0)

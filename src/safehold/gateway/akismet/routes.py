@@ -12,6 +12,7 @@ from functools import partial
 import msgspec
 
 from safehold.gateway.akismet.comment import CHECK, Comment, read_comment
+from safehold.gateway.akismet.described import DESCRIBED
 from safehold.gateway.akismet.figures import key_sites, usage_limit
 from safehold.gateway.akismet.key import key_of
 from safehold.gateway.akismet.verdict import GONE, WITHHELD
@@ -215,7 +216,15 @@ def _said(text: str, headers: Headers = ()) -> Reply:
 
 
 AKISMET_ROUTES = tuple(
-    Route(method=method, path=path, handle=handle, answers={200: "text/plain"}, drop_in="akismet", refuse=refuse)
+    Route(
+        method=method,
+        path=path,
+        handle=handle,
+        answers={200: "text/plain"},
+        drop_in="akismet",
+        refuse=refuse,
+        described=DESCRIBED[method, path],
+    )
     for method, path, handle in (
         ("POST", CHECK, check_comment),
         ("POST", "/1.1/submit-spam", submit_spam),

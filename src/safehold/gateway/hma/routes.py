@@ -12,6 +12,7 @@ import msgspec
 
 from safehold.gateway.banks import BankKeeper
 from safehold.gateway.cloudevents import read_json
+from safehold.gateway.hma.described import DESCRIBED
 from safehold.gateway.hma.media import hashes_of_upload, hashes_of_url
 from safehold.gateway.problems import Refusal
 from safehold.gateway.requests import Reply, Request
@@ -50,13 +51,13 @@ async def off_loop(parts: Parts, function: Callable[..., T], *arguments: Any) ->
 
 
 async def hash_url(parts: Parts, request: Request) -> Reply:
-    """GET /h/hash?url=: fetch a file from a public address and say its hashes."""
+    """Fetch a file from a public address and say its hashes."""
     authorized(parts, request, MATCH_HASHES)
     return Reply(200, _encode(await _hashed_url(parts, request)))
 
 
 async def hash_upload(parts: Parts, request: Request) -> Reply:
-    """POST /h/hash: the hashes of an uploaded file, one multipart part named `photo`, `video` or `file`."""
+    """The hashes of an uploaded file, one multipart part named `photo`, `video` or `file`."""
     authorized(parts, request, MATCH_HASHES)
     return Reply(200, _encode(await _hashed_upload(parts, request)))
 
@@ -90,7 +91,7 @@ def _wanted(request: Request, hashes: dict[str, str]) -> dict[str, str]:
 
 
 async def raw_lookup(parts: Parts, request: Request) -> Reply:
-    """GET /m/raw_lookup: the items near a hash, whatever share of their bank counts."""
+    """The items near a hash, whatever share of their bank counts."""
     authorized(parts, request, MATCH_HASHES)
     kind, value = _asked(request)
     found = await _found(parts, {kind: value}, everything=True)
@@ -103,7 +104,7 @@ async def raw_lookup(parts: Parts, request: Request) -> Reply:
 
 
 async def lookup(parts: Parts, request: Request) -> Reply:
-    """GET /m/lookup: what counts near a hash, or near the hashes of the file at `url`, by bank."""
+    """What counts near a hash, or near the hashes of the file at `url`, by bank."""
     authorized(parts, request, MATCH_HASHES)
     if request.query.get("url"):
         hashes = await _hashed_url(parts, request)
@@ -115,7 +116,7 @@ async def lookup(parts: Parts, request: Request) -> Reply:
 
 
 async def lookup_upload(parts: Parts, request: Request) -> Reply:
-    """POST /m/lookup: what counts near the hashes of an uploaded file, by kind of hash and bank."""
+    """What counts near the hashes of an uploaded file, by kind of hash and bank."""
     authorized(parts, request, MATCH_HASHES)
     hashes = await _hashed_upload(parts, request)
     everything = request.query.get("bypass_coinflip", "false") == "true"
@@ -123,7 +124,7 @@ async def lookup_upload(parts: Parts, request: Request) -> Reply:
 
 
 async def compare(parts: Parts, request: Request) -> Reply:
-    """POST /m/compare: `{"pdq": [a, b]}`: whether two hashes are the same thing, and how far they are apart."""
+    """Whether two hashes of a kind, `{"pdq": [a, b]}`, are the same thing, and how far they are apart."""
     authorized(parts, request, MATCH_HASHES)
     said: dict[str, Any] = {}
     for kind, pair in (await read_object(request)).items():
@@ -146,7 +147,7 @@ async def compare(parts: Parts, request: Request) -> Reply:
 
 
 async def index_status(parts: Parts, request: Request) -> Reply:
-    """GET /m/index/status: how many hashes of each kind are looked up."""
+    """How many hashes of each kind are looked up."""
     authorized(parts, request, MATCH_HASHES)
     shelf = (await ready(parts)).shelf
     return Reply(200, _encode({kind: {"present": True, "built_to": -1, "size": shelf.count(kind)} for kind in KINDS}))
@@ -260,7 +261,7 @@ def hma_route(method: str, path: str, handle: Handler, scope: str | None = MATCH
     """A route of this API; one without a scope needs no key."""
     return Route(
         method=method, path=path, handle=handle, answers={status: dict}, scope=scope or "", key=scope is not None,
-        drop_in="hma", refuse=_refused,
+        drop_in="hma", refuse=_refused, described=DESCRIBED[method, path],
     )  # fmt: skip
 
 

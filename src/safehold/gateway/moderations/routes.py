@@ -15,6 +15,7 @@ import msgspec
 
 from safehold.gateway.answers import Sealed
 from safehold.gateway.moderations.categories import CATEGORIES, NAMES, greatest, of_image, of_text
+from safehold.gateway.moderations.described import MODERATED
 from safehold.gateway.moderations.images import NoImage, score_image
 from safehold.gateway.moderations.input import Wanted, read_wanted
 from safehold.gateway.problems import Refusal, field_error
@@ -219,6 +220,7 @@ MODERATION_ROUTES = (
         handle=moderate,
         answers={200: dict},
         drop_in="openai",
+        described=MODERATED,
         refuse=refuse,
     ),
 )

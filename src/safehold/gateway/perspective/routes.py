@@ -15,6 +15,7 @@ from safehold.gateway.cloudevents import read_json
 from safehold.gateway.perspective.analysis import Analysis, analyse, check_comment, plain_text
 from safehold.gateway.perspective.attributes import OFFERED, model_name, primary
 from safehold.gateway.perspective.calibration import Calibration, apply
+from safehold.gateway.perspective.described import ANALYZED, DISCOVERY, PREFLIGHT, SUGGESTED
 from safehold.gateway.perspective.discovery import discovery_document
 from safehold.gateway.perspective.errors import (
     CORS,
@@ -264,19 +265,19 @@ def _reply(answer: dict[str, Any], spent: Headers) -> Reply:
 
 _API = "perspective"
 _ANSWER: dict[int, type | str] = {200: dict}
+_NOTHING: dict[int, type | str] = {204: "text/plain"}
 
-PERSPECTIVE_ROUTES: tuple[Route, ...] = (
-    Route(method="POST", path=ANALYZE, handle=analyze, scope=SCORE_TEXTS, answers=_ANSWER, drop_in=_API, refuse=refuse),
+PERSPECTIVE_ROUTES: tuple[Route, ...] = tuple(
     Route(
-        method="POST", path=SUGGEST, handle=suggestscore, scope=WRITE_LABELS, answers=_ANSWER, drop_in=_API,
-        refuse=refuse,
-    ),
-    *(
-        Route(method="OPTIONS", path=path, handle=preflight, answers={204: "text/plain"}, drop_in=_API, refuse=refuse)
-        for path in (ANALYZE, SUGGEST)
-    ),
-    *(
-        Route(method="GET", path=path, handle=discover, answers=_ANSWER, drop_in=_API, refuse=refuse)
-        for path in ("/$discovery/rest", "/discovery/v1/apis/commentanalyzer/v1alpha1/rest")
-    ),
+        method=method, path=path, handle=handle, scope=scope, answers=answers, drop_in=_API, refuse=refuse,
+        described=described,
+    )
+    for method, path, handle, scope, answers, described in (
+        ("POST", ANALYZE, analyze, SCORE_TEXTS, _ANSWER, ANALYZED),
+        ("POST", SUGGEST, suggestscore, WRITE_LABELS, _ANSWER, SUGGESTED),
+        ("OPTIONS", ANALYZE, preflight, None, _NOTHING, PREFLIGHT),
+        ("OPTIONS", SUGGEST, preflight, None, _NOTHING, PREFLIGHT),
+        ("GET", "/$discovery/rest", discover, None, _ANSWER, DISCOVERY),
+        ("GET", "/discovery/v1/apis/commentanalyzer/v1alpha1/rest", discover, None, _ANSWER, DISCOVERY),
+    )
 )  # fmt: skip
