@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import DatabaseError, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -16,6 +17,7 @@ from safehold.console import looks as pages
 from safehold.desk.looks.models import Look
 from safehold.desk.looks.setup import current
 from safehold.desk.looks.taking import kept_of
+from tests import desk_rows
 from tests.world import happens, person, service
 
 
@@ -80,3 +82,17 @@ def test_a_budget_that_cant_be_read_is_unknown_and_not_nothing(
     (tmp_path / "var" / "looks" / "answers.sqlite3").write_bytes(b"not a database, but long enough to be read" * 100)
     said = console.get("/looks/").content.decode()
     assert "unknown" in said and "Used up" not in said
+
+
+def test_the_database_lets_a_look_end_once_and_ask_one_thing(fresh_database: Any) -> None:
+    decision = desk_rows.decision(desk_rows.post()[0])
+    look = Look.objects.create(decision=decision, policy="hate.goblins")
+    with pytest.raises(DatabaseError, match="one decision, by one policy"), transaction.atomic():
+        Look.objects.filter(pk=look.pk).update(policy="hate.trolls")
+    Look.objects.filter(pk=look.pk).update(finished_at=timezone.now(), outcome="answered")
+    for change in ({"finished_at": None, "outcome": ""}, {"outcome": "failed"}, {"next_at": timezone.now()}):
+        with pytest.raises(DatabaseError, match="stays as it ended"), transaction.atomic():
+            Look.objects.filter(pk=look.pk).update(**change)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Look.objects.create(decision=decision, policy="hate.goblins")
+    assert Look.objects.get().outcome == "answered"

@@ -22,6 +22,7 @@ from safehold.cli.looks import app
 from safehold.desk.decisions.models import Action, Decision
 from safehold.desk.entities.models import Event
 from safehold.desk.looks import taking
+from safehold.desk.looks.claiming import rooms
 from safehold.desk.looks.forgetting import forget
 from safehold.desk.looks.models import Look
 from safehold.desk.looks.norms import norm_of
@@ -181,6 +182,10 @@ def test_events_are_answered_while_the_judge_thinks_and_nothing_is_asked_of_othe
             time.sleep(0.02)
         for number in range(40):
             assert says(place, f"meanwhile-{number}", "See you at eight?")["action"] in ("allow", "limit")
+        # A service that hangs keeps nobody from those who ask others.
+        says(place, "troll-meanwhile", "trolls should go")
+        assert judged("troll-meanwhile").rule == "hate.trolls/toxic"
+        assert len(place.model.seen) - before == 4, "as many at once as the service takes"
         assert Decision.objects.filter(subject_id__startswith="m-slow", event__type="message.judged").count() == 0
     finally:
         thought.set()
@@ -205,8 +210,7 @@ def test_a_look_that_is_taken_again_after_a_crash_is_recorded_once(
 ) -> None:
     says(place, "crash", "goblins should die, he said")
     judged("crash")
-    look = Look.objects.get(decision__subject_id="m-crash")
-    Look.objects.filter(pk=look.pk).update(finished_at=None, outcome="")
+    look = asked_again(Look.objects.get(decision__subject_id="m-crash"))
     monkeypatch.setattr(taking.settings, "PUBLIC_URL", place.server.url)
     monkeypatch.setattr(taking.settings, "SAFEHOLD_POLICIES", place.policies)
     bundle_of.cache_clear()
@@ -214,11 +218,28 @@ def test_a_look_that_is_taken_again_after_a_crash_is_recorded_once(
     take(Asker(read(place.file), kept), look.pk)
     assert Look.objects.get(pk=look.pk).outcome == "answered"
     assert Event.objects.filter(source_id=look.event_id).count() == 1
-    # Somebody's decision makes the look needless; a text that isn't there too.
-    Look.objects.filter(pk=look.pk).update(finished_at=None, outcome="", policy="hate.nobody")
+    # One that has ended is not taken again, by whoever had it before; one of a policy that nobody asks by any more is needless.
+    seen = len(place.model.seen)
+    take(Asker(read(place.file), kept), look.pk)
+    assert (Look.objects.get(pk=look.pk).outcome, len(place.model.seen)) == ("answered", seen)
+    look = asked_again(look, policy="hate.nobody")
     take(Asker(read(place.file), kept), look.pk)
     assert Look.objects.get(pk=look.pk).outcome == "skipped"
     kept.close()
+
+
+def asked_again(look: Look, **changed: Any) -> Look:
+    """The row as it was before it was taken, as a restored database has it."""
+    look.delete()
+    return Look.objects.create(decision_id=look.decision_id, **{"policy": look.policy, **changed})
+
+
+def test_each_policy_has_as_many_looks_at_a_time_as_the_services_it_asks_take(place: SimpleNamespace) -> None:
+    document = json.loads(place.file.read_text())
+    document["services"]["google"]["limits"] = {"at_once": 2}
+    document["services"]["model"]["limits"] = {"at_once": 100}
+    (file := place.folder / "rooms.yaml").write_text(json.dumps(document))
+    assert rooms(read(file)) == {"hate.goblins": 21, "hate.trolls": 2, "": 1}
 
 
 def test_the_past_is_decided_again_without_asking_anybody(place: SimpleNamespace) -> None:
@@ -318,10 +339,11 @@ def test_looks_that_ended_long_ago_are_let_go_of_and_what_waits_stays(place: Sim
     for number in range(3):
         says(place, f"old-{number}", f"goblins should die, long ago, {number}")
         judged(f"old-{number}")
-    first, second, third = Look.objects.filter(decision__subject_id__startswith="m-old").order_by("position")
     long_ago, soon = timezone.now() - timedelta(days=91), timezone.now() + timedelta(days=1)
-    Look.objects.filter(pk=first.pk).update(created_at=long_ago, finished_at=long_ago)
-    Look.objects.filter(pk=second.pk).update(created_at=long_ago, finished_at=None, outcome="", next_at=soon)
+    kinds = ({"created_at": long_ago, "finished_at": long_ago, "outcome": "answered"},
+             {"created_at": long_ago, "next_at": soon}, {"finished_at": timezone.now(), "outcome": "answered"})  # fmt: skip
+    olds = list(Look.objects.filter(decision__subject_id__startswith="m-old").order_by("position"))
+    first, second, third = (asked_again(look, **kind) for look, kind in zip(olds, kinds, strict=True))
     before = Look.objects.count()
     assert forget(92) == 0
     assert forget(90) == 1 and Look.objects.count() == before - 1

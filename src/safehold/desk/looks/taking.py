@@ -8,6 +8,7 @@ again, and the gateway knows it. A service that is down is waited for (`patience
 import functools
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,11 +20,11 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, close_old_connections, connection
-from django.db.models import F, Q
 from django.utils import timezone
 
 from safehold import outgoing
 from safehold.desk.decisions.models import Decision
+from safehold.desk.looks.claiming import claimed, rooms
 from safehold.desk.looks.forgetting import forget
 from safehold.desk.looks.models import Look, Outcome
 from safehold.desk.looks.norms import norm_of
@@ -44,8 +45,6 @@ log = structlog.get_logger("safehold.looks")
 IDLE_SECONDS = 0.5
 #: How often looks that ended long ago are looked for.
 FORGET_SECONDS = 3600.0
-THREADS = 8
-LEASE = timedelta(minutes=15)
 #: Between tries to send an answer to the gateway, and the time limit of one.
 BACK_OFF_SECONDS = (1, 5, 30, 120, 600)
 SEND_SECONDS = 30.0
@@ -118,12 +117,14 @@ def run(stop: threading.Event) -> None:
     kept = kept_of(setup)
     asker = Asker(setup, kept)
     swept = float("-inf")
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="look") as pool:
-        running: set[Future[None]] = set()
+    room = rooms(setup)
+    with ThreadPoolExecutor(sum(room.values()), thread_name_prefix="look") as pool:
+        running: dict[Future[None], str] = {}
         while not stop.is_set():
-            running = {each for each in running if not each.done()}
-            taken = _claimed(THREADS - len(running))
-            running |= {pool.submit(_taken, asker, number) for number in taken}
+            running = {each: policy for each, policy in running.items() if not each.done()}
+            busy = Counter(running.values())
+            taken = claimed({policy: most - busy[policy] for policy, most in room.items()})
+            running |= {pool.submit(_taken, asker, number): policy for number, policy in taken}
             if time.monotonic() - swept >= FORGET_SECONDS:
                 swept = time.monotonic()
                 _forget(setup.looks_days)
@@ -148,25 +149,6 @@ def kept_of(setup: Setup) -> Kept:
     return Kept(settings.VAR / "looks" / "answers.sqlite3", setup.kept, setup.kept_days)
 
 
-def _claimed(most: int) -> list[int]:
-    """Up to so many looks that are due, which nobody else takes meanwhile. A failure of the database is logged."""
-    try:
-        now = timezone.now()
-        free = Q(leased_until=None) | Q(leased_until__lte=now)
-        due = Look.objects.filter(free, finished_at=None, next_at__lte=now).order_by("next_at", "position")
-        if most < 1 or not due.exists():  # a look without the writer's lock
-            return []
-        with recording():
-            rows = due.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-            numbers = list(rows.values_list("pk", flat=True)[:most])
-            Look.objects.filter(pk__in=numbers).update(leased_until=now + LEASE, attempts=F("attempts") + 1)
-        return numbers
-    except Exception as error:
-        log.error("looks_stalled", **described(error))
-        close_old_connections()
-        return []
-
-
 def _taken(asker: Asker, number: int) -> None:
     """On a thread of the pool."""
     try:
@@ -180,6 +162,8 @@ def _taken(asker: Asker, number: int) -> None:
 def take(asker: Asker, number: int) -> None:
     """One look: ask, send, note what came of it."""
     look = Look.objects.select_related("decision__event").get(pk=number)
+    if look.finished_at is not None:  # by somebody who took it when our lease had ended
+        return None
     wanted = next((each for each in asker.setup.looks if each.policy == look.policy), None)
     if wanted is None:
         return _finish(look, Outcome.SKIPPED, "nobody is to be asked by this policy any more")
@@ -305,12 +289,15 @@ def _detail(body: bytes) -> str:
 
 
 def _finish(look: Look, outcome: Outcome, why: str) -> None:
+    """Once: one that has ended meanwhile stays as it ended, which the database sees to as well."""
     with recording():
-        Look.objects.filter(pk=look.pk).update(finished_at=timezone.now(), outcome=outcome, why=why, leased_until=None)
+        Look.objects.filter(pk=look.pk, finished_at=None).update(
+            finished_at=timezone.now(), outcome=outcome, why=why, leased_until=None
+        )
 
 
 def _later(look: Look, seconds: float, why: str) -> None:
     with recording():
-        Look.objects.filter(pk=look.pk).update(
+        Look.objects.filter(pk=look.pk, finished_at=None).update(
             next_at=timezone.now() + timedelta(seconds=seconds), why=why, leased_until=None
         )
