@@ -235,6 +235,24 @@ def test_a_long_file_is_written_while_its_page_shows_how_far_it_is_and_goes_on_w
     assert not list(tmp_path.glob("safehold-bank-*"))
 
 
+def test_a_long_file_with_wrong_rows_is_read_in_the_background_and_its_page_names_them(
+    place: SimpleNamespace, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    text = "\n".join([*(f"{number:032x}" for number in range(100)), "xyz", "1" * 31])
+    at = upload(place.moderator, "feed.txt", text, kind="md5")
+    wait_for_imports()
+    change = BankChange.objects.get(act="import")
+    assert (change.state, BankItem.objects.count()) == ("abandoned", 0)
+    shown = page(place.moderator, at)
+    assert "Nothing was brought in" in shown and "line 101, column `value`" in shown and "line 102" in shown
+    assert upload(place.moderator, "feed.txt", text[: 33 * 100], kind="md5") != at
+    wait_for_imports()
+    assert BankItem.objects.filter(state="quarantined").count() == 100 and not verify_record().findings
+    assert not list(tmp_path.glob("safehold-bank-*"))
+
+
 def test_an_interrupted_import_is_given_up(place: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     def dies(*said: Any) -> None:
         raise RuntimeError("the process ended")

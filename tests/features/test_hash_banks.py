@@ -167,7 +167,7 @@ def test_an_import_names_line_and_column_of_what_is_wrong_and_writes_nothing(
     with pytest.raises(BadImport) as refused:
         import_file(None, "bad", put(tmp_path, text), "csv")
     assert [str(problem).partition(":")[0] for problem in refused.value.problems] == [
-        "line 3, value", "line 4, type", "line 6",
+        "line 3, column `value`", "line 4, column `type`", "line 6",
     ]  # fmt: skip
     assert not BankItem.objects.exists() and not BankChange.objects.filter(act="import").exists()
     for wrong, said in (
@@ -178,7 +178,7 @@ def test_an_import_names_line_and_column_of_what_is_wrong_and_writes_nothing(
     ):
         with pytest.raises(BadFile, match=said):
             import_file(None, "bad", put(tmp_path, wrong), "csv")
-    with pytest.raises(BadImport, match="line 2, note: it must be a string"):
+    with pytest.raises(BadImport, match="line 2, column `note`: it must be a string"):
         rows = [{"type": "md5", "value": MD5}, {"type": "md5", "value": MD5, "note": 3}]
         lines = "\n".join(map(json.dumps, rows))
         import_file(None, "bad", put(tmp_path, lines, "feed.ndjson"), "ndjson")

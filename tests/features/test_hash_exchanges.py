@@ -4,6 +4,7 @@ are away, slow, wrong or cut off, nothing is lost and nothing half is kept. Cont
 """
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,8 @@ from safehold.desk.banks.exchanges import sibling as siblings
 from safehold.desk.banks.exchanges.fetching import fetch, keep
 from safehold.desk.banks.exchanges.kinds import BadConfig
 from safehold.desk.banks.exchanges.managing import add_exchange, switch
+from safehold.desk.banks.exchanges.pages import Away
+from safehold.desk.banks.exchanges.sessions import asking, session
 from safehold.desk.banks.exchanges.writing_back import retry, send_due
 from safehold.desk.banks.models import Bank, BankChange, BankItem, Exchange, ExchangeRecord, SignalOpinion, WriteBack
 from safehold.record.verification import verify_record
@@ -517,7 +520,7 @@ def test_a_file_names_all_there_is_and_a_wrong_row_takes_nothing(
     assert fetched().progress["added"] == 2
     assert fetched().progress.get("records") is None, "the same file is not read twice"
     path.write_text(f"type,value\nmd5,{MD5[1]}\nmd5,xyz\n")
-    assert "line 3, value" in fetched().error and set(states().values()) == {"active"}
+    assert "line 3, column `value`" in fetched().error and set(states().values()) == {"active"}
     path.write_text(f"type,value\nmd5,{MD5[1]}\nmd5,{MD5[2]}\n")
     assert fetched().error == ""
     assert states() == {MD5[0]: "retired", MD5[1]: "active", MD5[2]: "active"}
@@ -561,6 +564,19 @@ def told(stub: Stub, **more: Any) -> dict[str, Any]:
         "name": "x", "into": "theirs", "config_base_url": stub.url, "secret_subscription_key": "sub",
         "secret_fetch_function_key": "fetch", "arrives": "quarantined", "every_minutes": 60, "test": "on", **more,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_private_address_is_not_even_connected_to(host: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"https://{host}:{listening.getsockname()[1]}/"
+        with pytest.raises(Away, match="no public address"), asking("NCMEC"):
+            session(()).get(url)
+        listening.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+        with pytest.raises(Away, match="can't be reached"), asking("NCMEC"):
+            session(("nowhere.invalid",)).get("https://nowhere.invalid/")
 
 
 def test_an_exchange_is_added_in_the_console_once_it_answers_and_its_credentials_are_never_shown(

@@ -68,7 +68,7 @@ def hma(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             name: create_key(None, name, scopes, service="plaza")[1]
             for name, scopes in {
                 "match": [Scope.MATCH_HASHES], "write": [Scope.MATCH_HASHES, Scope.WRITE_BANKS], "none": [Scope.WRITE_EVENTS],
-                "read": [Scope.READ_BANKS],
+                "read": [Scope.READ_BANKS], "sibling": [Scope.READ_BANKS, Scope.WRITE_BANKS],
             }.items()
         }  # fmt: skip
         create_bank(None, "bad")
@@ -289,7 +289,7 @@ def test_another_safehold_reads_a_bank_and_says_what_it_thinks(hma: SimpleNamesp
     create_bank(None, "copy")
     url = str(hma.match.base_url).rstrip("/")
     add_exchange(
-        None, "sibling", "safehold", "copy", {"url": url, "bank": "shared"}, {"key": hma.secrets["read"]},
+        None, "sibling", "safehold", "copy", {"url": url, "bank": "shared"}, {"key": hma.secrets["sibling"]},
         arrive_active=True, write_back=True,
     )  # fmt: skip
 
@@ -314,8 +314,10 @@ def test_another_safehold_reads_a_bank_and_says_what_it_thinks(hma: SimpleNamesp
     assert hma.read.get("/v1/banks/absent").status_code == 404
     for place in ("x", "²", "9" * 25, "1.2.3"):
         assert hma.read.get("/v1/banks/shared", params={"after": place}).status_code == 422
-    assert hma.read.post("/v1/banks/shared", json={"item": 10**30, "belief": "seed"}).status_code == 422
-    assert hma.read.post("/v1/banks/shared", json={"item": late.pk, "belief": "maybe"}).status_code == 422
+    assert hma.sibling.post("/v1/banks/shared", json={"item": 10**30, "belief": "seed"}).status_code == 422
+    assert hma.sibling.post("/v1/banks/shared", json={"item": late.pk, "belief": "maybe"}).status_code == 422
+    reading = hma.read.post("/v1/banks/shared", json={"item": late.pk, "belief": "seed"})
+    assert reading.status_code == 403 and "banks:write" in reading.text
 
 
 def test_a_file_on_this_machine_goes_into_a_bank_by_its_hashes(hma: SimpleNamespace, tmp_path: Path) -> None:

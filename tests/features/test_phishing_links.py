@@ -1,7 +1,12 @@
 """What a policy author gets from `signals.phishing`: how much a link looks like phishing, and by which traits."""
 
-import pytest
+import random
 
+import numpy as np
+import pytest
+from training.phishing_hosts import FOLDS, folds_of, group_of
+
+from safehold.signals.links.find import registrable
 from safehold.signals.phishing import Phishing
 from tests.features.test_reading_disguised_text import said
 
@@ -76,3 +81,20 @@ def test_listed_phishing_is_found_more_often_than_innocent_hosts_are():
     listed = (Path(__file__).parents[2] / "policies/lists/phishing-domains.txt").read_text("utf-8").splitlines()[::200]
     hosts = [line for line in listed if line and not line.startswith("#")]
     assert sum(of(f"https://{host}/")["score"] >= 0.5 for host in hosts) / len(hosts) >= 0.12
+
+
+def test_the_split_behind_its_figures_has_no_domain_and_no_making_of_names_on_both_sides():
+    draw = random.Random(3)
+    words = ["claim", "metamask", "airdrop", "garden", "bakery", "uniswap", "finance", "violin", "support", "clinic"]
+    names = [f"{draw.choice(words)}{draw.choice(['', '-', '24-'])}{draw.choice(words)}" for _ in range(300)]
+    hosts = [
+        draw.choice(["", "", "www2.", "login."]) + f"{name}.{draw.choice(['com', 'io', 'co.uk'])}" for name in names
+    ]
+    folds, groups = folds_of(hosts, np.random.default_rng(1))
+    assert set(folds.tolist()) == set(range(FOLDS))
+    for key in (registrable, group_of):
+        sides: dict[str, set[int]] = {}
+        for host, fold in zip(hosts, folds.tolist(), strict=True):
+            sides.setdefault(key(host), set()).add(fold)
+        assert len(sides) > FOLDS and all(len(found) == 1 for found in sides.values())
+    assert len(set(groups)) < len(set(map(registrable, hosts)))

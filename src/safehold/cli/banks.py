@@ -27,8 +27,8 @@ def do(function: Any, *arguments: Any, **more: Any) -> Any:
     from safehold.accounts.people import Refused
     from safehold.desk.banks.changing import Busy, NoSuchBank
     from safehold.desk.banks.exchanges.managing import NoSuchExchange
-    from safehold.desk.banks.importing import BadImport
     from safehold.desk.banks.reading import BadFile
+    from safehold.desk.imports import BadImport
     from safehold.signals.hashes.kinds import BadHash
     from safehold.states import InvalidTransition
 

@@ -34,9 +34,9 @@ def failure(message: object) -> typer.Exit:
 def do(function: Any, *arguments: Any, **more: Any) -> Any:
     """Call what may be refused; a refusal is a line of red and exit code 1."""
     from safehold.accounts.people import Refused
+    from safehold.desk.imports import BadImport
     from safehold.desk.lists.changing import Busy
     from safehold.desk.lists.declared import NoSuchList
-    from safehold.desk.lists.importing import BadImport
     from safehold.engine import PolicyProblems
     from safehold.engine.lists import BadEntry
     from safehold.engine.lists.formats import FormatError

@@ -45,7 +45,7 @@ _LABELS = {
 }  # fmt: skip
 _HELP = {
     "url": "https://…", "base_url": "Only if it is elsewhere than usual.", "bank": "The name of the bank there.",
-    "only_esp_ids": "Numbers, with commas. Empty: all.", "key": "With the scope banks:read there.",
+    "only_esp_ids": "Numbers, with commas. Empty: all.", "key": "Scopes there: banks:read, banks:write for opinions.",
     "privacy_group": "Its number.", "feedback_function_key": "To tell it what we think.",
 }  # fmt: skip
 

@@ -25,9 +25,10 @@ from safehold.accounts.roles import Permission
 from safehold.console.banks import frame
 from safehold.desk.banks import importing
 from safehold.desk.banks.changing import Busy
-from safehold.desk.banks.importing import BadImport
 from safehold.desk.banks.models import Act, Bank, BankChange, BankItem
-from safehold.desk.banks.reading import BadFile, Problem, format_of
+from safehold.desk.banks.reading import BadFile, format_of
+from safehold.desk.imports import BadImport
+from safehold.engine.lists.formats import Problem
 from safehold.signals.hashes.kinds import KINDS
 from safehold.states import InvalidTransition
 
@@ -82,21 +83,21 @@ def bring_in(request: SignedInRequest, name: str) -> HttpResponse:
 
 
 def _brought(request: SignedInRequest, name: str, form: NewImport) -> tuple[BankChange | None, list[Problem]]:
-    """A small file is written at once; a long one that Django has put on the disk, in the background."""
+    """A small file is read and written at once; a long one, that Django has put on the disk, in the background."""
     asked = form.cleaned_data
     file, kind = asked["file"], asked["kind"]
     path = _kept(file)
     later = False
     try:
         chosen = asked["format"] or format_of(file.name or "")
-        change, rows = importing.begin(
-            request.user, name, path, chosen, kind=kind, source=asked["source"], filename=file.name or ""
-        )
-        if not isinstance(file, TemporaryUploadedFile):
-            return importing.write(request.user, change, path, chosen, rows, kind=kind), []
-        later = True
-        _in_background(request.user, change, path, chosen, rows, kind)
-        return change, []
+        said = {"source": asked["source"], "filename": file.name or ""}
+        if isinstance(file, TemporaryUploadedFile):
+            change = importing.announce(request.user, name, path, **said)
+            later = True
+            _in_background(request.user, change, path, chosen, kind)
+            return change, []
+        change, rows = importing.begin(request.user, name, path, chosen, kind=kind, **said)
+        return importing.write(request.user, change, path, chosen, rows, kind=kind), []
     except BadImport as error:
         rows_are = "1 row is" if error.count == 1 else f"{error.count:,} rows are"
         form.add_error("file", f"{rows_are} wrong; nothing was brought in.")
@@ -120,9 +121,9 @@ def _in_background(*said: Any) -> None:
     """If the process ends meanwhile, the same file, sent again, goes on where writing ended."""
 
     def write() -> None:
-        by, change, path, chosen, rows, kind = said
+        by, change, path, chosen, kind = said
         try:
-            importing.write(by, change, path, chosen, rows, kind=kind)
+            importing.bring_in(by, change, path, chosen, kind=kind)
         except Exception as error:
             log.error("bank_import_interrupted", change=change.pk, fault=type(error).__name__)
         finally:

@@ -23,9 +23,9 @@ from safehold.accounts.models import User
 from safehold.accounts.people import Refused
 from safehold.accounts.roles import Permission
 from safehold.console.lists import found_list, frame
+from safehold.desk.imports import BadImport
 from safehold.desk.lists import importing
 from safehold.desk.lists.changing import Busy, add_entry, move_entry
-from safehold.desk.lists.importing import BadImport
 from safehold.desk.lists.interrupted import being_read
 from safehold.desk.lists.models import Entry, Mode, Revision, new_revision_id
 from safehold.desk.lists.states import ENTRY

@@ -18,6 +18,7 @@ from safehold.gateway.answers import EventTypeView
 from safehold.gateway.breaker import Breaker
 from safehold.gateway.cloudevents import CloudEvent
 from safehold.gateway.faults import described
+from safehold.gateway.following import follow
 from safehold.gateway.inbox import Change
 from safehold.gateway.metrics import Metrics
 from safehold.gateway.store import Incoming, Minds, Store
@@ -25,7 +26,6 @@ from safehold.gateway.writer import Writer
 
 log = structlog.get_logger("safehold.gateway")
 
-LOOK_SECONDS = 0.5
 #: How often what rules cost is taken to the store.
 COSTS_SECONDS = 10.0
 #: An edition that could not be loaded is tried again after so many seconds: the database may have been away.
@@ -90,26 +90,20 @@ class Follower:
             self._thread.join(timeout=30)
 
     def _run(self) -> None:
-        failing = False
-        while not self._stop.wait(LOOK_SECONDS):
-            try:
-                self._tell_of_tripped()
-                self._measure()
-                wanted = self._store.edition()
-                failing = False
-                if wanted != self._edition.number and not self._tried_lately(wanted):
-                    self._follow(wanted)
-            except Exception as error:
-                # The edition that is in force here goes on deciding.
-                if not failing:
-                    log.error("edition_unreadable", **described(error))
-                failing = True
-                self._store.close()  # the next look gets a connection of its own
+        # The edition that is in force here goes on deciding while the store can't be read.
+        follow(self._look, self._stop, self._store.close, "edition_unreadable")
         try:
             self._keep_costs()
         except Exception as error:  # what was measured last is lost, and nothing else
             log.warning("costs_not_kept", **described(error))
         self._store.close()
+
+    def _look(self) -> None:
+        self._tell_of_tripped()
+        self._measure()
+        wanted = self._store.edition()
+        if wanted != self._edition.number and not self._tried_lately(wanted):
+            self._follow(wanted)
 
     def _tell_of_tripped(self) -> None:
         """What the breaker held back here, for every process and for people. What can't be told now is told later."""

@@ -1,7 +1,7 @@
 """How what is kept in memory follows the database: a look every half second, until told to stop. What is known goes on being
 used while the database can't be read; that is logged once, not twice a second, and each next look has a connection of its own.
 
-Who calls: the threads of `lists`, `banks` and `models`.
+Who calls: the threads of `lists`, `banks`, `models` and `editions`.
 """
 
 import threading

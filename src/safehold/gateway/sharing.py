@@ -13,7 +13,7 @@ from safehold.gateway.problems import Refusal
 from safehold.gateway.requests import Reply, Request
 from safehold.gateway.routes import Parts, Route
 
-READ_BANKS = "banks:read"
+READ_BANKS, WRITE_BANKS = "banks:read", "banks:write"
 #: Items of a page.
 PAGE = 1_000
 MOST_BYTES = 16 * 1024
@@ -49,7 +49,7 @@ async def read_bank(parts: Parts, request: Request) -> Reply:
 
 async def take_opinion(parts: Parts, request: Request) -> Reply:
     """Keep what another installation thinks of an item. Its state stays as it is."""
-    key = parts.keyring.check(request.headers.get(b"authorization"), READ_BANKS)
+    key = parts.keyring.check(request.headers.get(b"authorization"), WRITE_BANKS)
     headers = parts.keyring.spend(key, 1)
     try:
         said = msgspec.json.decode(await request.body(MOST_BYTES), type=SharedOpinion)
@@ -80,7 +80,7 @@ SHARING_ROUTES = (
         problems=_PROBLEMS, texts={"after": "What `next` of the page before said; from the beginning without it."},
     ),
     Route(
-        method="POST", path="/v1/banks/{name}", handle=take_opinion, scope=READ_BANKS, key=True, answers={200: dict},
+        method="POST", path="/v1/banks/{name}", handle=take_opinion, scope=WRITE_BANKS, key=True, answers={200: dict},
         takes=("application/json",), body=SharedOpinion, problems=(*_PROBLEMS, "malformed-json", "incomplete-body", "too-large"),
     ),
 )  # fmt: skip

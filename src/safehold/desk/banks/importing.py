@@ -4,7 +4,7 @@ crash the same file, imported again, goes on where writing ended; `abandon` reti
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -15,30 +15,16 @@ from safehold.accounts.models import User
 from safehold.accounts.people import AT_THE_SHELL, Refused
 from safehold.desk.banks.changing import chained, found_bank, locked
 from safehold.desk.banks.models import Act, Bank, BankChange, BankItem, item_of
-from safehold.desk.banks.reading import BadFile, Problem, Row, good, read
+from safehold.desk.banks.reading import BadFile, Row, good, read
 from safehold.desk.banks.states import CHANGE, ITEM
+from safehold.desk.imports import TOLD, BadImport, Progress, quiet
 from safehold.desk.moves import move
+from safehold.engine.lists.formats import Problem
 from safehold.record.recording import Record, recording
 from safehold.signals.hashes.kinds import key_of
 
 #: Rows of one transaction: some tens of milliseconds in which nobody else writes (SQLite).
 CHUNK = 2_000
-#: Problems that are told; the count says how many there were.
-TOLD = 50
-
-Progress = Callable[[str, int, int], None]
-
-
-class BadImport(ValueError):
-    """The file has rows that can't be items. `problems` are the first of them."""
-
-    def __init__(self, problems: list[Problem], count: int) -> None:
-        self.problems, self.count = problems, count
-        super().__init__(f"{count:,} rows are wrong, the first: {problems[0]}")
-
-
-def _quiet(step: str, done: int, total: int) -> None:
-    return
 
 
 def import_file(
@@ -51,7 +37,7 @@ def import_file(
     source: str = "",
     active: bool = True,
     filename: str = "",
-    progress: Progress = _quiet,
+    progress: Progress = quiet,
 ) -> BankChange:
     """Bring in a file: at the shell its items are active unless `active` is false, from a person they wait.
 
@@ -64,17 +50,43 @@ def import_file(
 
 def begin(
     by: User | None, name: str, path: Path, format_name: str, *, kind: str = "", source: str = "", filename: str = "",
-    progress: Progress = _quiet,
+    progress: Progress = quiet,
 ) -> tuple[BankChange, int]:  # fmt: skip
     """Read a file to its end, and begin its import; how many rows it has. `write` goes on. Raises what `import_file` raises."""
     found_bank(name)
-    rows, digest = _checked(path, format_name, kind, progress)
-    return _begun(by, name, filename or path.name, digest, source, rows), rows
+    rows = _checked(path, format_name, kind, progress)
+    return _begun(by, name, filename or path.name, _digest(path), source, rows), rows
+
+
+def announce(by: User | None, name: str, path: Path, *, source: str = "", filename: str = "") -> BankChange:
+    """Begin the import of a file that nobody has read yet: `bring_in` reads and writes it. Raises NoSuchBank and Busy."""
+    found_bank(name)
+    return _begun(by, name, filename or path.name, _digest(path), source, 0)
+
+
+def bring_in(by: User | None, change: BankChange, path: Path, format_name: str, *, kind: str = "") -> BankChange:
+    """Read a file that was announced to its end, then write what it has as items that wait. Where rows are wrong nothing is
+    written, the import is abandoned, and its note says which rows. Raises Refused as `write` does."""
+    try:
+        rows = _checked(path, format_name, kind, lambda _, done, __: _note(change, {"checked": done}))
+    except BadImport as error:
+        more = f"\n… and {error.count - len(error.problems):,} more." if error.count > len(error.problems) else ""
+        return abandon(by, change.bank_id, "\n".join(map(str, error.problems)) + more)
+    except BadFile as error:
+        return abandon(by, change.bank_id, str(error))
+    _note(change, {"rows": rows})
+    return write(by, change, path, format_name, rows, kind=kind)
+
+
+def _note(change: BankChange, counts: dict[str, int]) -> None:
+    """Say how far it is."""
+    change.counts = counts
+    BankChange.objects.filter(pk=change.pk).update(counts=counts)
 
 
 def write(
     by: User | None, change: BankChange, path: Path, format_name: str, rows: int, *, kind: str = "",
-    state: str = ITEM.initial, progress: Progress = _quiet,
+    state: str = ITEM.initial, progress: Progress = quiet,
 ) -> BankChange:  # fmt: skip
     """Write what `begin` has read, from where writing ended. Raises Refused if another process is at it, or gave it up."""
     with path.open("rb") as file:
@@ -86,8 +98,13 @@ def write(
     return change
 
 
-def _checked(path: Path, format_name: str, kind: str, progress: Progress) -> tuple[int, str]:
-    """How many good rows a file has, and its SHA-256. Raises BadFile, BadImport, Refused."""
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checked(path: Path, format_name: str, kind: str, progress: Progress) -> int:
+    """How many good rows a file has. Raises BadFile and BadImport."""
     problems: list[Problem] = []
     rows = bad = 0
     with path.open("rb") as file:
@@ -99,13 +116,11 @@ def _checked(path: Path, format_name: str, kind: str, progress: Progress) -> tup
                 rows += 1
                 if rows % CHUNK == 0:
                     progress("Reading", rows, 0)
-        file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     if problems:
         raise BadImport(problems, bad)
     if not rows:
         raise BadFile("the file has no rows")
-    return rows, digest
+    return rows
 
 
 def _begun(by: User | None, name: str, filename: str, digest: str, source: str, rows: int) -> BankChange:
@@ -119,7 +134,7 @@ def _begun(by: User | None, name: str, filename: str, digest: str, source: str, 
         last = BankChange.objects.filter(bank=bank).order_by("-number").first()
         change = BankChange.objects.create(
             bank=bank, number=(last.number if last else 0) + 1, act=Act.IMPORT, by=by, source=(source or filename)[:200],
-            filename=filename[:255], file_digest=digest, counts={"rows": rows},
+            filename=filename[:255], file_digest=digest, counts={"rows": rows} if rows else {},
         )  # fmt: skip
         move(record, change, CHANGE, "started", by=by.pk if by else "")
         _audit(record, "bank.import_started", change, by)
@@ -187,8 +202,9 @@ def _written(change: BankChange) -> Iterator[tuple[str, str, str]]:
     yield from found.values_list("kind", "value", "state").iterator(5_000)
 
 
-def abandon(by: User | None, name: str) -> BankChange:
-    """Give up the import of a bank that was interrupted: what it had written is retired. Raises NoSuchBank and Refused."""
+def abandon(by: User | None, name: str, note: str = "") -> BankChange:
+    """Give up the import of a bank that was interrupted, or has wrong rows, which `note` says: what it had written is retired.
+    Raises NoSuchBank and Refused."""
     change = BankChange.objects.filter(bank=found_bank(name), state="applying").first()
     if change is None:
         raise Refused(f"no import of `{name}` is being written")
@@ -199,7 +215,8 @@ def abandon(by: User | None, name: str) -> BankChange:
         bank.number = change.number
         bank.digest = change.digest = chained(bank.digest, bank.number, "abandoned")
         bank.save(update_fields=["number", "digest"])
-        change.save(update_fields=["digest"])
+        change.note = note or change.note
+        change.save(update_fields=["digest", "note"])
         move(record, change, CHANGE, "abandoned", by=by.pk if by else "")
         _audit(record, "bank.import_abandoned", change, by)
     _retire(found.exclude(state="retired"))  # a last piece that another process wrote meanwhile; it writes no other
@@ -231,7 +248,7 @@ def _found(name: str, number: int) -> BankChange:
     return brought
 
 
-def activate_all(by: User | None, name: str, number: int, progress: Progress = _quiet) -> BankChange:
+def activate_all(by: User | None, name: str, number: int, progress: Progress = quiet) -> BankChange:
     """Activate what one import or fetch brought and still waits, in one moment. `by` is not who brought it in.
 
     Raises NoSuchBank, Busy, and Refused where nothing waits or it is one's own.

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from safehold.desk.banks.models import BankItem
+from safehold.engine.lists.formats import Problem
 from safehold.signals.hashes.kinds import KINDS, BadHash, normal
 
 FORMATS = ("csv", "ndjson", "plain")
@@ -31,18 +32,6 @@ class Row:
     reference: str = ""
     note: str = ""
     source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with a row."""
-
-    line: int
-    column: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}, {self.column}: {self.what}" if self.column else f"line {self.line}: {self.what}"
 
 
 class BadFile(ValueError):
@@ -86,7 +75,7 @@ def _lines(file: io.BufferedIOBase) -> Iterator[tuple[int, str | Problem]]:
         try:
             yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
-            yield number, Problem(number, "", "it is not UTF-8")
+            yield number, _wrong(number, "", "it is not UTF-8")
 
 
 def _csv(lines: Iterator[tuple[int, str | Problem]], kind: str) -> Iterator[Row | Problem]:
@@ -98,7 +87,7 @@ def _csv(lines: Iterator[tuple[int, str | Problem]], kind: str) -> Iterator[Row 
         try:
             cells = next(csv.reader([line]), [])
         except csv.Error as error:  # a video of half an hour
-            yield Problem(number, "", f"it can't be read as CSV ({error}); write long videos as NDJSON")
+            yield _wrong(number, "", f"it can't be read as CSV ({error}); write long videos as NDJSON")
             continue
         if not header:
             header = [cell.strip().lower() for cell in cells]
@@ -110,7 +99,7 @@ def _csv(lines: Iterator[tuple[int, str | Problem]], kind: str) -> Iterator[Row 
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(header):
-            yield Problem(number, "", f"it has {len(cells)} columns and the header {len(header)}")
+            yield _wrong(number, "", f"it has {len(cells)} columns and the header {len(header)}")
             continue
         yield _row(number, dict(zip(header, cells, strict=True)), kind)
     if not header:
@@ -127,34 +116,38 @@ def _ndjson(lines: Iterator[tuple[int, str | Problem]], kind: str) -> Iterator[R
         try:
             found = msgspec.json.decode(line.encode())
         except msgspec.DecodeError as error:
-            yield Problem(number, "", f"it is not JSON: {error}")
+            yield _wrong(number, "", f"it is not JSON: {error}")
             continue
         except RecursionError:
-            yield Problem(number, "", "it is nested too deep to be a hash")
+            yield _wrong(number, "", "it is nested too deep to be a hash")
             continue
         if not isinstance(found, dict):
-            yield Problem(number, "", "it is no JSON object")
+            yield _wrong(number, "", "it is no JSON object")
         elif unknown := [name for name in found if name not in COLUMNS]:
-            yield Problem(number, str(unknown[0]), f"there is no such field; there are {', '.join(COLUMNS)}")
+            yield _wrong(number, str(unknown[0]), f"there is no such field; there are {', '.join(COLUMNS)}")
         elif wrong := [name for name, value in found.items() if not isinstance(value, str)]:
-            yield Problem(number, wrong[0], "it must be a string")
+            yield _wrong(number, wrong[0], "it must be a string")
         else:
             yield _row(number, found, kind)
+
+
+def _wrong(line: int, column: str, what: str) -> Problem:
+    return Problem(line=line, column=column, message=what)
 
 
 def _row(number: int, cells: dict[str, Any], kind: str) -> Row | Problem:
     named = str(cells.get("type", "")).strip().lower() or kind
     if not named:
-        return Problem(number, "type", f"say which kind of hash it is: {', '.join(KINDS)}")
+        return _wrong(number, "type", f"say which kind of hash it is: {', '.join(KINDS)}")
     if named not in KINDS:
-        return Problem(number, "type", f"`{named[:30]}` is no kind of hash; there are {', '.join(KINDS)}")
+        return _wrong(number, "type", f"`{named[:30]}` is no kind of hash; there are {', '.join(KINDS)}")
     for name, most in _MOST.items():
         if len(cells.get(name, "")) > most:
-            return Problem(number, name, f"it is longer than {most:,} characters")
+            return _wrong(number, name, f"it is longer than {most:,} characters")
     try:
         value = normal(named, str(cells.get("value", "")))
     except BadHash as error:
-        return Problem(number, "value", str(error))
+        return _wrong(number, "value", str(error))
     return Row(number, named, value, *(cells.get(name, "").strip() for name in ("reference", "note", "source")))
 
 

@@ -7,7 +7,7 @@ away what had not been read to the end.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from safehold.accounts.models import User
 from safehold.accounts.people import AT_THE_SHELL, Refused
+from safehold.desk.imports import TOLD, BadImport, Progress, quiet
 from safehold.desk.lists import sql
 from safehold.desk.lists.changing import chained, locked
 from safehold.desk.lists.declared import managed
@@ -30,22 +31,6 @@ from safehold.record.recording import recording
 CHUNK = 2_000
 #: Chunks before which the database is told to look at its tables again: they were empty when it did, or a tenth as long.
 LOOKED_AT = (5, 50)
-#: Problems that are told; the count says how many there were.
-TOLD = 50
-
-Progress = Callable[[str, int, int], None]
-
-
-class BadImport(ValueError):
-    """The file has rows that can't be entries. `problems` are the first of them."""
-
-    def __init__(self, problems: list[Problem], count: int) -> None:
-        self.problems, self.count = problems, count
-        super().__init__(f"{count:,} rows are wrong, the first: {problems[0]}")
-
-
-def _quiet(step: str, done: int, total: int) -> None:
-    return
 
 
 def stage(
@@ -60,7 +45,7 @@ def stage(
     mode: str = Mode.ADD,
     columns: dict[str, str] | None = None,
     skip_bad: bool = False,
-    progress: Progress = _quiet,
+    progress: Progress = quiet,
 ) -> Revision:
     """Read a file into an import that waits to be applied. `source` names the feed: rows that name none are from it.
 
@@ -110,7 +95,7 @@ def read_in(
     *,
     columns: dict[str, str] | None = None,
     skip_bad: bool = False,
-    progress: Progress = _quiet,
+    progress: Progress = quiet,
 ) -> None:
     """Stage the rows of a file. Raises FormatError, BadImport, and Refused when it was discarded meanwhile; what is staged by
     then is for the caller to drop."""
@@ -206,7 +191,7 @@ def _staged(revision: Revision, row: Row) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def apply(by: User | None, revision_id: str, *, progress: Progress = _quiet) -> Revision:
+def apply(by: User | None, revision_id: str, *, progress: Progress = quiet) -> Revision:
     """Bring a staged import into effect, or go on with one that was interrupted. `by` is not who staged it.
 
     Raises Refused, Busy, and what `Machine.next` raises.
@@ -215,7 +200,7 @@ def apply(by: User | None, revision_id: str, *, progress: Progress = _quiet) -> 
     return go_on(by, revision_id, progress=progress)
 
 
-def revert(by: User | None, revision_id: str, *, progress: Progress = _quiet) -> Revision:
+def revert(by: User | None, revision_id: str, *, progress: Progress = quiet) -> Revision:
     """Take back all that a revision did, as a new revision. Entries that were changed again since are left as they are.
 
     Raises Busy, and what `Machine.next` raises.
@@ -257,7 +242,7 @@ def begin_revert(by: User | None, revision_id: str) -> Revision:
     return revision
 
 
-def go_on(by: User | None, revision_id: str, *, progress: Progress = _quiet) -> Revision:
+def go_on(by: User | None, revision_id: str, *, progress: Progress = quiet) -> Revision:
     """Write a revision that is being applied, from where it is, and bring it into effect."""
     revision = Revision.objects.select_related("reverts").get(pk=revision_id)
     chunk = sql.revert_chunk if revision.act == Act.REVERT else sql.apply_chunk
@@ -276,7 +261,7 @@ def go_on(by: User | None, revision_id: str, *, progress: Progress = _quiet) -> 
     return revision
 
 
-def resume(by: User | None, list_name: str | None = None, *, progress: Progress = _quiet) -> list[Revision]:
+def resume(by: User | None, list_name: str | None = None, *, progress: Progress = quiet) -> list[Revision]:
     """Go on with what was interrupted, in one list or in all: by a process that died between two chunks. What one left behind
     that had not read all of its file is cleared away."""
     clear_away(list_name)

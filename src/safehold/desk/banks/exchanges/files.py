@@ -11,7 +11,8 @@ from typing import Any
 
 from safehold import outgoing
 from safehold.desk.banks.exchanges.pages import Away, NotTaken, Page, Shared
-from safehold.desk.banks.reading import Problem, Row, format_of, read
+from safehold.desk.banks.reading import Row, format_of, read
+from safehold.engine.lists.formats import Problem
 
 #: Bytes of a file, seconds for fetching it, rows of a page.
 MOST_BYTES, SECONDS, ROWS = 512 * 1024 * 1024, 120.0, 2_000

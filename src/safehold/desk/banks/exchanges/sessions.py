@@ -11,10 +11,10 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from safehold.desk.banks.exchanges.pages import Away, NotTaken
-from safehold.outgoing import is_public
+from safehold.outgoing import Refused, Unreachable, addresses_of
 
 #: Seconds for a connection, and between two pieces of an answer.
 SECONDS = (10, 60)
@@ -40,6 +40,15 @@ def session(private_hosts: Collection[str]) -> requests.Session:
     return made
 
 
+def _checked(connection: HTTPConnection, *, private: bool) -> list[str]:
+    try:
+        return addresses_of(connection.host, connection.port, private=private)
+    except Refused as reason:
+        raise Barred(str(reason)) from None
+    except Unreachable as reason:
+        raise NewConnectionError(connection, str(reason)) from None
+
+
 class _Adapter(HTTPAdapter):
     def __init__(self, private_hosts: frozenset[str]) -> None:
         self._private_hosts = private_hosts
@@ -57,12 +66,17 @@ class _Adapter(HTTPAdapter):
 
         class Secure(HTTPSConnection):
             def _new_conn(self) -> Any:
-                made = super()._new_conn()
-                address = made.getpeername()[0]
-                if self.host not in private and not is_public(address):
-                    made.close()  # before a byte is said
-                    raise Barred(f"{self.host} leads to {address}, which is no public address")
-                return made
+                """To a checked address of the host, and to no other: its name is resolved once."""
+                name, failure = self._dns_host, NewConnectionError(self, "it has no address")
+                for address in _checked(self, private=self.host in private):
+                    self._dns_host = address
+                    try:
+                        return super()._new_conn()
+                    except NewConnectionError as error:
+                        failure = error
+                    finally:
+                        self._dns_host = name  # whose certificate is asked for
+                raise failure
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain

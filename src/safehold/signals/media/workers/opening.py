@@ -63,7 +63,7 @@ def _measure_image(job: Job, data: bytes) -> Measured:
         height=image.height,
         pdq=pdq.hash,
         quality=pdq.quality,
-        forms=hashing.dihedral(first),
+        forms=_forms(first),
         variants={name: (found.hash, found.quality) for name, found in hashing.variants(first).items()}
         if job.variants
         else {},
@@ -71,6 +71,12 @@ def _measure_image(job: Job, data: bytes) -> Measured:
         frames=frames,
         truncated=truncated,
     )
+
+
+def _forms(image: Image.Image) -> list[str]:
+    """What to look it up by: turned and mirrored, and without bars where it has some and enough is left to be matched."""
+    bare = hashing.unbarred(image)
+    return [*hashing.dihedral(image), *([bare.hash] if bare is not None and bare.quality >= hashing.QUALITY else [])]
 
 
 def _open(job: Job, data: bytes) -> Image.Image:
