@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from safehold.cli import app
 from safehold.desk.entities.models import Event
 from safehold.desk.sidebyside.asking import asker
-from safehold.desk.sidebyside.models import Comparison
+from safehold.desk.sidebyside.models import ComparedText, Comparison
 from safehold.gateway.perspective.attributes import model_name
 from safehold.gateway.perspective.calibration import read_calibration, version_file
 from safehold.gateway.perspective.upstream import FAILURES, Failed
@@ -73,7 +73,10 @@ def test_both_scores_are_kept_and_the_comment_is_not(beside):
     )
     assert stub.asked[-1]["comment"]["text"] == INSULT
     fields = {field.name for field in Comparison._meta.get_fields()}
-    assert fields == {"position", "service", "at", "attribute", "ours", "theirs", "failed", "language", "size", "model"}
+    assert fields == {
+        "position", "service", "at", "attribute", "ours", "theirs", "failed", "language", "size", "model", "text",
+    }  # fmt: skip
+    assert {row.text for row in found.values()} == {None} and not ComparedText.objects.exists()
 
 
 def test_what_must_not_be_stored_is_neither_sent_nor_kept(beside):

@@ -9,7 +9,7 @@ import typer
 from rich.progress import track
 from rich.table import Table
 
-from safehold.cli.lists_shell import console, failure, use_django
+from safehold.cli.lists_shell import console, failure, use_django, write_out
 
 if TYPE_CHECKING:
     from safehold.gateway.perspective.calibration import Agreement
@@ -54,7 +54,8 @@ def compare(
     language: Annotated[str, typer.Option(help="What the texts are written in.")] = "en",
     service: Service = "",
 ) -> None:
-    """Have texts of your own scored by both services, and keep both scores. The texts are sent to the old service, not kept.
+    """Have texts of your own scored by both services, and keep both scores. The texts are sent to the old service, and kept only
+    if SAFEHOLD_COMPARISON_TEXT_DAYS says so.
 
     Example: safehold perspective compare comments.ndjson
     """
@@ -96,7 +97,7 @@ def compare(
         except Failed as failing:
             why, in_a_row = str(failing), in_a_row + 1
         size = len(text.encode())
-        keep_comparisons(whose, pairs_of(found.raw, said, failed=why, language=language, size=size), model_name())
+        keep_comparisons(whose, pairs_of(found.raw, said, failed=why, language=language, size=size), text, model_name())
         compared, failed = compared + (not why), failed + bool(why)
         if in_a_row >= FAILURES:
             raise failure(
@@ -220,6 +221,25 @@ def forget(
 
     gone = forget_comparisons(service or settings.SAFEHOLD_SERVICE, days)
     console.print(f"{gone:,} comparisons are forgotten.", highlight=False)
+
+
+@app.command(name="texts")
+def write_texts(
+    out: Annotated[Path | None, typer.Option("--out", help="Where to; standard output if left out.")] = None,
+    service: Service = "",
+) -> None:
+    """Write the comments that were kept (SAFEHOLD_COMPARISON_TEXT_DAYS) with what both services said of them, as NDJSON, to be
+    labelled. That they were read is in the audit trail.
+
+    Example: safehold perspective texts --out compared.ndjson
+    """
+    use_django()
+    from django.conf import settings
+
+    from safehold.desk.sidebyside.keeping import texts_to_label
+
+    found = texts_to_label(service or settings.SAFEHOLD_SERVICE)
+    write_out((json.dumps(one, ensure_ascii=False) + "\n" for one in found), out)
 
 
 def _texts(file: Path) -> Iterator[tuple[int, str]]:

@@ -262,6 +262,9 @@ SAFEHOLD_PERSPECTIVE_UPSTREAM = env("PERSPECTIVE_UPSTREAM", "").rstrip("/")
 SAFEHOLD_PERSPECTIVE_UPSTREAM_KEY = env("PERSPECTIVE_UPSTREAM_KEY", "")
 SAFEHOLD_PERSPECTIVE_UPSTREAM_SECONDS = float(env("PERSPECTIVE_UPSTREAM_SECONDS", "3"))
 SAFEHOLD_PERSPECTIVE_UPSTREAM_ANSWERS = env_flag("PERSPECTIVE_UPSTREAM_ANSWERS")
+#: For how many days comparisons are kept (0: for ever), and the comments that were compared, to be labelled (0: not at all).
+SAFEHOLD_COMPARISON_DAYS = int(env("COMPARISON_DAYS", "180"))
+SAFEHOLD_COMPARISON_TEXT_DAYS = int(env("COMPARISON_TEXT_DAYS", "0"))
 SAFEHOLD_CALIBRATIONS = VAR / "calibrations" / "perspective"
 #: Hosts on private networks from which files may be fetched to be hashed, and at which hash exchanges may be.
 SAFEHOLD_FETCH_PRIVATE_HOSTS = env_list("FETCH_PRIVATE_HOSTS")

@@ -24,6 +24,7 @@ WORKERS = {
     "letters": "safehold.desk.appeals.letters:run",
     "answers": "safehold.desk.portal.letters:run",
     "labels": "safehold.desk.learning.worker:run",
+    "comparisons": "safehold.desk.sidebyside.worker:run",
     "exchanges": "safehold.desk.banks.exchanges.fetching:run",
     "history": "safehold.desk.history.export:run",
     "checkpoints": "safehold.record.checkpointer:keep_signing",

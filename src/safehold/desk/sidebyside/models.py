@@ -1,10 +1,27 @@
-"""What two services said of the same comment. Numbers only: the comment isn't kept, and can't be found from here."""
+"""What two services said of the same comment. Numbers only, unless SAFEHOLD_COMPARISON_TEXT_DAYS says to keep comments to be
+labelled: otherwise the comment isn't kept, and can't be found from here.
+"""
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
 from safehold.desk.entities.models import Service
+
+
+class ComparedText(models.Model):
+    """A comment that was compared, kept to be labelled until a day that was set when it came."""
+
+    position = models.BigAutoField(primary_key=True)
+    service = models.ForeignKey(Service, models.PROTECT, related_name="+", db_index=False)
+    words = models.TextField()
+    kept_until = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=["kept_until"], name="compared_text_to_forget"),)
+
+    def __str__(self) -> str:
+        return f"text {self.position}"
 
 
 class Comparison(models.Model):
@@ -20,6 +37,7 @@ class Comparison(models.Model):
     language = models.CharField(max_length=35, blank=True)
     size = models.PositiveIntegerField(default=0)  # bytes of UTF-8
     model = models.CharField(max_length=80, blank=True)  # the version of ours
+    text = models.ForeignKey(ComparedText, models.SET_NULL, null=True, related_name="comparisons")
 
     class Meta:
         constraints = (
@@ -32,7 +50,10 @@ class Comparison(models.Model):
                 name="no_score_without_a_reason",
             ),
         )
-        indexes = (models.Index(fields=["service", "attribute", "-position"], name="comparison_by_attribute"),)
+        indexes = (
+            models.Index(fields=["service", "attribute", "-position"], name="comparison_by_attribute"),
+            models.Index(fields=["at"], name="comparison_by_age"),
+        )
 
     def __str__(self) -> str:
         return f"{self.attribute} {self.position}"

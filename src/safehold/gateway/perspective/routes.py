@@ -137,8 +137,9 @@ async def _theirs(
     answer, failed = await asked
     scores = scores_of(answer) if answer is not None else None
     if ours is not None and not message.get("doNotStore"):
-        size = len(message["comment"]["text"].encode("utf-8", "replace"))
-        upstream.keep(key.service, pairs_of(ours.raw, scores, failed=failed, language=ours.language, size=size))
+        text: str = message["comment"]["text"]
+        size = len(text.encode("utf-8", "replace"))
+        upstream.keep(key.service, pairs_of(ours.raw, scores, failed=failed, language=ours.language, size=size), text)
     if answer is not None and scores is not None:
         told = {name: value for name, value in answer.items() if name in _ANSWERED}
         languages = answer.get("detectedLanguages") or answer.get("languages") or [""]

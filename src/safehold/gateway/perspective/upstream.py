@@ -1,5 +1,6 @@
 """The service that is being left (Google's, while it lives), asked beside our own model: off the answer's way, unless its scores
-are to be answered. What both said is kept as numbers, never the text. Who calls: `perspective`; `site.gateway` makes it.
+are to be answered. What both said is kept as numbers; the text goes to `Keep`, whose
+settings say whether it may be kept. Who calls: `perspective`; `site.gateway` makes it.
 """
 
 import asyncio
@@ -45,8 +46,8 @@ class Failed(Exception):
 
 #: Sends a request's body and returns the status and the body of the answer. Raises Failed.
 Ask = Callable[[bytes], tuple[int, bytes]]
-#: Keeps what was said, for a service. May block.
-Keep = Callable[[str, Sequence[ScorePair]], None]
+#: Keeps what was said, for a service, of a comment. May block.
+Keep = Callable[[str, Sequence[ScorePair], str], None]
 
 
 def ask_scores(ask: Ask, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,19 +152,20 @@ class Upstream:
 
     def beside(self, service: str, message: Mapping[str, Any], ours: Mapping[str, float], language: str) -> None:
         """Ask later, and keep what both said."""
-        size = len(message["comment"]["text"].encode("utf-8", "replace"))
+        text: str = message["comment"]["text"]
+        size = len(text.encode("utf-8", "replace"))
 
         def compare() -> None:
             if self._breaker.lets_through():
                 theirs, failed = self._asked(message)
                 scores = scores_of(theirs) if theirs is not None else None
-                self._keep(service, pairs_of(ours, scores, failed=failed, language=language, size=size))
+                self._keep(service, pairs_of(ours, scores, failed=failed, language=language, size=size), text)
 
         self._put(compare)
 
-    def keep(self, service: str, pairs: Sequence[ScorePair]) -> None:
+    def keep(self, service: str, pairs: Sequence[ScorePair], text: str) -> None:
         """Keep what both said, when there is time."""
-        self._put(lambda: self._keep(service, pairs))
+        self._put(lambda: self._keep(service, pairs, text))
 
     async def answer(self, message: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
         """The service's answer, or None and why there is none."""
