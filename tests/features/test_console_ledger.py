@@ -40,3 +40,12 @@ def test_checking_the_ledger_shows_progress_and_names_the_row_that_was_changed(
     assert any(decision.pk in str(finding) for finding in check.report.findings)
     page = client.get(reverse("ledger")).content.decode()
     assert "The record is not whole" in page and decision.pk in page
+
+
+def test_a_check_that_could_not_be_made_says_why(fresh_sqlite: SimpleNamespace, client: Client) -> None:
+    client.force_login(desk_rows.person("Auditor", Role.AUDITOR))
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE ledger_entry RENAME TO elsewhere")
+    client.post(reverse("ledger-verify"), headers={"HX-Request": "true"})
+    assert wait_for_check().error == "OperationalError: no such table: ledger_entry"
+    assert "no such table: ledger_entry" in client.get(reverse("ledger-progress")).content.decode()

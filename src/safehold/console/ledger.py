@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.db import connection
 from django.db.models import Max
@@ -24,6 +25,8 @@ from safehold.record.recording import recording
 from safehold.record.registry import RECORDED
 from safehold.record.verification import Report, verify_record
 from safehold.web.keyset import keyset_page
+
+log = structlog.get_logger("safehold.console")
 
 
 @dataclass
@@ -57,8 +60,8 @@ class Check:
         try:
             self.report = verify_record(self.progress)
         except Exception as error:
+            log.error("ledger_check_failed", fault=type(error).__name__)
             self.error = f"{type(error).__name__}: {error}"
-            raise
         finally:
             self.seconds = time.monotonic() - self.started
             connection.close()

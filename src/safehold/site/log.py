@@ -37,4 +37,5 @@ def configure_logging(level: str, *, json: bool) -> None:
     root.handlers = [handler]
     root.setLevel(level)
     logging.getLogger("uvicorn.access").disabled = True  # request_log says the same with a request id
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in ("httpx", "py4j"):  # a line a request; one a connection of Spark's, the last when the process ends
+        logging.getLogger(name).setLevel(logging.WARNING)
