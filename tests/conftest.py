@@ -1,5 +1,5 @@
 """What every test may ask for: real databases, SQLite and PostgreSQL, each test its own copy of a migrated one; and the
-order of files, so that two workers end together.
+order of files, so that the workers end together.
 
 `db` and `client` are pytest-django's (one transaction, rolled back). Tests that need several connections, threads or
 processes take `fresh_database`, which is run once for each engine.
@@ -10,6 +10,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,15 +36,20 @@ hypothesis_settings.load_profile("safehold")
 #: The files that take longest, longest first; the others follow in the order of their names. A worker takes the next file
 #: when it is done with one, so the long ones must not come last. Newly long ones show in `pytest --durations=50`.
 LONG = (
-    "e2e/test_console", "features/test_gateway_life", "properties/test_kill_nine", "e2e/test_portal",
-    "e2e/test_design_system", "features/test_console_scale", "e2e/test_review_by_keyboard", "e2e/test_the_main_job",
-    "features/test_changing_policies", "e2e/test_policy_editor", "features/test_gateway_windows",
-    "features/test_fuzz_targets", "features/test_backtest_on_spark", "properties/test_overturned_is_as_if_never",
-    "features/test_console", "features/test_serving_by_several_processes", "properties/test_claims",
-    "features/test_access", "features/test_list_reload", "features/test_policies_change_while_deciding",
-    "features/test_starter_packs", "features/test_backtest", "features/test_batches", "features/test_policies_in_git",
-    "features/test_replay_recent", "properties/test_state_machines", "features/test_gateway_events",
-    "contracts/test_openapi", "features/test_history_files", "properties/test_windows",
+    "e2e/test_console", "features/test_gateway_life", "e2e/test_design_system", "properties/test_kill_nine",
+    "e2e/test_portal", "features/test_console_scale", "e2e/test_review_by_keyboard", "e2e/test_the_main_job",
+    "features/test_changing_policies", "e2e/test_policy_editor", "features/test_access", "features/test_gateway_windows",
+    "features/test_backtest_on_spark", "features/test_fuzz_targets", "properties/test_overturned_is_as_if_never",
+    "features/test_console", "contracts/test_signals", "features/test_serving_by_several_processes",
+    "features/test_hash_exchanges", "features/test_second_looks", "features/test_large_model_as_judge",
+    "contracts/test_perspective_api", "features/test_perspective_side_by_side", "features/test_akismet_api",
+    "features/test_openai_moderation", "features/test_hma_api", "properties/test_claims", "features/test_learning",
+    "features/test_train", "features/test_bank_pages", "features/test_model_pages", "features/test_hostile_media",
+    "features/test_list_reload", "features/test_policies_change_while_deciding", "features/test_starter_packs",
+    "features/test_backtest", "features/test_batches", "features/test_policies_in_git", "features/test_replay_recent",
+    "properties/test_state_machines", "e2e/test_verify_decision", "features/test_gateway_events", "contracts/test_openapi",
+    "features/test_history_files", "features/test_gateway_problems", "features/test_ledger_verify",
+    "properties/test_windows", "properties/test_expressions", "properties/test_columns", "properties/test_windows_in_sql",
 )  # fmt: skip
 
 
@@ -51,6 +57,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Long files first, tests of one file together and in their order."""
     ranks = {config.rootpath / f"tests/{name}.py": rank for rank, name in enumerate(LONG)}
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
+
+@pytest.fixture
+def within_an_hour() -> None:
+    """For what is counted by the hour, the day or the month: none of them turns within the next minute."""
+    left = 3600 - time.time() % 3600
+    if left < 60:
+        time.sleep(left)
 
 
 @pytest.fixture(scope="session")

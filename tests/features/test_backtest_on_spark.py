@@ -4,6 +4,8 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from safehold.engine import Event, load_bundle
 from safehold.replay import Recorded
 from safehold.replay.backtest import backtest
@@ -26,7 +28,9 @@ def _recorded(number: int, event: dict) -> Recorded:
     )  # fmt: skip
 
 
-def test_spark_gives_the_report_that_the_others_give(tmp_path: Path) -> None:
+def test_spark_gives_the_report_that_the_others_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A minute's life is too short for Java's second compiler to pay.
+    monkeypatch.setenv("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
     live = load_bundle(policy_folder(tmp_path / "live"))
     folder = policy_folder(tmp_path / "new")
     changed = POLICY.replace('contains("buy pills")', 'matches("(?i)pills|hello") && size(data.text) + 1 < 40')

@@ -114,6 +114,7 @@ def test_an_action_stops_when_its_share_of_the_day_is_used_up(tmp_path):
     assert decide(engine, breaker, 7, NOON + timedelta(days=1)).action == "warn"
 
 
+@pytest.mark.usefixtures("within_an_hour")
 def test_a_restart_knows_what_was_counted(fresh_database):
     service()
     now = timezone.now().astimezone(UTC)
@@ -194,6 +195,7 @@ def place(fresh_sqlite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return where
 
 
+@pytest.mark.usefixtures("within_an_hour")
 def test_a_rule_that_acts_is_throttled_once_and_everybody_hears_of_it(place):
     open_policies()
     throttle(NAME, "It matched 6 times within an hour.")
@@ -218,6 +220,7 @@ def test_a_rule_that_acts_is_throttled_once_and_everybody_hears_of_it(place):
     assert list(check_moves()) == []
 
 
+@pytest.mark.usefixtures("within_an_hour")
 def test_in_two_running_gateways(place, fresh_sqlite, tmp_path):
     _, secret = create_key(None, "tests", list(Scope), service="plaza")
     (tmp_path / "server").mkdir()

@@ -46,6 +46,6 @@ def test_a_check_that_could_not_be_made_says_why(fresh_sqlite: SimpleNamespace, 
     client.force_login(desk_rows.person("Auditor", Role.AUDITOR))
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE ledger_entry RENAME TO elsewhere")
-    client.post(reverse("ledger-verify"), headers={"HX-Request": "true"})
+    ledger.start_check("Auditor")
     assert wait_for_check().error == "OperationalError: no such table: ledger_entry"
     assert "no such table: ledger_entry" in client.get(reverse("ledger-progress")).content.decode()

@@ -98,6 +98,7 @@ def test_figures_of_buckets_are_those_of_the_timings_to_within_a_tenth() -> None
     assert cost.timed == 1_001 and cost_of({bucket_of(5_000): 1}).total == pytest.approx(5, rel=0.1)
 
 
+@pytest.mark.usefixtures("within_an_hour")
 def test_what_gateways_measure_adds_up_and_a_rewritten_rule_begins_anew(fresh_database) -> None:
     today = timezone.now().astimezone(UTC).date()
     for day, timed in ((today, 30), (today, 10), (today - timedelta(days=6), 60), (today - timedelta(days=7), 500)):

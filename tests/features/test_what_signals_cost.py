@@ -62,6 +62,7 @@ def test_runs_and_failures_of_signals_are_noted_where_verdicts_are_measured(tmp_
     assert costs.take_runs() == {}
 
 
+@pytest.mark.usefixtures("within_an_hour")
 def test_what_gateways_noted_adds_up_over_seven_days_and_another_version_begins_anew(fresh_database) -> None:
     today = timezone.now().astimezone(UTC).date()
     bucket = bucket_of(50_000)
