@@ -27,7 +27,7 @@ class Fingerprint:
 
     name = "fingerprint"
     version = "1.0.0"
-    cost = 50.0
+    cost = 80.0
     reads = ("text",)
     fields: ClassVar[Mapping[str, str]] = {"exact": "string", "near": "string", "words": "int", "truncated": "bool"}
 

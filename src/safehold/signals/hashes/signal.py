@@ -26,7 +26,7 @@ class Hashes:
 
     name = "hashes"
     version = "1.1.0"
-    cost = 400.0
+    cost = 100.0
     reads = ("data.media", "text")
     fields: ClassVar[Mapping[str, str]] = {
         "matched": "bool",

@@ -80,7 +80,7 @@ class Language:
 
     name = "language"
     version = f"1.0.0+py3langid.{version('py3langid')}"
-    cost = 180.0
+    cost = 50.0
     basis = ""
     reads = ("text",)
     fields: ClassVar[Mapping[str, str]] = {

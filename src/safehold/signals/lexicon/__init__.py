@@ -22,7 +22,7 @@ class Lexicon:
     that `data.language` or `context.locale` says are in it: a French insult is an English verb.
     """
 
-    cost = 60.0
+    cost = 80.0
     basis = ""
     reads = ("text", "data.language", "context.locale")
     fields: ClassVar[Mapping[str, str]] = {

@@ -22,7 +22,7 @@ class Links:
     """
 
     name = "links"
-    cost = 60.0
+    cost = 40.0
     basis = ""
     reads = ("text", "data.links", "data.website")
     fields: ClassVar[Mapping[str, str]] = {

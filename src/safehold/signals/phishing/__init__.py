@@ -28,7 +28,7 @@ class Phishing:
     """`signals.phishing`: of the links that `signals.links` finds. The fields are those of the link with the highest score."""
 
     name = "phishing"
-    cost = 60.0
+    cost = 40.0
     basis = ""
     reads = ("text", "data.links", "data.website")
     fields: ClassVar[Mapping[str, str]] = {
