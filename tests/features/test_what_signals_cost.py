@@ -3,6 +3,8 @@ console's pages and at the shell."""
 
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -168,3 +170,22 @@ def test_a_cost_far_from_the_declared_one_is_told_and_new_figures_replace_only_t
     first = bench.merged(None, [measured("a", 1.0), measured("b", 2.0)], at)
     second = bench.merged(first, [measured("a", 3.0)], at)
     assert Counter({each.name: each.short.p50 for each in second.signals}) == {"a": 3.0, "b": 2.0}
+
+
+def test_commands_that_measure_no_text_import_no_library_of_a_model() -> None:
+    code = """
+import sys
+from typer.testing import CliRunner
+from safehold.cli import app
+commands = ("", "policy fmt", "policy check", "signals bench", "looks", "ledger verify", "serve", "lists")
+for words in map(str.split, commands):
+    done = CliRunner().invoke(app, [*words, "--help"])
+    assert done.exit_code == 0, (words, done.output)
+from safehold.signals.community import Community
+from safehold.signals.language import Language
+Community(), Language()
+heavy = {"numpy", "py3langid", "PIL", "onnxruntime", "tokenizers", "sklearn", "faiss", "pdqhash", "django"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr

@@ -8,7 +8,6 @@ from typing import ClassVar
 from safehold.engine.event import Event
 from safehold.engine.signal import SignalFailed
 from safehold.signals.community.attributes import ATTRIBUTES
-from safehold.signals.community.features import rows
 from safehold.signals.community.seat import SEAT, Seat
 from safehold.signals.reading import read
 
@@ -43,6 +42,8 @@ class Community:
         live = self._seat.live
         if live is None:
             raise SignalFailed("no community model is live: train one (`safehold learn train`) and promote it")
+        from safehold.signals.community.features import rows  # here, as it brings NumPy
+
         text, truncated = read(event)
         found = live.model.probabilities(rows([text]))[0]
         scores = {name: round(float(score), 6) for name, score in zip(live.model.attributes, found, strict=True)}

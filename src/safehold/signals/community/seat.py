@@ -3,16 +3,17 @@ the one they began with. `safehold.gateway.models` fills it and keeps it as the 
 server may fill it too.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from safehold.signals.community.model import Model
+if TYPE_CHECKING:
+    from safehold.signals.community.model import Model
 
 
 class Live(NamedTuple):
     """A model, and what verdicts call it."""
 
     name: str
-    model: Model
+    model: "Model"
 
 
 class Seat:

@@ -9,14 +9,15 @@ import re
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from importlib.metadata import version
-from typing import ClassVar
-
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
+from typing import TYPE_CHECKING, ClassVar
 
 from safehold.engine.event import Event
 from safehold.signals.language.scripts import ONE_LANGUAGE, script_of
 from safehold.signals.reading import read
 from safehold.signals.text.normalise import normalise
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
 
 #: Characters that are looked at: of texts with fifty letters 995 in 1,000 that are named are named rightly, and each
 #: costs time.
@@ -68,8 +69,10 @@ def _words(normalised: str) -> str:
 
 
 @cache
-def _model() -> LanguageIdentifier:
+def _model() -> "LanguageIdentifier":
     """Loaded when the first text is asked for (0.7 s, 40 MB); read only, so that threads share it."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # here: with NumPy a tenth of a second
+
     model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     model.set_languages(LANGUAGES)
     return model
