@@ -19,6 +19,7 @@ from safehold.accounts.models import User
 from safehold.accounts.roles import Permission
 from safehold.desk.decisions.measured import places_of, scores_of
 from safehold.desk.decisions.models import Action, Decision, Delivery
+from safehold.desk.entities.copies import copies_of
 from safehold.desk.entities.subjects import text_of
 from safehold.desk.reports.models import Notice
 from safehold.desk.transparency.statements import statement_url
@@ -169,6 +170,7 @@ def decision(request: SignedInRequest, decision_id: str) -> HttpResponse:
         "bankable": request.user.may(Permission.PROPOSE_LISTS) and '"media"' in found.event.body,
         "scores": scores_of(found.verdict),
         "words_at": reverse("decision-words", args=[found.pk]),
+        "copies_of": found.pk if not erased and text_of(found.event) else "",
         "erased": erased,
         "reveal": reveal,
         "text": text_of(found.event) if reveal else "",
@@ -179,6 +181,19 @@ def decision(request: SignedInRequest, decision_id: str) -> HttpResponse:
         "see_deliveries": request.user.may(Permission.READ_WEBHOOKS),
     }
     return render(request, "console/decision.html", context)
+
+
+@require(Permission.READ_DECISIONS)
+@never_cache
+@require_GET
+def decision_copies(request: SignedInRequest, decision_id: str) -> HttpResponse:
+    """Who else posted nearly the same around it: accounts, things and how much alike; nothing of what was written."""
+    found = get_object_or_404(Decision.objects.select_related("event").exclude(event__body=""), pk=decision_id)
+    copies = copies_of(found.event)
+    first = Decision.objects.filter(event_id__in=[copy.event.id for copy in copies.found], override_of=None)
+    decisions = {each.event_id: each for each in first.only("id", "event_id", "action")}
+    lines = [(copy, decisions.get(copy.event.id)) for copy in copies.found]
+    return render(request, "console/parts/copies.html", {"copies": copies, "lines": lines, "decision": found})
 
 
 @require(Permission.READ_DECISIONS, Permission.READ_CONTENT)

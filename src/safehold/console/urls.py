@@ -96,6 +96,7 @@ urlpatterns = [
     path("banks/exchanges/in/<str:name>/", bank_exchanges.configure, name="exchange"),
     path("banks/exchanges/<str:name>/act/", bank_changes.exchange_act, name="exchange-act"),
     path("decisions/<str:decision_id>/words/", decision.decision_words, name="decision-words"),
+    path("decisions/<str:decision_id>/copies/", decision.decision_copies, name="decision-copies"),
     path("decisions/<str:decision_id>/bank/", bank_changes.add_from_decision, name="bank-from-decision"),
     path("lists/", lists.overview, name="lists"),
     path("lists/<str:name>/", lists.entries, name="list"),

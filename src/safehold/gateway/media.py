@@ -26,7 +26,7 @@ log = structlog.get_logger("safehold.gateway")
 class MediaAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the file is, by its own bytes, and its hashes: put it into an event's `data.media` as it is.
 
-    `pdq`, `quality` (0 to 100; below 50 it says too little) and `forms`, the eight turned and mirrored forms and one without
+    `pdq`, `quality` (0 to 100; below 50 it says too little) and `forms`, the eight turned and mirrored forms and those without
     bars if it has some, are of an image; `frames` are a video's or animation's in vPDQ's form, `HASH,QUALITY,SECONDS`, and
     `truncated` says that not all were looked at. `tlsh` is of files that are neither, with the extra `media`. `mismatch`: the
     Content-Type said something else; `also`: what else the bytes can be read as. `unreadable` says why it could not be opened;

@@ -24,6 +24,8 @@ _BANDS, _ROWS = 24, 4
 _BAND = struct.Struct(f">{_ROWS}I")
 _DIGITS = re.compile(r"\d+")
 _RUN = 4
+#: Texts that share this much of their runs are near copies.
+LEAST = 0.5
 
 
 class Copies:
@@ -48,6 +50,12 @@ def shingles(text: str) -> set[str]:
     """The runs of four of a text's letters, without its disguises, links, mentions and blanks; any number is one `0`."""
     plain = _DIGITS.sub("0", squashed(LINK_OR_MENTION.sub(" ", normalise(text).text)))
     return {plain[i : i + _RUN] for i in range(max(1, len(plain) - _RUN + 1))} if plain.strip("0") else set()
+
+
+def similarity(one: set[str], other: set[str]) -> float:
+    """Jaccard's: the share of all runs of two texts that both have; 0 where one has none."""
+    both = len(one & other)
+    return both / (len(one) + len(other) - both) if both else 0.0
 
 
 def keys(runs: set[str]) -> list[str]:

@@ -69,11 +69,11 @@ def dihedral(image: Image.Image) -> list[str]:
     return [pdq(image).hash, *(pdq(small.transpose(turned)).hash for turned in Image.Transpose)]
 
 
-def unbarred(image: Image.Image) -> Pdq | None:
-    """PDQ of the image without its letter-box and caption bars; None if it has none. Query with it, too: what somebody put
-    bars around has other bars each time."""
+def unbarred(image: Image.Image) -> Image.Image | None:
+    """The image without its letter-box and caption bars; None if it has none. Query with it, too: what somebody put bars around
+    has other bars each time."""
     box = _without_bars(image)
-    return None if box == (0, 0, *image.size) else pdq(image.crop(box))
+    return None if box == (0, 0, *image.size) else image.crop(box)
 
 
 def variants(image: Image.Image) -> dict[str, Pdq]:

@@ -76,7 +76,8 @@ def _measure_image(job: Job, data: bytes) -> Measured:
 def _forms(image: Image.Image) -> list[str]:
     """What to look it up by: turned and mirrored, and without bars where it has some and enough is left to be matched."""
     bare = hashing.unbarred(image)
-    return [*hashing.dihedral(image), *([bare.hash] if bare is not None and bare.quality >= hashing.QUALITY else [])]
+    enough = bare is not None and hashing.pdq(bare).quality >= hashing.QUALITY
+    return [*hashing.dihedral(image), *(hashing.dihedral(bare) if bare is not None and enough else [])]
 
 
 def _open(job: Job, data: bytes) -> Image.Image:
