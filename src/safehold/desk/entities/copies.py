@@ -31,8 +31,11 @@ class Copy:
 
 @dataclass(frozen=True)
 class Copies:
-    """The copies around an event, those that are most alike first, `count` in all by `accounts` different accounts. Compared
-    were `looked_at` events from `since` to `until`; `whole` says that these are all within a day. `short`: the text says too little."""
+    """The copies around an event, those that are most alike first, `count` in all by `accounts` different accounts.
+
+    Compared were `looked_at` events from `since` to `until`; `whole` says that these are all within a day. `short`: the text says
+    too little.
+    """
 
     found: list[Copy]
     count: int
