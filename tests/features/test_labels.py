@@ -215,6 +215,12 @@ class TestFiles:
         (tmp_path / "l.csv").write_text(content)
         assert expected in CLI.invoke(app, ["labels", "import", str(tmp_path / "l.csv")]).stderr
 
+    def test_what_is_not_labelled_yet_is_left_out(self, tmp_path: Path) -> None:
+        rows.service()
+        (tmp_path / "l.csv").write_text("text,attribute,value\nx,spam,1\ny,spam,\nz,spam, \n")
+        done = CLI.invoke(app, ["labels", "import", str(tmp_path / "l.csv")])
+        assert done.stdout == "1 labels read, 1 of them new. 2 without a value were left out.\n"
+
     def test_a_file_may_be_brought_again(self, tmp_path: Path) -> None:
         rows.service()
         path = tmp_path / "l.ndjson"

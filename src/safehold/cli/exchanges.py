@@ -46,7 +46,9 @@ def kinds() -> None:
     """
     from safehold.desk.banks.exchanges.kinds import KINDS
 
-    table = Table("Kind", "Who", "--config", "Credentials", "Takes opinions", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("Kind", "Who", "--config", "Credentials", "Takes opinions"):
+        table.add_column(heading, overflow="fold")  # names to be typed: none is cut short
     for name, kind in KINDS.items():
         config = ", ".join([*kind.config, *(f"[{each}]" for each in kind.may)]).replace("[", "\\[")
         secrets = ", ".join([*kind.secrets, *(f"[{each}]" for each in kind.may_secret)]).replace("[", "\\[")

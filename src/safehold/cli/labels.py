@@ -61,7 +61,8 @@ def import_file(
     service: Service = "",
 ) -> None:
     """Bring labels in. The columns are text, attribute, value, and if you like source, reference, at. With one wrong row
-    nothing is brought in; what is there already is not kept twice, so that the same file may be brought again.
+    nothing is brought in; rows of a CSV file that have no value yet are left out; what is there already is not kept
+    twice, so that the same file may be brought again.
 
     Example: safehold labels import labelled.csv
     """
@@ -73,7 +74,7 @@ def import_file(
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened, Bar() as bar:
             bar("Reading", 0, 0)
-            labels = files.read(opened, chosen, source=source)
+            labels, blank = files.read(opened, chosen, source=source)
             new = files.bring_in(place, labels, lambda done: bar("Bringing in", done, len(labels)))
     except files.BadFile as error:
         for problem in error.problems:
@@ -81,7 +82,8 @@ def import_file(
         raise failure(f"{error}.") from error
     except UnicodeDecodeError as error:
         raise failure(f"{file} is not UTF-8: {error}. Save it as UTF-8 and bring it again.") from error
-    typer.echo(f"{len(labels):,} labels read, {new:,} of them new.")
+    left_out = f" {blank:,} without a value were left out." if blank else ""
+    typer.echo(f"{len(labels):,} labels read, {new:,} of them new.{left_out}")
 
 
 def service_named(name: str) -> str:

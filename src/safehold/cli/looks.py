@@ -54,9 +54,9 @@ def ask(
 
     import msgspec
 
+    setup = _setup(file)
     from safehold.desk.looks.taking import Asker
 
-    setup = _setup(file)
     wanted = next((each for each in setup.looks if each.policy == policy), None)
     if wanted is None:
         known = ", ".join(each.policy for each in setup.looks)

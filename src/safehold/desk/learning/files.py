@@ -7,7 +7,7 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from django.utils import timezone
 
@@ -28,15 +28,26 @@ class BadFile(ValueError):
 
     def __init__(self, problems: list[str], count: int) -> None:
         self.problems, self.count = problems, count
-        super().__init__(f"{count:,} rows are wrong; nothing was brought in")
+        wrong = "1 row is" if count == 1 else f"{count:,} rows are"
+        super().__init__(f"{wrong} wrong; nothing was brought in")
 
 
-def read(file: IO[str], format: str, *, source: str = "manual") -> list[LabelSubmission]:
+class Labels(NamedTuple):
+    """What a file says: `found`, and how many rows of a CSV file have no value yet, as in one that is half filled in."""
+
+    found: list[LabelSubmission]
+    blank: int
+
+
+def read(file: IO[str], format: str, *, source: str = "manual") -> Labels:
     """All labels of a file; `source` is whose they are where a row doesn't say. Raises BadFile."""
     found: list[LabelSubmission] = []
     problems: list[str] = []
-    count = 0
+    count = blank = 0
     for line, row in _rows(file, format):
+        if format == "csv" and isinstance(row, dict) and not row["value"].strip():
+            blank += 1
+            continue
         try:
             found.append(_label(row if isinstance(row, dict) else _refused(row), source))
         except BadLabel as error:
@@ -45,7 +56,7 @@ def read(file: IO[str], format: str, *, source: str = "manual") -> list[LabelSub
                 problems.append(f"line {line}, column {error}")
     if problems:
         raise BadFile(problems, count)
-    return found
+    return Labels(found, blank)
 
 
 def bring_in(service: str, labels: Iterable[LabelSubmission], progress: Callable[[int], None]) -> int:
