@@ -303,7 +303,8 @@ def test_looks_are_checked_asked_and_counted_at_the_shell(
     asked = shell.invoke(app, ["ask", "hate.trolls", "-", "--json", *file], input="trolls should go")
     dead, google = json.loads(asked.stdout)
     assert asked.exit_code == 1 and "dead" in dead["reason"] and google["answer"]["scores"] == {"Toxic": 0.95}
-    elves = [sys.executable, "-m", "safehold.cli", "looks", "ask", "hate.elves", "x", *file]  # Django is not set up there yet
+    # In a process of its own, where Django is not set up yet.
+    elves = [sys.executable, "-m", "safehold.cli", "looks", "ask", "hate.elves", "x", *file]
     assert "no look by hate.elves" in subprocess.run(elves, capture_output=True, text=True).stderr
     status = shell.invoke(app, ["status", *file]).stdout
     assert "0 wait" in status and re.search(r"^model +1 +no limit +340 ", status, re.MULTILINE)

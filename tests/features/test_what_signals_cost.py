@@ -109,6 +109,7 @@ def test_the_page_says_what_each_signal_takes_and_tells_where_that_is_far_from_w
     versions = {signal.name: signal.version for signal in installed_signals()}
     empty = console.get("/signals/").content.decode()
     assert all(f'href="/signals/{name}/"' in empty for name in versions) and "safehold signals bench" in empty
+    assert all(signal.title and signal.title in empty for signal in installed_signals())
     text = versions["text"]
     add_runs({("text", text, False): {bucket_of(2_000_000): 80}, ("text", text, True): {bucket_of(2_000_000): 20}})
     listed = console.get("/signals/").content.decode()

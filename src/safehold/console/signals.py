@@ -28,7 +28,7 @@ from safehold.engine.authoring.readers import readers
 from safehold.engine.costs import micros_of
 from safehold.engine.event import Event
 from safehold.engine.language.values import to_json
-from safehold.engine.signal import Signal, SignalFailed, card, limits, places
+from safehold.engine.signal import Signal, SignalFailed, card, limits, places, title
 from safehold.signals.bench import FAR, Bench, Measured, read
 from safehold.web.code import marked
 
@@ -50,6 +50,10 @@ class SignalLine:
     @property
     def name(self) -> str:
         return self.signal.name
+
+    @property
+    def title(self) -> str:
+        return title(self.signal)
 
     @property
     def latency(self) -> str:

@@ -30,6 +30,7 @@ class Signal(Protocol):
     `list(T)`, `map(string, T)` or `dyn`.
     `limits`, which a signal need not have, gives the least and the greatest value of fields that are numbers, None for no
     limit: {"score": (0.0, 1.0)}. `safehold policy check` then knows that `signals.x.score > 1.5` is never true.
+    `title`, which a signal need not have, says in a few words what it measures: "Where links lead".
     `card`, which a signal need not have, is the address of its model card, or where its documentation is.
     `places(event)`, which a signal need not have, says where in the text its fields come from, for people: maps with `start`
     and `end` in code points, and a word for each, such as `attribute`. It may take longer than `run`; rules never ask it.
@@ -64,6 +65,11 @@ class Signal(Protocol):
 def limits(signal: Signal) -> Mapping[str, tuple[float | None, float | None]]:
     """The signal's `limits`; empty where it has none."""
     return getattr(signal, "limits", {})
+
+
+def title(signal: Signal) -> str:
+    """What the signal measures, in a few words; '' where it doesn't say."""
+    return str(getattr(signal, "title", ""))
 
 
 def card(signal: Signal) -> str:

@@ -32,6 +32,7 @@ class Copies:
     """`signals.copies`. A text without letters has no keys, and is a copy of nothing."""
 
     name = "copies"
+    title = "Who posts nearly the same"
     version = f"1.0.0+rensa.{version('rensa')}"
     cost = 120.0
     basis = ""

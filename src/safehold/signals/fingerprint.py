@@ -26,6 +26,7 @@ class Fingerprint:
     """
 
     name = "fingerprint"
+    title = "The same text again"
     version = "1.0.0"
     cost = 80.0
     reads = ("text",)

@@ -18,6 +18,7 @@ class Community:
     """
 
     name = "community"
+    title = "What your moderators would say"
     version = "1.0.0"
     cost = 2_500.0  # alone; after the harm signal has read the same text it is 400
     reads = ("text",)

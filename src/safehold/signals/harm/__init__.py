@@ -106,6 +106,7 @@ class Harm:
     """`signals.harm.<attribute>`. Fields are unknown where `supported` is false: the model reads English only."""
 
     name = "harm"
+    title = "What a text means: attack, insult, threat, spam and more"
     card = "https://github.com/safehold/safehold/blob/main/docs/reference/model-card.md"
     cost = 2_000.0
     basis = ""

@@ -25,6 +25,7 @@ class Hashes:
     """
 
     name = "hashes"
+    title = "Known media, in hash banks"
     version = "1.1.0"
     cost = 100.0
     reads = ("data.media", "text")

@@ -27,6 +27,7 @@ class JudgeSignal:
     """`signals.judge`. A judge that did not answer fails, with its reason: its fields are unknown, never false and never 0."""
 
     name = "judge"
+    title = "What a large model said on a second look"
     version = "1.0.0"
     cost = 3.0
     reads = ("data.judge",)

@@ -82,6 +82,7 @@ class Language:
     """`signals.language`. `code` and `confidence` are unknown where nothing can be said; `sure` says whether it can."""
 
     name = "language"
+    title = "Which language it is, if that can be said"
     version = f"1.0.0+py3langid.{version('py3langid')}"
     cost = 50.0
     basis = ""

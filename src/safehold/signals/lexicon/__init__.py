@@ -22,6 +22,7 @@ class Lexicon:
     that `data.language` or `context.locale` says are in it: a French insult is an English verb.
     """
 
+    title = "Words and phrases of lists"
     cost = 80.0
     basis = ""
     reads = ("text", "data.language", "context.locale")

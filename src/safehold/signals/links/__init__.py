@@ -22,6 +22,7 @@ class Links:
     """
 
     name = "links"
+    title = "Where links lead"
     cost = 40.0
     basis = ""
     reads = ("text", "data.links", "data.website")

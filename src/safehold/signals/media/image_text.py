@@ -6,7 +6,7 @@ from typing import ClassVar
 import msgspec
 
 from safehold.engine.event import Event
-from safehold.engine.signal import Signal, SignalFailed
+from safehold.engine.signal import Signal, SignalFailed, title
 from safehold.signals.lexicon import Lexicon
 from safehold.signals.links import Links
 from safehold.signals.media.named import here, media
@@ -20,6 +20,7 @@ class ImageText:
     """
 
     name = "image_text"
+    title = "The text in pictures"
     version = "1.0.0+rapidocr.PP-OCRv6"
     cost = 40.0
     reads = ("data.media",)
@@ -59,6 +60,7 @@ class InPictures:
     def __init__(self, inner: Signal, store: MediaStore | None = None) -> None:
         self._inner, self._text = inner, ImageText(store)
         self.name = f"image_{inner.name}"
+        self.title = f"{title(inner)}, in pictures"
         self.version = f"{inner.version}{'.' if '+' in inner.version else '+'}in.pictures.1"
         self.cost = inner.cost + self._text.cost
         self.reads = self._text.reads

@@ -16,6 +16,7 @@ class Nudity:
     """
 
     name = "nudity"
+    title = "Nudity in pictures"
     version = "1.0.0+open.nsfw.864bb37b"
     cost = 30.0
     reads = ("data.media",)

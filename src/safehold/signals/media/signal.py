@@ -18,6 +18,7 @@ class Media:
     """
 
     name = "media"
+    title = "What media are by their own bytes"
     version = "1.0.0"
     cost = 40.0
     reads = ("data.media",)

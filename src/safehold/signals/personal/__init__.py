@@ -27,6 +27,7 @@ class Personal:
     """`signals.personal`. Spans are of the subject's text in code points; `masked` is all that is told of a value."""
 
     name = "personal"
+    title = "Personal data and secrets"
     version = f"1.1.0+phonenumbers.{version('phonenumbers')}"
     cost = 90.0
     basis = ""

@@ -28,6 +28,7 @@ class Phishing:
     """`signals.phishing`: of the links that `signals.links` finds. The fields are those of the link with the highest score."""
 
     name = "phishing"
+    title = "How a link looks, by named traits"
     cost = 40.0
     basis = ""
     reads = ("text", "data.links", "data.website")

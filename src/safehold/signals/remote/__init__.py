@@ -16,6 +16,7 @@ class Remote:
     """`signals.remote`. A service that was not asked, or did not answer, is left out: *unknown*."""
 
     name = "remote"
+    title = "What other services said on a second look"
     version = "1.0.0"
     cost = 3.0
     card = "https://github.com/safehold/safehold/blob/main/docs/reference/signals.md"

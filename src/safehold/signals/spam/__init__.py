@@ -54,6 +54,7 @@ class Spam:
     """`signals.spam`. Lists name kinds and services, never values; counts are of the text's first 20,000 characters."""
 
     name = "spam"
+    title = "The marks of advertisements and scams"
     cost = 200.0
     basis = ""
     reads = ("text", "context.country", "context.locale")

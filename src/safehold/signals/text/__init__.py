@@ -29,6 +29,7 @@ class Text:
     """
 
     name = "text"
+    title = "How a text is written"
     version = f"1.0.1+unicode.{unicodedata.unidata_version}"
     cost = 80.0
     basis = ""
