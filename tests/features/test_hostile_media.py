@@ -149,6 +149,31 @@ def test_an_endless_video_is_looked_at_in_part_and_says_so() -> None:
     assert hurried.truncated
 
 
+@pytest.mark.parametrize(
+    ("box", "at", "lie", "refused"),
+    [
+        ("mvhd", 20, b"\xff\xff\xff\xfe", False),  # how long it is
+        ("mp4v", 28, b"\xff\xff\xff\xff", False),  # 65,535 x 65,535: the stream itself says otherwise
+        ("mp4v", 28, b"\0\0\0\0", False),
+        ("stts", 8, b"\x7f\xff\xff\xff", True),  # how long each frame is
+        ("stsz", 12, b"\x7f\xff\xff\xff", True),  # how many frames there are
+        ("stco", 12, b"\x7f\xff\xff\xff", True),  # where they are
+    ],
+)
+def test_a_video_whose_head_lies_is_measured_by_what_is_in_it_or_refused(
+    box: str, at: int, lie: bytes, refused: bool
+) -> None:
+    data = bytearray(video(2))
+    start = data.find(box.encode()) + at
+    data[start : start + 4] = lie
+    if refused:
+        with pytest.raises(Unreadable):
+            measure(bytes(data))
+        return
+    found = measure(bytes(data))
+    assert (found.width, found.height, len(found.frames)) == (64, 64, 2)
+
+
 def test_a_video_that_names_other_files_gets_none_of_them(tmp_path: Path) -> None:
     (tmp_path / "secret.mp4").write_bytes(video(1))
     for playlist in (

@@ -92,6 +92,27 @@ def test_what_could_not_be_opened_is_unknown_and_never_nought(store: MediaStore)
             signal.run(event({"sha256": "0" * 64}))
 
 
+SVG = b"""<?xml version="1.0"?>
+<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>
+<!-- a --><svg onload="x()"><text>&x;</text></svg>"""
+
+
+@pytest.mark.parametrize(
+    ("data", "name"), [(SVG, "svg"), (b"II*\x00" + bytes(40), "tiff"), (b"\0\0\0\x18ftypheic", "heic")]
+)
+def test_a_picture_of_a_type_that_is_not_opened_is_unknown_and_never_nothing(
+    store: MediaStore, data: bytes, name: str
+) -> None:
+    record, good = sent(store, data), sent(store, encoded(picture()))
+    assert (record.type, record.medium, record.measured) == (name, "file", None)
+    assert "is not opened here" in record.unreadable
+    said = Media(store).run(event({"sha256": record.sha256}, {"sha256": good.sha256}))
+    assert (said["known"], said["unreadable"]) == (2, 1) and "width" not in said
+    with pytest.raises(SignalFailed, match="not opened here"):
+        Nudity(store).run(event({"sha256": record.sha256}))
+    assert sent(store, b"<html><body><svg></svg>").unreadable == ""
+
+
 @pytest.mark.parametrize("media", ["x", [1], [{"sha256": 4, "md5": 5}], [{}] * 51])
 def test_what_is_no_media_fails(store: MediaStore, media: object) -> None:
     with pytest.raises(SignalFailed, match=r"data\.media"):

@@ -22,6 +22,7 @@ _MP4 = Kind("mp4", "video/mp4", "video")
 _MOV = Kind("mov", "video/quicktime", "video")
 _WEBM = Kind("webm", "video/webm", "video")
 _AVI = Kind("avi", "video/x-msvideo", "video")
+_SVG = Kind("svg", "image/svg+xml", "file")
 UNKNOWN = Kind("unknown", "application/octet-stream", "file")
 
 #: How files begin. Formats of images that Pillow reads, but hardly anybody sends, are no images here: less to attack.
@@ -47,6 +48,7 @@ _ALIASES = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png
             "video/x-matroska": "video/webm", "video/x-m4v": "video/mp4", "application/x-zip-compressed": "application/zip",
             "video/avi": "video/x-msvideo"}  # fmt: skip
 _SAYS_NOTHING = {"", "application/octet-stream", "binary/octet-stream"}
+_ELEMENT = re.compile(rb"<([A-Za-z][\w:.-]*)")
 _MARKUP = re.compile(rb"<(?:!doctype|html|script|svg|iframe|body)\b", re.IGNORECASE)
 
 
@@ -56,7 +58,19 @@ def kind_of(data: bytes) -> Kind:
         return _BRANDS.get(data[8:12], _MP4)
     if data[:4] == b"RIFF":
         return {b"WEBP": _WEBP, b"AVI ": _AVI}.get(data[8:12], UNKNOWN)
-    return next((kind for start, kind in _STARTS if data.startswith(start)), UNKNOWN)
+    found = next((kind for start, kind in _STARTS if data.startswith(start)), UNKNOWN)
+    return _SVG if found is UNKNOWN and _is_drawing(data[:4096]) else found
+
+
+def is_not_opened(kind: Kind) -> bool:
+    """Whether it is a picture or video of a type that is not opened here: nobody may take it for a file that shows nothing."""
+    return kind.medium == "file" and kind.mime.startswith(("image/", "video/"))
+
+
+def _is_drawing(start: bytes) -> bool:
+    """Markup whose first element is `svg`, after a declaration, a document type with entities, and comments."""
+    first = _ELEMENT.search(start)
+    return start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<" and first is not None and first[1].lower() == b"svg"
 
 
 def disagrees(declared: str | None, kind: Kind) -> bool:
@@ -81,4 +95,4 @@ def also(data: bytes, kind: Kind) -> list[str]:
     return [name for name, there in found.items() if there]
 
 
-_KNOWN = {kind.mime for _, kind in _STARTS} | {kind.mime for kind in (_WEBP, _AVIF, _MP4, _MOV, _AVI)}
+_KNOWN = {kind.mime for _, kind in _STARTS} | {kind.mime for kind in (_WEBP, _AVIF, _MP4, _MOV, _AVI, _SVG)}

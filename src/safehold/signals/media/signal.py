@@ -71,7 +71,7 @@ class Media:
             "md5": _texts(named, "md5"),
             "pdq": _texts(named, "pdq"),
         }
-        return said | _seen([one for one in named if one.medium != "file"])
+        return said | _seen([one for one in named if one.medium != "file" or (one.record and one.record.unreadable)])
 
 
 def _disagrees(one: Named) -> bool:

@@ -25,6 +25,8 @@ def take(
     before = known(digests.sha256) if known is not None else None
     measured = before.measured if before is not None else None
     unreadable, without = "", {}
+    if kinds.is_not_opened(kind):
+        unreadable = f"the media could not be opened: {kind.name} is not opened here"
     found: dict[str, Nudity | Text | None] = {}
     if before is not None:
         found = {"nudity": before.nudity, "text": before.text}
