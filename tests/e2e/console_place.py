@@ -27,6 +27,9 @@ from safehold.desk.lists.importing import apply, stage
 from safehold.desk.lists.models import Entry, Revision
 from safehold.desk.looks.models import Look
 from safehold.desk.rules.costs import add_runs
+from safehold.desk.sidebyside import versions
+from safehold.desk.sidebyside.fitting import fit
+from safehold.desk.sidebyside.models import Comparison
 from safehold.engine import installed_signals
 from safehold.signals import bench
 from tests import console_rows, lessons
@@ -41,6 +44,7 @@ def filled(live: SimpleNamespace) -> console_rows.Made:
     fill_a_bank()
     teach_models()
     let_looks_wait()
+    let_services_be_compared(live.var)
     finished_backtest(live.var / "history", made.overridden)
     return made
 
@@ -75,6 +79,19 @@ def let_looks_wait() -> None:
         finished_at=datetime.now(UTC),
         outcome="failed",
     )
+
+
+def let_services_be_compared(var: Path) -> None:
+    """Comparisons enough for a calibration, which is in force, and one that failed."""
+    rows = [
+        Comparison(service_id="plaza", attribute="TOXICITY", ours=number / 240, theirs=number / 480, model="harm 1")
+        for number in range(240)
+    ]
+    failed = Comparison(service_id="plaza", attribute="INSULT", ours=0.5, failed="too slow", model="harm 1")
+    Comparison.objects.bulk_create([*rows, failed])
+    folder = var / "calibrations" / "perspective"
+    versions.write(folder, {"TOXICITY": fit([(row.ours, row.theirs or 0.0) for row in rows])}, "harm 1")
+    versions.use(folder, 1)
 
 
 def bring_in_a_list() -> None:
@@ -198,6 +215,7 @@ def pages(made: console_rows.Made) -> dict[str, str]:
         "signal that costs too much": "/signals/text/",
         "signal that was measured here": "/signals/lexicon/",
         "second looks": "/looks/",
+        "side by side": "/side-by-side/",
         "models": "/models/",
         "model": "/models/1/",
         "model in shadow, with texts": "/models/2/?reveal=1",

@@ -16,7 +16,7 @@ bank-settings (name), bank-activate (name, number), bank-item (name, id), bank-i
 bank-import (name), bank-change (name, number), bank-change-act (name, number), exchange-add, exchange (name),
 exchanges, exchange-act (name), bank-from-decision (id), list-revision (name, id),
 list-revision-act (name, id), list-revision-progress (name, id), signals,
-signal (name), signal-try (name), looks, models, model (number), model-by-id (id), model-step (number, step),
+signal (name), signal-try (name), looks, side-by-side, models, model (number), model-by-id (id), model-step (number, step),
 models-rollback, labels, labels-next, label-say, training-start, training (run), training-progress (run),
 training-cancel (run).
 """
@@ -46,6 +46,7 @@ from safehold.console import (
     policies,
     reports,
     rule,
+    side_by_side,
     signals,
     training,
     webhooks,
@@ -113,6 +114,7 @@ urlpatterns = [
     path("signals/<str:name>/", signals.signal, name="signal"),
     path("signals/<str:name>/try/", signals.signal_try, name="signal-try"),
     path("looks/", looks.look_list, name="looks"),
+    path("side-by-side/", side_by_side.side_by_side, name="side-by-side"),
     path("models/", learning.model_list, name="models"),
     path("models/rollback/", learning.models_rollback, name="models-rollback"),
     path("models/labels/", learning.labels, name="labels"),
