@@ -55,13 +55,19 @@ def run() -> Result:
     return Result(LABELS / took, "labels/s", peers, {"train s": took, **_experiment()})
 
 
-def _many() -> tuple[Rows, NDArray[np.float64]]:
-    """100,000 texts: those of the abuse set, and again with their words turned round where there are not enough."""
+def abuse(count: int) -> tuple[list[str], list[float]]:
+    """Texts of the abuse set cut to 12 words, and again with their words turned round where there are not enough; what they
+    are labelled."""
     table = pq.read_table(DATA / "abuse.parquet", columns=["text", "label"]).to_pydict()
     texts = [" ".join(text.split()[:12]) for text in table["text"]]
     texts += [" ".join(reversed(text.split())) for text in texts]
-    labels = np.array(table["label"] + table["label"], dtype=np.float64)
-    return _bucketed(texts[:LABELS]), labels[:LABELS]
+    again = -(-count // len(texts))
+    return (texts * again)[:count], ([float(label) for label in table["label"] * 2] * again)[:count]
+
+
+def _many() -> tuple[Rows, NDArray[np.float64]]:
+    texts, labels = abuse(LABELS)
+    return _bucketed(texts), np.array(labels)
 
 
 def _bucketed(texts: list[str]) -> Rows:

@@ -36,7 +36,7 @@ def shadowed() -> LearnedModel:
     watch(None, first.pk)
     promote(None, first.pk)
     lessons.teach(60, seed=8)
-    second = train_now(None, "plaza", fresh=True)
+    second = train_now(None, "plaza")
     watch(None, second.pk)
     return LearnedModel.objects.get(pk=second.pk)
 

@@ -26,21 +26,42 @@ Note = Annotated[str, typer.Option(help="Why, for the record.")]
 
 def train(
     seed: Annotated[int, typer.Option(min=0, help="The same labels and seed give the same model, byte for byte.")] = 0,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Don't begin from the live model's weights.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Read every text again, also what was read before. The model is the same.")
+    ] = False,
     note: Note = "",
     service: Service = "",
 ) -> None:
-    """Train a model on all labels there are, and measure it on the audit share that it has not seen. Nothing uses it yet.
+    """Train a model on all labels there are, and measure it on the audit share that it has not seen. Nothing uses it yet. One
+    training runs at a time, those from the console among them.
 
     Example: safehold learn train
     """
     use_django()
-    from safehold.desk.learning.training import train_now
+    from safehold.desk.learning.runs import Cancelled, train_here
 
-    with Bar() as bar:
-        model = do(train_now, None, service_named(service), seed=seed, fresh=fresh, note=note, progress=bar)
+    try:
+        with Bar() as bar:
+            model = do(train_here, service_named(service), seed=seed, fresh=fresh, note=note, progress=bar)
+    except Cancelled:
+        raise failure("It was cancelled; no model came of it.") from None
     _print(model)
     typer.echo(f"Model {model.number} is trained. To see what it would do: safehold learn shadow {model.number}")
+
+
+def cancel(service: Service = "") -> None:
+    """Ask for the end of the training that runs now, wherever it was started. No model comes of it.
+
+    Example: safehold learn cancel
+    """
+    use_django()
+    from safehold.desk.learning import runs
+
+    run = runs.running(service_named(service))
+    if run is None:
+        raise failure("No model is being trained.")
+    do(runs.cancel, None, run.pk)
+    typer.echo("It ends at its next step; no model comes of it.")
 
 
 def list_models() -> None:
@@ -190,7 +211,7 @@ def _words(figure: "Figure", signed: bool = False) -> str:
 
 
 for name, command in (
-    ("train", train), ("list", list_models), ("show", show), ("shadow", shadow), ("promote", promote),
+    ("train", train), ("cancel", cancel), ("list", list_models), ("show", show), ("shadow", shadow), ("promote", promote),
     ("rollback", rollback), ("reject", reject), ("next", next_texts),
 ):  # fmt: skip
     app.command(name)(command)

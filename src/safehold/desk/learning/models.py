@@ -31,6 +31,18 @@ class Text(models.Model):
         return self.digest[:12]
 
 
+class Reading(models.Model):
+    """What the models' representation is of a text (`safehold.signals.community.features.packed`), made once for all trainings.
+    It goes with the words, and is made anew where `features` is another version than the one that reads now."""
+
+    text = models.OneToOneField(Text, models.CASCADE, primary_key=True, related_name="reading")
+    features = models.CharField(max_length=100)
+    content = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"reading of {self.text_id}"
+
+
 class Label(models.Model):
     """One word on one text. `reference` is what it came of: a decision's id, a client's own token; with it a source says the
     same thing once, and contradicts itself in a label of its own (`taking.submit`)."""
@@ -104,7 +116,7 @@ class LearnedModel(models.Model):
     seed = models.PositiveIntegerField()
     until = models.BigIntegerField()
     taught = models.CharField(max_length=64)
-    base = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
+    base = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")  # of old ones: what they began with
     report = models.JSONField()
     seconds = models.FloatField()
     note = models.TextField(blank=True)
@@ -156,7 +168,7 @@ def new_run_id() -> str:
 
 @stateful("training_run", initial=TRAINING.initial)
 class TrainingRun(models.Model):
-    """A training that somebody started from the console, how far it is, and what became of it (`runs`)."""
+    """A training that somebody started, from the console or at the shell, how far it is, and what became of it (`runs`)."""
 
     id = models.CharField(primary_key=True, max_length=40, default=new_run_id, editable=False)
     service = models.ForeignKey(Service, models.PROTECT, related_name="+")
@@ -167,7 +179,9 @@ class TrainingRun(models.Model):
     cancel_asked = models.BooleanField(default=False)
     error = models.TextField(blank=True)
     model = models.ForeignKey(LearnedModel, models.PROTECT, null=True, related_name="+")  # what came of it
-    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )  # none: the shell
     started_at = models.DateTimeField(default=timezone.now)
     said_at = models.DateTimeField(default=timezone.now)  # the last sign of life
 

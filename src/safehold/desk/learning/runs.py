@@ -1,17 +1,18 @@
-"""Trainings that people start from the console: each in a thread, its progress in the database, so that every process can show
-it and anybody who may can stop it. One at a time for a service, by the database's own word.
+"""Trainings that people start: from the console, each in a thread, or at the shell. Their progress is in the database, so that
+every process can show it and anybody who may can stop it. One at a time for a service, by the database's own word.
 """
 
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
 from safehold.accounts.models import User
-from safehold.accounts.people import Refused
+from safehold.accounts.people import AT_THE_SHELL, Refused
 from safehold.desk.learning.enough import NEEDED, near
 from safehold.desk.learning.models import LearnedModel, TrainingRun
 from safehold.desk.learning.states import TRAINING
@@ -37,21 +38,33 @@ def start(by: User, service: str) -> TrainingRun:
     Raises Refused while another one runs, and where no attribute has enough labels.
     """
     with recording() as record:
-        lock()
-        running = TrainingRun.objects.filter(service=service, state="running").first()
-        if running is not None and not silent(running):
-            raise Refused("A model is being trained already: wait for it, or cancel it.")
         if not any(each.enough for each in near(service)):
             raise Refused(f"No attribute has {NEEDED} labels yet, half of them yes and half no.")
-        if running is not None:
-            _end(record, running, "lost")
-        run = TrainingRun.objects.create(service_id=service, started_by=by)
-        record.audit("training.started", "training_run", run.pk, actor=by.pk, detail={"service": service})
+        run = _begun(record, by, service)
         transaction.on_commit(threading.Thread(target=_thread, args=(run.pk,), name="training", daemon=True).start)
     return run
 
 
-def cancel(by: User, run_id: str) -> None:
+def train_here(service: str, *, seed: int, fresh: bool, note: str, progress: Progress) -> LearnedModel:
+    """Train at the shell, as one of the trainings of which there is one at a time. Raises Refused, and Cancelled where somebody
+    asked for its end from elsewhere."""
+    with recording() as record:
+        run = _begun(record, None, service)
+    telling = _telling(run.pk)
+
+    def tell(step: str, done: int, total: int) -> None:
+        telling(step, done, total)
+        progress(step, done, total)
+
+    return _through(run, seed=seed, fresh=fresh, note=note, progress=tell)
+
+
+def running(service: str) -> TrainingRun | None:
+    """The training of a service that runs now."""
+    return TrainingRun.objects.select_related("started_by").filter(service=service, state="running").first()
+
+
+def cancel(by: User | None, run_id: str) -> None:
     """Ask for the end of a training: it ends at its next step and leaves nothing behind. One whose process has died ends here.
 
     Raises Refused where it has ended.
@@ -63,8 +76,29 @@ def cancel(by: User, run_id: str) -> None:
             raise Refused(f"It has ended: it is {run.state}.")
         TrainingRun.objects.filter(pk=run.pk).update(cancel_asked=True)
         if silent(run):
-            _end(record, run, "lost", by=by.pk)
-        record.audit("training.cancelled", "training_run", run.pk, actor=by.pk, detail={})
+            _end(record, run, "lost", by=by.pk if by else "")
+        record.audit(
+            "training.cancelled", "training_run", run.pk, actor=by.pk if by else "", detail={} if by else AT_THE_SHELL
+        )
+
+
+def _begun(record: Record, by: User | None, service: str) -> TrainingRun:
+    """A row that says that it runs. Raises Refused while another one does, with who began that one, and how far it is."""
+    lock()
+    other = running(service)
+    if other is not None and not silent(other):
+        who = f"{other.started_by.name} began it" if other.started_by else "it was begun at the shell"
+        far = f"{other.step}, {other.done:,} of {other.total:,}" if other.total else other.step
+        raise Refused(
+            f"A model is being trained already: {who} at {other.started_at:%H:%M} UTC ({far}). Wait for it, or cancel it: on its"
+            " page, or with `safehold learn cancel`."
+        )
+    if other is not None:
+        _end(record, other, "lost")
+    run = TrainingRun.objects.create(service_id=service, started_by=by)
+    detail = {"service": service} if by else {"service": service} | AT_THE_SHELL
+    record.audit("training.started", "training_run", run.pk, actor=by.pk if by else "", detail=detail)
+    return run
 
 
 def silent(run: TrainingRun) -> bool:
@@ -76,15 +110,28 @@ def work(run_id: str) -> None:
     """Train, and whatever happens, say so."""
     run = TrainingRun.objects.select_related("started_by").get(pk=run_id)
     try:
-        model = train_now(run.started_by, run.service_id, progress=_telling(run_id))
-        _ended(run, "finished", model=model)
-    except Cancelled:
-        _ended(run, "cancelled")
-    except Refused as refused:
-        _ended(run, "failed", error=str(refused))
+        _through(run, progress=_telling(run_id))
+    except (Cancelled, Refused):
+        pass  # its row says so
     except Exception as error:
         log.error("training_failed", run=run_id, exc_info=error)
+
+
+def _through(run: TrainingRun, **how: Any) -> LearnedModel:
+    """Train, say in the row what became of it, and raise what was raised."""
+    try:
+        model = train_now(run.started_by, run.service_id, **how)
+    except (Cancelled, KeyboardInterrupt):
+        _ended(run, "cancelled")
+        raise
+    except Refused as refused:
+        _ended(run, "failed", error=str(refused))
+        raise
+    except Exception as error:
         _ended(run, "failed", error=f"{type(error).__name__}: {error}")
+        raise
+    _ended(run, "finished", model=model)
+    return model
 
 
 def _thread(run_id: str) -> None:

@@ -165,8 +165,10 @@ def _keep(service: str, digests: dict[str, str], at: datetime) -> None:
 
 
 def forget(now: datetime | None = None) -> int:
-    """Let go of the words that have been kept for long enough; how many texts that was. Labels stay, by their digest."""
-    return Text.objects.filter(kept_until__lte=now or timezone.now()).delete()[0]
+    """Let go of the words that have been kept for long enough, and of what was read of them; how many texts that was. Labels
+    stay, by their digest."""
+    _, gone = Text.objects.filter(kept_until__lte=now or timezone.now()).delete()
+    return gone.get("learning.Text", 0)
 
 
 def services() -> list[str]:

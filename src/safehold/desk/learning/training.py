@@ -1,5 +1,5 @@
-"""A model from the labels there are: read, trained, kept with its report. Called by `safehold learn train` and by the job that
-the console starts. Nothing that decides uses it before somebody has promoted it.
+"""A model from the labels there are: read, trained, kept with its report. Called by a training run, which the shell and the
+console start. Nothing that decides uses it before somebody has promoted it.
 """
 
 import secrets
@@ -14,6 +14,7 @@ from django.db.models import Max
 from safehold.accounts.models import User
 from safehold.accounts.people import AT_THE_SHELL, Refused
 from safehold.desk.learning.models import AuditShare, Label, LearnedModel, ModelFile
+from safehold.desk.learning.readings import kept
 from safehold.desk.learning.sources import SOURCES
 from safehold.desk.learning.standing import taught
 from safehold.record.recording import recording
@@ -60,7 +61,8 @@ def train_now(
     note: str = "",
     progress: Progress | None = None,
 ) -> LearnedModel:
-    """Train on all labels that are there now, beginning from the live model unless `fresh`, and keep the model.
+    """Train on all labels that are there now, and keep the model. `fresh`: texts are read again that were read before; the model
+    is the same.
 
     Raises Refused where there are too few labels, or where nothing has changed since a model that is there.
     """
@@ -69,8 +71,7 @@ def train_now(
     live = LearnedModel.objects.filter(state="live").first()
     beside = _read(live)
     packed, lessons = train(
-        examples(service, until), share=share_of(service), seed=seed, live=beside,
-        base=None if fresh else beside, base_digest=live.digest if live and beside and not fresh else "",
+        examples(service, until), share=share_of(service), seed=seed, live=beside, reader=kept(service, anew=fresh),
         progress=progress,
     )  # fmt: skip
     if not packed.heads:
@@ -86,7 +87,7 @@ def train_now(
         number = (LearnedModel.objects.aggregate(last=Max("number"))["last"] or 0) + 1
         model = LearnedModel.objects.create(
             number=number, service_id=service, digest=digest, size=len(content), features=packed.features, seed=seed,
-            until=until, taught=packed.taught, base=live if packed.base else None, report=msgspec.to_builtins(lessons),
+            until=until, taught=packed.taught, report=msgspec.to_builtins(lessons),
             seconds=round(time.monotonic() - begun, 1), note=note, trained_by=by,
         )  # fmt: skip
         ModelFile.objects.create(model=model, content=content)
@@ -112,7 +113,7 @@ def loaded(model: LearnedModel) -> Model:
 
 
 def _read(model: LearnedModel | None) -> Model | None:
-    """None for one that another version trained: then there is nothing to begin from."""
+    """None for one that another version trained: then there is nothing to compare with."""
     try:
         return loaded(model) if model is not None else None
     except NotAModel as error:

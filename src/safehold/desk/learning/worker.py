@@ -1,5 +1,5 @@
-"""What goes on by itself in this room, one thread a process: the model in shadow follows the record, and words whose time is over
-go.
+"""What goes on by itself in this room, one thread a process: the model in shadow follows the record, texts that have labels are
+read for the next training, and words whose time is over go.
 """
 
 import threading
@@ -7,8 +7,10 @@ import time
 
 import structlog
 
+from safehold.desk.learning.readings import read_ahead
 from safehold.desk.learning.shadow import follow
 from safehold.desk.learning.taking import forget
+from safehold.engine.signal import SignalFailed
 from safehold.signals.community.model import NotAModel
 
 log = structlog.get_logger("safehold.learning")
@@ -28,6 +30,12 @@ def run(stop: threading.Event) -> None:
             if str(error) != said:
                 said = str(error)
                 log.warning("shadow_model_unusable", why=said)
+        try:
+            read_ahead()
+        except SignalFailed as error:  # the shipped model is not there: who measures says so, and a training will
+            if str(error) != said:
+                said = str(error)
+                log.warning("texts_not_read_ahead", why=said)
         if time.monotonic() - forgot >= FORGET_SECONDS:
             forgot = time.monotonic()
             if gone := forget():

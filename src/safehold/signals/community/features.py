@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safehold.signals import harm
-from safehold.signals.text.normalise import normalise
+from safehold.signals.text.normalise import normalise, squashed
 
 BITS = 17
 BUCKETS = 1 << BITS
@@ -20,6 +20,7 @@ MOST = 2_000
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
+Halves = NDArray[np.float16]
 
 
 class Rows(NamedTuple):
@@ -36,8 +37,26 @@ class Rows(NamedTuple):
         """The rows at these places, in their order."""
         lengths = np.diff(self.starts)[places]
         starts = np.concatenate(([0], np.cumsum(lengths)))
+        if (np.diff(places) > 0).all():  # a byte an entry, not sixteen
+            wanted = np.zeros(len(self), dtype=np.bool_)
+            wanted[places] = True
+            return Rows(starts, self.buckets[np.repeat(wanted, np.diff(self.starts))], self.dense[places])
         inside = np.arange(starts[-1]) - np.repeat(starts[:-1], lengths)
         return Rows(starts, self.buckets[np.repeat(self.starts[places], lengths) + inside], self.dense[places])
+
+    def slice(self, first: int, last: int) -> "Rows":
+        """The rows from `first` to before `last`, without a copy."""
+        starts = self.starts[first : last + 1]
+        return Rows(starts - starts[0], self.buckets[starts[0] : starts[-1]], self.dense[first:last])
+
+
+class Reading(NamedTuple):
+    """What is read of one text, once for all trainings: the buckets, ascending, and the numbers, two bytes each. `same` is what
+    copies of the text have in common."""
+
+    same: str
+    buckets: Ints
+    dense: Halves
 
 
 @cache
@@ -49,12 +68,49 @@ def version() -> str:
 _STEP, _MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 
 
+def readings(texts: Sequence[str]) -> list[Reading]:
+    """What is read of texts. The same text gives the same on every machine, whatever stands beside it."""
+    dense = harm.features(texts).astype(np.float16)
+    return [Reading(same_as(text), buckets(text), row) for text, row in zip(texts, dense, strict=True)]
+
+
+def joined(found: Sequence[Reading]) -> Rows:
+    """Readings as rows."""
+    dense = np.stack([each.dense for each in found]) if found else harm.features([])
+    return _rows([each.buckets for each in found], dense.astype(np.float32))
+
+
 def rows(texts: Sequence[str]) -> Rows:
-    """The representation of texts. The same text gives the same on every machine."""
-    found = [buckets(text) for text in texts]
+    """The representation of texts: that of their readings."""
+    return _rows([buckets(text) for text in texts], harm.features(texts).astype(np.float16).astype(np.float32))
+
+
+def _rows(found: Sequence[Ints], dense: Floats) -> Rows:
     starts = np.concatenate(([0], np.cumsum([len(each) for each in found]))).astype(np.int64)
-    joined = np.concatenate(found) if found else np.empty(0, dtype=np.int32)
-    return Rows(starts, joined, harm.features(texts))
+    return Rows(starts, np.concatenate(found) if found else np.empty(0, dtype=np.int32), dense)
+
+
+def same_as(text: str) -> str:
+    """What copies of a text have in common: its letters and digits once disguises are undone; the text itself if it has none."""
+    return squashed(normalise(text[:MOST]).text) or text
+
+
+def packed(reading: Reading) -> bytes:
+    """A reading as bytes, to be kept beside the text: two for each number and for each bucket, which has 17 bits: how many are
+    below 65,536 is said first."""
+    low = int(np.searchsorted(reading.buckets, 1 << 16))
+    places = (reading.buckets & 0xFFFF).astype("<u2").tobytes()
+    head = np.array([len(reading.dense), low, len(reading.buckets)], dtype="<u4").tobytes()
+    return head + reading.dense.astype("<f2").tobytes() + places + reading.same.encode("utf-8", "surrogatepass")
+
+
+def unpacked(content: bytes) -> Reading:
+    """What `packed` made."""
+    numbers, low, count = np.frombuffer(content, dtype="<u4", count=3).tolist()
+    places = np.frombuffer(content, dtype="<u2", count=count, offset=12 + 2 * numbers).astype(np.int32)
+    places[low:] += 1 << 16
+    dense = np.frombuffer(content, dtype="<f2", count=numbers, offset=12)
+    return Reading(content[12 + 2 * (numbers + count) :].decode("utf-8", "surrogatepass"), places, dense)
 
 
 def buckets(text: str) -> Ints:

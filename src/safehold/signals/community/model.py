@@ -17,6 +17,8 @@ from safehold.signals.community.learner import Weights
 
 Doubles = NDArray[np.float64]
 FORMAT = 1
+#: Texts that are scored at a time: what is gathered for them takes some ten megabytes.
+AT_A_TIME = 1_000
 
 
 class NotAModel(ValueError):
@@ -36,13 +38,12 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Packed(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole file. `taught` is a digest of the labels, `base` of the model whose weights it began with."""
+    """The whole file. `taught` is a digest of the labels."""
 
     format: int
     features: str
     seed: int
     taught: str
-    base: str
     inverse: bytes  # zlib over float16, what each bucket counts for
     heads: dict[str, Head]
 
@@ -69,15 +70,11 @@ class Model:
         """Where each attribute's F1 was greatest on the audit share."""
         return {name: head.threshold for name, head in self.packed.heads.items()}
 
-    def weights(self, attribute: str) -> Weights:
-        """What another model can begin with."""
-        place = self.attributes.index(attribute)
-        return Weights(
-            self._buckets[:, place].astype(np.float32), self._dense[place].astype(np.float32), float(self._bias[place])
-        )
-
     def scores(self, rows: Rows) -> Doubles:
         """A row a text, a column an attribute: before calibration."""
+        if len(rows) > AT_A_TIME:
+            parts = range(0, len(rows), AT_A_TIME)
+            return np.concatenate([self.scores(rows.slice(first, first + AT_A_TIME)) for first in parts])
         if not len(rows):
             return np.zeros((0, len(self.attributes)))
         squares = np.add.reduceat(self.inverse[rows.buckets] ** 2, rows.starts[:-1])

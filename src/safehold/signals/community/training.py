@@ -1,4 +1,5 @@
-"""Training: labels in, a model and its report out. Pure: the same labels, seed and base give the same bytes.
+"""Training: labels in, a model and its report out. Pure: the same labels and seed give the same bytes,
+whether texts are read now or were read before.
 
 A share of the texts, drawn by a salted hash of what they say once disguises are undone, is never trained on: the maps to
 probabilities are fitted and all figures measured on it. Copies of a text are one text, and on one side.
@@ -16,15 +17,16 @@ from numpy.typing import NDArray
 from safehold.signals.community import features, measures
 from safehold.signals.community.attributes import ATTRIBUTES
 from safehold.signals.community.calibration import Calibration, calibrated
-from safehold.signals.community.features import Rows
+from safehold.signals.community.features import Reading, Rows, readings, same_as
 from safehold.signals.community.learner import Design, Weights, fit, inverse_frequency
 from safehold.signals.community.measures import Figure, Figures
 from safehold.signals.community.model import FORMAT, Head, Model, Packed, pack, packed
-from safehold.signals.text.normalise import normalise, squashed
 
 Doubles = NDArray[np.float64]
 Places = NDArray[np.int64]
 Progress = Callable[[str, int, int], None]
+#: Reads texts; `readings`, or something that knows some of them already.
+Reader = Callable[[Sequence[str]], Sequence[Reading]]
 
 #: The share of texts that no weight sees.
 AUDIT_SHARE = 0.15
@@ -32,8 +34,8 @@ AUDIT_SHARE = 0.15
 LEAST = 20
 #: The inverse of regularisation.
 STRENGTH = 1.0
-#: Texts whose representation is made at a time.
-CHUNK = 1_000
+#: Texts that are read at a time.
+CHUNK = 500
 #: Points of a learning curve, each with twice the labels of the one before.
 POINTS = 6
 
@@ -82,13 +84,12 @@ class Share(msgspec.Struct, frozen=True):
 
     def has(self, text: str) -> bool:
         """Whether a text is in it."""
-        drawn = hmac.digest(self.salt.encode(), same_as(text).encode("utf-8", "replace"), "sha256")
+        return self.has_same(same_as(text))
+
+    def has_same(self, same: str) -> bool:
+        """Whether the texts are in it that have this in common."""
+        drawn = hmac.digest(self.salt.encode(), same.encode("utf-8", "replace"), "sha256")
         return int.from_bytes(drawn[:8], "big") < self.share * 2**64
-
-
-def same_as(text: str) -> str:
-    """What copies of a text have in common: its letters and digits once disguises are undone; the text itself if it has none."""
-    return squashed(normalise(text[: features.MOST]).text) or text
 
 
 class Gathered(NamedTuple):
@@ -107,14 +108,13 @@ def train(
     *,
     share: Share,
     seed: int = 0,
-    base: Model | None = None,
-    base_digest: str = "",
     live: Model | None = None,
+    reader: Reader = readings,
     progress: Progress | None = None,
 ) -> tuple[Packed, Lessons]:
-    """A model of these labels. `base` is one to begin from; `live` one to compare with on the same audit share."""
+    """A model of these labels. `live` is one to compare with on the same audit share."""
     say = progress or (lambda step, done, total: None)
-    gathered = gather(list(examples), share, say)
+    gathered = gather(examples, share, reader, say)
     learned = np.flatnonzero(~gathered.audit)
     inverse = inverse_frequency(gathered.rows.some(learned)) if len(learned) else np.zeros(features.BUCKETS)
     inverse = inverse.astype(np.float16).astype(np.float64)  # as it is kept
@@ -125,12 +125,12 @@ def train(
         column = gathered.values[:, done]
         if not (said := ~np.isnan(column)).any():
             continue
-        head, lesson = _learn(gathered, attribute, done, inverse, seed, base)
+        head, lesson = _learn(gathered, attribute, done, inverse, seed)
         if head is not None:
             heads[attribute] = head
         lessons[attribute] = _compared(lesson, gathered, attribute, said, live, head, inverse, seed)
     content = Packed(
-        format=FORMAT, features=features.version(), seed=seed, taught=gathered.digest, base=base_digest,
+        format=FORMAT, features=features.version(), seed=seed, taught=gathered.digest,
         inverse=packed(inverse.astype(np.float16)), heads=heads,
     )  # fmt: skip
     return content, Lessons(
@@ -138,50 +138,44 @@ def train(
     )
 
 
-def gather(examples: Sequence[Example], share: Share, say: Progress) -> Gathered:
-    """Join copies, read the texts, draw the audit share. The order of the examples makes no difference."""
-    joined: dict[str, list[Example]] = {}
-    for example in sorted(examples, key=lambda each: (each.text, sorted(each.says.items()))):
-        joined.setdefault(same_as(example.text), []).append(example)
-    keys = sorted(joined)
-    values = np.full((len(keys), len(ATTRIBUTES)), np.nan)
+def gather(examples: Iterable[Example], share: Share, reader: Reader, say: Progress) -> Gathered:
+    """Read the texts, join copies, draw the audit share. The order of the examples makes no difference."""
+    given = sorted(examples, key=lambda each: (each.text, sorted(each.says.items())))
+    firsts: list[Reading] = []  # of each text that is not a copy of one before it
+    said: dict[str, list[Mapping[str, tuple[float, float]]]] = {}
+    for start in range(0, len(given), CHUNK):
+        say("Reading texts", start, len(given))
+        some = given[start : start + CHUNK]
+        for example, reading in zip(some, reader([each.text for each in some]), strict=True):
+            if reading.same not in said:
+                firsts.append(reading)
+            said.setdefault(reading.same, []).append(example.says)
+    values = np.full((len(firsts), len(ATTRIBUTES)), np.nan)
     weights = np.zeros_like(values)
-    column = {name: place for place, name in enumerate(ATTRIBUTES)}
     hashing = hashlib.sha256()
-    for place, key in enumerate(keys):
-        said: dict[str, list[tuple[float, float]]] = {}
-        for example in joined[key]:
-            for attribute, word in example.says.items():
-                said.setdefault(attribute, []).append(word)
-        for attribute, words in sorted(said.items()):
-            total = sum(weight for _, weight in words)
-            values[place, column[attribute]] = sum(value * weight for value, weight in words) / total
-            weights[place, column[attribute]] = max(weight for _, weight in words)
-            hashing.update(msgspec.json.encode([key, attribute, words]))
-    texts = [joined[key][0].text for key in keys]
+    for place, first in enumerate(firsts):
+        for attribute, words in sorted(_together(said[first.same]).items()):
+            column, total = ATTRIBUTES.index(attribute), sum(weight for _, weight in words)
+            values[place, column] = sum(value * weight for value, weight in words) / total
+            weights[place, column] = max(weight for _, weight in words)
+            hashing.update(msgspec.json.encode([first.same, attribute, words]))
     return Gathered(
-        rows=_read(texts, say),
-        audit=np.array([share.has(text) for text in texts], dtype=np.bool_),
-        values=values, weights=weights, copies=len(examples) - len(keys), digest=hashing.hexdigest(),
+        rows=features.joined(firsts),
+        audit=np.array([share.has_same(first.same) for first in firsts], dtype=np.bool_),
+        values=values, weights=weights, copies=len(given) - len(firsts), digest=hashing.hexdigest(),
     )  # fmt: skip
 
 
-def _read(texts: Sequence[str], say: Progress) -> Rows:
-    parts = []
-    for first in range(0, max(len(texts), 1), CHUNK):
-        say("Reading texts", first, len(texts))
-        parts.append(features.rows(texts[first : first + CHUNK]))
-    lengths = np.concatenate([np.diff(part.starts) for part in parts])
-    return Rows(
-        np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
-        np.concatenate([part.buckets for part in parts]),
-        np.concatenate([part.dense for part in parts]),
-    )
+def _together(said: Iterable[Mapping[str, tuple[float, float]]]) -> dict[str, list[tuple[float, float]]]:
+    """attribute -> the words on it, of all copies of a text."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for says in said:
+        for attribute, word in says.items():
+            found.setdefault(attribute, []).append(word)
+    return found
 
 
-def _learn(
-    gathered: Gathered, attribute: str, column: int, inverse: Doubles, seed: int, base: Model | None
-) -> tuple[Head | None, Lesson]:
+def _learn(gathered: Gathered, attribute: str, column: int, inverse: Doubles, seed: int) -> tuple[Head | None, Lesson]:
     values = gathered.values[:, column]
     said = ~np.isnan(values)
     learned, audit = np.flatnonzero(said & ~gathered.audit), np.flatnonzero(said & gathered.audit)
@@ -189,8 +183,7 @@ def _learn(
     lesson = Lesson(labels=len(learned) + len(audit), positives=int((values[said] >= 0.5).sum()))
     if (why := _too_few(positives, len(learned) - positives)) != "":
         return None, msgspec.structs.replace(lesson, why=why)
-    start = base.weights(attribute) if base is not None and attribute in base.attributes else None
-    weights = _fitted(gathered, learned, column, inverse, start)
+    weights = _fitted(gathered, learned, column, inverse)
     rough = pack(weights, Calibration(kind="none"), 0.5)
     scores = _scores(gathered.rows.some(audit), rough, inverse)
     truth = values[audit] >= 0.5
@@ -214,16 +207,14 @@ def _too_few(positives: int, negatives: int) -> str:
     return f"It takes {' and '.join(lacking)} outside the audit share." if lacking else ""
 
 
-def _fitted(gathered: Gathered, places: Places, column: int, inverse: Doubles, start: Weights | None = None) -> Weights:
+def _fitted(gathered: Gathered, places: Places, column: int, inverse: Doubles) -> Weights:
     design = Design(gathered.rows.some(places), inverse)
-    return fit(
-        design, gathered.values[places, column], gathered.weights[places, column], strength=STRENGTH, start=start
-    )
+    return fit(design, gathered.values[places, column], gathered.weights[places, column], strength=STRENGTH)
 
 
 def _scores(rows: Rows, head: Head, inverse: Doubles) -> Doubles:
     content = Packed(
-        format=FORMAT, features=features.version(), seed=0, taught="", base="",
+        format=FORMAT, features=features.version(), seed=0, taught="",
         inverse=packed(inverse.astype(np.float16)), heads={"x": head},
     )  # fmt: skip
     return np.asarray(Model(content).scores(rows)[:, 0])
