@@ -4,13 +4,21 @@ Texts are of the open sets in SAFEHOLD_DATA/text: 100,000 of the abuse set, cut 
 enough, are for time alone. The experiment is on text-message spam with hashed words and letters only, so that nothing which was
 trained on these texts takes part. `SAFEHOLD_LEARNING=full` takes more rounds.
 
+From labels in a database to a model that is kept: `_learning_whole`, with `SAFEHOLD_LEARNING=full` for 100,000 on both databases.
+
 ours: labels a second of processor time, learned from texts that were read already (`fit`); peers: scikit-learn on the same
 matrix.
 """
 
+import json
 import os
+import subprocess
+import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -19,12 +27,13 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 
 from benchmarks import Result
+from benchmarks.http import _postgresql
 from safehold.signals.community import features, measures
 from safehold.signals.community.calibration import calibrated
 from safehold.signals.community.choosing import most_unsure
 from safehold.signals.community.features import BUCKETS, Rows
 from safehold.signals.community.learner import Design, Weights, fit, inverse_frequency
-from safehold.signals.community.training import STRENGTH
+from safehold.signals.community.training import AUDIT_SHARE, STRENGTH
 
 DATA = Path(os.environ.get("SAFEHOLD_DATA", Path(__file__).parents[2] / "shared/data")) / "text"
 FULL = os.environ.get("SAFEHOLD_LEARNING") == "full"
@@ -44,7 +53,7 @@ def run() -> Result:
     peers, scores = {}, {"ours": _scores(ours, rows, inverse)}
     for name, peer in (
         ("scikit-learn SGDClassifier", SGDClassifier(loss="log_loss", alpha=1.0 / len(truth), random_state=0)),
-        ("scikit-learn LogisticRegression", LogisticRegression(max_iter=25)),
+        ("scikit-learn LogisticRegression", LogisticRegression(max_iter=300)),
     ):
         begun = time.process_time()
         peer.fit(matrix, truth)
@@ -52,7 +61,34 @@ def run() -> Result:
         scores[name] = peer.decision_function(matrix)
     agree = float(np.corrcoef(scores["ours"], scores["scikit-learn LogisticRegression"])[0, 1])
     assert agree > 0.98, f"ours and LogisticRegression have the same minimum, but agree only to {agree:.3f}"
-    return Result(LABELS / took, "labels/s", peers, {"train s": took, **_experiment()})
+    return Result(LABELS / took, "labels/s", peers, {"train s": took, **_whole(), **_experiment()})
+
+
+def _whole() -> dict[str, float]:
+    """From labels in a database to a model that is kept, and again after some more; seconds of processor time, in processes of
+    their own. 600 labels, or with `full` 100,000 on SQLite and PostgreSQL."""
+    found: dict[str, float] = {}
+    count, more = (LABELS, 1_000) if FULL else (600, 60)
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        urls = {"SQLite": ""}
+        if FULL:
+            urls["PostgreSQL"] = stack.enter_context(_postgresql(Path(folder) / "server"))("whole")
+        for name, url in urls.items():
+            place = Path(folder) / name
+            place.mkdir()
+            environment = os.environ | {
+                "SAFEHOLD_VAR": str(place),
+                "SAFEHOLD_SERVICE": "plaza",
+                "SAFEHOLD_LOG_LEVEL": "ERROR",
+            }
+            if url:
+                environment["SAFEHOLD_DATABASE_URL"] = url
+            done = subprocess.run(
+                [sys.executable, "-m", "benchmarks._learning_whole", str(count), str(more)],
+                env=environment, stdout=subprocess.PIPE, check=True, text=True,
+            )  # fmt: skip
+            found |= {f"{name}, {count:,} labels: {what}": value for what, value in json.loads(done.stdout).items()}
+    return found
 
 
 def abuse(count: int) -> tuple[list[str], list[float]]:
@@ -90,23 +126,60 @@ def _scores(weights: Weights, rows: Rows, inverse: NDArray[np.float64]) -> NDArr
     )
 
 
+class Bought(NamedTuple):
+    """What a model is worth that was taught so many labels: on held-back texts, and the violations among the labels."""
+
+    labels: int
+    f1: float
+    auc: float
+    calibration_error: float
+    found: int
+
+
 def _experiment() -> dict[str, float]:
     """Means over rounds: F1 and AUC on held-back texts, violations found, and calibration error, at the same number of labels."""
-    pairs = [line.rstrip("\n").split("\t", 1) for line in (DATA / "sms-spam.tsv").read_text("utf-8").splitlines()]
-    texts = _bucketed([text for _, text in pairs])
-    spam = np.array([label == "spam" for label, _ in pairs])
-    found: dict[str, list[tuple[float, ...]]] = {"uncertainty": [], "random": []}
-    for seed in range(ROUNDS):
-        draw = np.random.Generator(np.random.PCG64(seed))
-        chosen = _at_rate(spam, POOL + HELD, draw)
-        held, pool = chosen[:HELD], chosen[HELD:]
-        for way, results in found.items():
-            results.append(_bought(texts, spam, pool, held, way, draw))
+    texts, spam = messages(DATA / "sms-spam.tsv")
     more = {}
-    for way, results in found.items():
-        f1, auc, error, violations = np.mean(results, axis=0)
+    for way in ("uncertainty", "random"):
+        rounds = [buy(texts, spam, way, seed, pool=POOL, held=HELD)[-1] for seed in range(ROUNDS)]
+        _, f1, auc, error, violations = np.mean(np.array(rounds, dtype=np.float64), axis=0)
         more |= {f"{way} F1": f1, f"{way} AUC": auc, f"{way} calibration error": error, f"{way} found": violations}
     return more
+
+
+def messages(path: Path) -> tuple[Rows, NDArray[np.bool_]]:
+    """Text messages of a file in the format of the SMS Spam Collection, by their words and letters alone."""
+    pairs = [line.split("\t", 1) for line in path.read_text("utf-8").splitlines()]
+    return _bucketed([text for _, text in pairs]), np.array([label == "spam" for label, _ in pairs])
+
+
+def buy(
+    texts: Rows, spam: NDArray[np.bool_], way: str, seed: int, *, pool: int, held: int, bought: int = BOUGHT, step: int = STEP
+) -> list[Bought]:  # fmt: skip
+    """Labels bought `step` at a time from a pool with a base rate of RATE, 20 % of them by lot for calibration, the others by
+    `uncertainty` or at `random`; what each model is worth on as many held-back texts as `held`."""
+    draw = np.random.Generator(np.random.PCG64(seed))
+    chosen = _at_rate(spam, pool + held, draw)
+    apart, order = chosen[:held], chosen[held:]
+    inverse = inverse_frequency(texts.some(order))  # texts cost nothing; labels do
+    audit = order[: round(bought * AUDIT_SHARE)]
+    left = order[len(audit) :]
+    learned, left = left[:step], left[step:]
+    points = []
+    while True:
+        weights = fit(
+            Design(texts.some(learned), inverse), spam[learned].astype(float), np.ones(len(learned)), strength=STRENGTH
+        )
+        points.append(_worth(weights, inverse, texts, spam, audit, learned, apart))
+        wanted = min(step, bought - len(audit) - len(learned))
+        if wanted <= 0:
+            return points
+        places = list(range(wanted))
+        if way == "uncertainty":
+            rows = texts.some(left)
+            places = most_unsure(rows, 1 / (1 + np.exp(-_scores(weights, rows, inverse))), 0.5, wanted)
+        learned = np.concatenate((learned, left[places]))
+        left = np.delete(left, places)
 
 
 def _at_rate(spam: NDArray[np.bool_], count: int, draw: np.random.Generator) -> NDArray[np.int64]:
@@ -115,42 +188,23 @@ def _at_rate(spam: NDArray[np.bool_], count: int, draw: np.random.Generator) -> 
     return draw.permutation(np.concatenate((bad, good)))
 
 
-def _bought(
+def _worth(
+    weights: Weights,
+    inverse: NDArray[np.float64],
     texts: Rows,
     spam: NDArray[np.bool_],
-    pool: NDArray[np.int64],
+    audit: NDArray[np.int64],
+    learned: NDArray[np.int64],
     held: NDArray[np.int64],
-    way: str,
-    draw: np.random.Generator,
-) -> tuple[float, ...]:
-    """Labels bought in steps, 15 % of them by lot for calibration; what the last model is worth on held-back texts."""
-    order = draw.permutation(pool)
-    audit = order[: round(BOUGHT * 0.15)]
-    left = order[len(audit) :]
-    learned, left = left[:STEP], left[STEP:]
-    while True:
-        inverse = inverse_frequency(texts.some(pool))  # texts cost nothing; labels do
-        weights = fit(
-            Design(texts.some(learned), inverse), spam[learned].astype(float), np.ones(len(learned)), strength=STRENGTH
-        )
-        wanted = min(STEP, BOUGHT - len(audit) - len(learned))
-        if wanted <= 0:
-            break
-        places = list(range(wanted))
-        if way == "uncertainty":
-            rows = texts.some(left)
-            scores = _scores(weights, rows, inverse)
-            places = most_unsure(rows, 1 / (1 + np.exp(-scores)), 0.5, wanted)
-        learned = np.concatenate((learned, left[places]))
-        left = np.delete(left, places)
+) -> Bought:
     known = np.concatenate((audit, learned))
     map_ = calibrated(_scores(weights, texts.some(audit), inverse), spam[audit])
     scores = _scores(weights, texts.some(held), inverse)
-    probabilities = map_(scores)
     best = measures.best_threshold(_scores(weights, texts.some(known), inverse), spam[known])
-    return (
+    return Bought(
+        len(known),
         measures.f1(scores, spam[held], best) or 0.0,
         measures.auc(scores, spam[held]) or 0.0,
-        measures.calibration_error(probabilities, spam[held]) or 0.0,
-        float(spam[known].sum()),
+        measures.calibration_error(map_(scores), spam[held]) or 0.0,
+        int(spam[known].sum()),
     )

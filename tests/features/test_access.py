@@ -23,7 +23,8 @@ from safehold.accounts.roles import Permission as P
 from safehold.desk.banks.changing import add_item, create_bank
 from safehold.desk.banks.exchanges.managing import add_exchange
 from safehold.desk.decisions.models import Endpoint
-from safehold.desk.learning.models import LearnedModel, TrainingRun
+from safehold.desk.learning.asking import ask
+from safehold.desk.learning.models import Asked, LearnedModel, TrainingRun
 from safehold.desk.lists.models import Entry, Revision
 from safehold.desk.rules.models import Batch, Edition, PolicyChange, PolicyFile
 from tests import console_rows
@@ -78,6 +79,10 @@ NEEDS: dict[str, tuple[str, set[P]]] = {
     "training-progress": ("get", {P.READ_POLICIES}),
     "training-cancel": ("post", {P.WRITE_POLICIES}),
     "label-say": ("post", {P.REVIEW, P.READ_CONTENT}),
+    "decision-words": ("get", {P.READ_DECISIONS, P.READ_CONTENT}),
+    "labels-ask": ("post", {P.WRITE_POLICIES}),
+    "label-task": ("get", {P.REVIEW, P.READ_CONTENT}),
+    "label-task-say": ("post", {P.REVIEW, P.READ_CONTENT}),
     "backtest-start": ("post", {P.WRITE_POLICIES}),
     "backtest": ("get", {P.READ_CONTENT}),
     "backtest-progress": ("get", {P.READ_CONTENT}),
@@ -179,6 +184,7 @@ def addresses(made: console_rows.Made) -> dict[str, str]:
         report={"texts": 0, "audit_texts": 0, "copies": 0, "attributes": {}},
     )  # fmt: skip
     training = TrainingRun.objects.create(service_id="plaza", started_by_id=somebody, state="failed", error="no").pk
+    ask(None, "plaza", "toxicity", 1)
     brought = Revision.objects.create(list="disposable_mail", act="import")
     create_bank(None, "bad")
     add_exchange(None, "partner", "file", "bad", {"url": "/nowhere/feed.csv"}, {})
@@ -190,6 +196,7 @@ def addresses(made: console_rows.Made) -> dict[str, str]:
         **{name: ["bad", hashed.pk] for name in ("bank-item", "bank-item-move", "bank-item-opinion")},
         "bank-from-decision": [made.decisions[0]],
         "decision": [made.decisions[0]],
+        "decision-words": [made.decisions[0]],
         "policy": ["spam.bulk"],
         "policy-diff": ["spam.bulk", first, last],
         **{name: ["disposable_mail"] for name in ("list", "list-add", "list-import", "list-export", "list-history")},
@@ -202,6 +209,7 @@ def addresses(made: console_rows.Made) -> dict[str, str]:
         },
         "signal": ["text"],
         "signal-try": ["text"],
+        **{name: [Asked.objects.first().pk] for name in ("label-task", "label-task-say")},
         **{name: [training] for name in ("training", "training-progress", "training-cancel")},
         "model": [1],
         "model-by-id": [learned.pk],

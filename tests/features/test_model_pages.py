@@ -96,7 +96,7 @@ class TestNext:
         found = picks("plaza", "spam", 20)
         share = share_of("plaza")
         assert len(found) == 20
-        assert sum(pick.why == "audit" for pick in found) == 3
+        assert sum(pick.why == "audit" for pick in found) == 4
         assert all(share.has(pick.words) == (pick.why == "audit") for pick in found)
         unsure = [abs(pick.probability - 0.5) for pick in found if pick.why == "unsure"]
         everything = picks("plaza", "spam", 1_000)

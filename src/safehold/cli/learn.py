@@ -154,7 +154,7 @@ def next_texts(
     service: Service = "",
 ) -> None:
     """The texts to label next, as a file whose `value` somebody fills in (1 or 0) and `safehold labels import` brings back:
-    those of which the model is least sure, and 15 % drawn by lot from those that no model is trained on.
+    those of which the model is least sure, and 20 % drawn by lot from those that no model is trained on.
 
     Example: safehold learn next --attribute spam --count 100 -o to-label.csv
     """
@@ -170,6 +170,30 @@ def next_texts(
         writer.writerow(("text", "attribute", "value", "reference"))
         writer.writerows((pick.words, attribute, "", pick.event.id) for pick in found)
     typer.echo(f"{len(found):,} texts, {sum(pick.why == 'audit' for pick in found):,} of them for measuring.", err=True)
+
+
+def ask(
+    attribute: Annotated[str, typer.Option(help="What to ask of them: toxicity, spam, ...")] = "toxicity",
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many texts.")] = 50,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take back what waits there instead.")] = False,
+    service: Service = "",
+) -> None:
+    """Have moderators label texts as tasks of the review queue: those that `safehold learn next` names. One in five is labelled
+    by two people, which says how far they agree.
+
+    Example: safehold learn ask --attribute spam --count 100
+    """
+    use_django()
+    from safehold.desk.learning import asking
+    from safehold.signals.community.attributes import ATTRIBUTES
+
+    if attribute not in ATTRIBUTES:
+        raise typer.BadParameter(f"there are {', '.join(ATTRIBUTES)}", param_hint="--attribute")
+    place = service_named(service)
+    if withdraw:
+        typer.echo(f"{do(asking.withdraw, None, place, attribute):,} tasks taken back.")
+        return
+    typer.echo(f"{do(asking.ask, None, place, attribute, count):,} texts wait in the queue {asking.queue().title}.")
 
 
 def _model(number: int) -> "LearnedModel":
@@ -212,6 +236,6 @@ def _words(figure: "Figure", signed: bool = False) -> str:
 
 for name, command in (
     ("train", train), ("cancel", cancel), ("list", list_models), ("show", show), ("shadow", shadow), ("promote", promote),
-    ("rollback", rollback), ("reject", reject), ("next", next_texts),
+    ("rollback", rollback), ("reject", reject), ("next", next_texts), ("ask", ask),
 ):  # fmt: skip
     app.command(name)(command)

@@ -19,13 +19,16 @@ from safehold.accounts.people import Refused
 from safehold.accounts.roles import Permission
 from safehold.desk.entities.subjects import text_of
 from safehold.desk.learning import promoting
+from safehold.desk.learning.agreeing import agreed
 from safehold.desk.learning.enough import NEEDED, near
-from safehold.desk.learning.models import Label, LearnedModel, ShadowRun, TrainingRun
+from safehold.desk.learning.models import Asked, Label, LearnedModel, ShadowRun, TrainingRun
 from safehold.desk.learning.runs import silent
 from safehold.desk.learning.shadow import compared, disagreements
 from safehold.desk.learning.sources import SOURCES
 from safehold.desk.learning.training import lessons_of
 from safehold.desk.moves import MovedMeanwhile
+from safehold.desk.review.models import LABELLING, Queue
+from safehold.signals.community.attributes import ATTRIBUTES
 from safehold.signals.community.measures import Figure
 from safehold.signals.community.model import NotAModel
 from safehold.signals.community.training import LEAST, Lesson
@@ -45,6 +48,7 @@ class Line(NamedTuple):
     better: tuple[str, str] | None
     curve: SafeString | None
     calibration: SafeString | None
+    points: list[tuple[str, str, str, str, str, str, str]]
 
 
 def words_of(attribute: str) -> str:
@@ -122,7 +126,7 @@ def model(request: SignedInRequest, number: int) -> HttpResponse:
 def _line(name: str, lesson: Lesson) -> Line:
     audit = lesson.audit
     if audit is None:
-        return Line(words_of(name), lesson, [], None, None, None)
+        return Line(words_of(name), lesson, [], None, None, None, [])
     figures = [
         ("AUC", audit.auc), ("F1", audit.f1), ("Precision", audit.precision), ("Recall", audit.recall),
         ("Calibration error", audit.calibration_error),
@@ -130,6 +134,7 @@ def _line(name: str, lesson: Lesson) -> Line:
     return Line(
         words_of(name), lesson, [(words, *_words(figure)) for words, figure in figures],
         _words(lesson.better, signed=True) if lesson.better else None, _curve(lesson), _calibration(lesson),
+        _curves_in_words(lesson),
     )  # fmt: skip
 
 
@@ -146,14 +151,28 @@ def _curve(lesson: Lesson) -> SafeString | None:
     points = [point for point in lesson.curve if point.auc.value is not None]
     if len(points) < 2:
         return None
-    dots = [
-        Dot(
-            place / (len(points) - 1), f"{point.labels:,} labels", point.auc.value or 0.0, point.auc.low, point.auc.high
-        )
-        for place, point in enumerate(points)
-    ]
+    across = {point.labels: place / (len(points) - 1) for place, point in enumerate(points)}
+    by_lot, chosen = (
+        [
+            Dot(across[point.labels], f"{point.labels:,} labels {how}, {point.positives:,} of them yes", point.auc.value or 0.0,
+                point.auc.low, point.auc.high)
+            for point in line if point.labels in across and point.auc.value is not None
+        ]
+        for line, how in ((points, "by lot"), (lesson.chosen, "chosen"))
+    )  # fmt: skip
     most = f"{points[0].labels:,} to {points[-1].labels:,} labels, twice as many at each point"
-    return line_plot(dots, "AUC by number of labels", most, floor=0.5 if all(dot.y >= 0.5 for dot in dots) else 0.0)
+    floor = 0.5 if all(dot.y >= 0.5 for dot in [*by_lot, *chosen]) else 0.0
+    return line_plot(by_lot, "AUC by number of labels", most, floor=floor, beside=chosen)
+
+
+def _curves_in_words(lesson: Lesson) -> list[tuple[str, str, str, str, str, str, str]]:
+    """(labels, yes by lot, AUC by lot, interval, yes chosen, AUC chosen, interval) of each point that both have."""
+    chosen = {point.labels: point for point in lesson.chosen}
+    return [
+        (f"{point.labels:,}", f"{point.positives:,}", *_words(point.auc), f"{chosen[point.labels].positives:,}",
+         *_words(chosen[point.labels].auc))
+        for point in lesson.curve if point.labels in chosen
+    ]  # fmt: skip
 
 
 def _calibration(lesson: Lesson) -> SafeString | None:
@@ -233,9 +252,17 @@ def labels(request: SignedInRequest) -> HttpResponse:
     )  # fmt: skip
     rows = counted.values_list("attribute", *SOURCES, "positive", "all")
     table = [(words_of(name), counts[:-2], *counts[-2:]) for name, *counts in rows]
+    agreement, people = agreed(settings.SAFEHOLD_SERVICE)
+    waiting = Asked.objects.filter(service=settings.SAFEHOLD_SERVICE, answer="", task__closed_at=None)
+    waits = waiting.order_by().values_list("attribute").annotate(count=Count("pk"))
     return render(
         request, "console/labels.html",
         {"table": table, "sources": SOURCES.values(), "may_label": _may_label(request),
+         "may_write": request.user.may(Permission.WRITE_POLICIES), "options": [(name, words_of(name)) for name in ATTRIBUTES],
+         "queue": Queue.objects.filter(pk=LABELLING).first(), "waits": [(name, words_of(name), count) for name, count in waits],
+         "agreement": [(words_of(name), each.pairs, _words(each.same), _words(each.kappa))
+                       for name, each in agreement.items()],
+         "people": [(each.person, each.pairs, _words(each.same)) for each in people],
          "newest": [(words_of(label.attribute), label, SOURCES[label.source].label)
                     for label in found.select_related("person").order_by("-position")[:50]]},
     )  # fmt: skip

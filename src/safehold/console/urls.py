@@ -17,7 +17,8 @@ bank-import (name), bank-change (name, number), bank-change-act (name, number), 
 exchanges, exchange-act (name), bank-from-decision (id), list-revision (name, id),
 list-revision-act (name, id), list-revision-progress (name, id), signals,
 signal (name), signal-try (name), looks, side-by-side, models, model (number), model-by-id (id), model-step (number, step),
-models-rollback, labels, labels-next, label-say, training-start, training (run), training-progress (run),
+models-rollback, labels, labels-next, labels-ask, label-say, label-task (task), label-task-say (task), training-start,
+training (run), training-progress (run),
 training-cancel (run).
 """
 
@@ -36,6 +37,7 @@ from safehold.console import (
     decisions,
     editor,
     git,
+    label_tasks,
     labelling,
     learning,
     ledger,
@@ -119,6 +121,9 @@ urlpatterns = [
     path("models/rollback/", learning.models_rollback, name="models-rollback"),
     path("models/labels/", learning.labels, name="labels"),
     path("models/next/", labelling.labels_next, name="labels-next"),
+    path("models/labels/ask/", label_tasks.labels_ask, name="labels-ask"),
+    path("tasks/<str:task_id>/label/", label_tasks.label_task, name="label-task"),
+    path("tasks/<str:task_id>/label/say/", label_tasks.label_task_say, name="label-task-say"),
     path("models/next/say/", labelling.label_say, name="label-say"),
     path("models/train/", training.training_start, name="training-start"),
     path("models/training/<str:run_id>/", training.training, name="training"),

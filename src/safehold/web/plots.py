@@ -21,22 +21,35 @@ class Dot(NamedTuple):
     high: float | None = None
 
 
-def line_plot(dots: Sequence[Dot], title: str, below: str, *, floor: float = 0.0, diagonal: bool = False) -> SafeString:
-    """The dots as a line, from `floor` to 1. `below` says what the bottom axis is; `diagonal` draws where it would be perfect."""
+def line_plot(
+    dots: Sequence[Dot],
+    title: str,
+    below: str,
+    *,
+    floor: float = 0.0,
+    diagonal: bool = False,
+    beside: Sequence[Dot] = (),
+) -> SafeString:
+    """The dots as a line, from `floor` to 1. `below` says what the bottom axis is; `diagonal` draws where it would be perfect;
+    `beside` is a second, broken line over the same bottom."""
     places = [(_across(dot.x), _up(dot.y, floor)) for dot in dots]
     band = [(_across(dot.x), _up(dot.high, floor)) for dot in dots if dot.high is not None]
     band += [(_across(dot.x), _up(dot.low, floor)) for dot in reversed(dots) if dot.low is not None]
+    second = [(_across(dot.x), _up(dot.y, floor)) for dot in beside]
     return format_html(
         '<figure class="chart plot" tabindex="0" data-tone="info" aria-label="{}"><svg viewBox="0 0 640 200" role="img" '
-        'aria-label="{}">{}{}{}{}{}<text x="640" y="198" text-anchor="end">{}</text></svg>{}</figure>',
+        'aria-label="{}">{}{}{}{}{}{}{}<text x="640" y="198" text-anchor="end">{}</text></svg>{}</figure>',
         title, title, _scale(floor),
         format_html('<line class="perfect" x1="{}" y1="{}" x2="{}" y2="{}"/>', _across(0), _up(0, floor), _across(1),
                     _up(1, floor)) if diagonal else "",
         format_html('<polygon class="area" points="{}"/>', _points(band)) if band else "",
         format_html('<polyline class="line" points="{}"/>', _points(places)),
+        format_html('<polyline class="line beside" points="{}"/>', _points(second)) if second else "",
+        format_html_join("", '<g><title>{}</title><circle cx="{}" cy="{}" r="2"/></g>',
+                         ((_said(dot), x, y) for dot, (x, y) in zip(beside, second, strict=True))),
         format_html_join("", '<g><title>{}</title><circle cx="{}" cy="{}" r="3"/></g>',
                          ((_said(dot), x, y) for dot, (x, y) in zip(dots, places, strict=True))),
-        below, _as_table(dots, title),
+        below, _as_table([*dots, *beside], title),
     )  # fmt: skip
 
 

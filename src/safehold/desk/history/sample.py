@@ -37,7 +37,7 @@ def _open(target: Queue, each: Sampled) -> bool:
     entity = Entity.objects.filter(
         service_id=decision.service_id, kind=decision.subject_kind, external_id=decision.subject_id
     ).first()
-    if entity is None or entity.tasks.filter(closed_at=None).exists():
+    if entity is None or entity.tasks.filter(closed_at=None).exclude(kind=TaskKind.LABEL).exists():
         return False
     with recording() as record:
         return open_task(record, entity=entity, kind=TaskKind.REVIEW, queue=target, decision=decision)[1]

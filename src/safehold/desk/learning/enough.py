@@ -32,7 +32,7 @@ class Near(NamedTuple):
 
 
 def near(service: str) -> list[Near]:
-    """All attributes, the nearest first. The audit share takes 15 % of them away, so that a training may yet say that a few
+    """All attributes, the nearest first. The audit share takes 20 % of them away, so that a training may yet say that a few
     are lacking."""
     kept = Text.objects.filter(service=service).values("digest")
     rows = (

@@ -10,6 +10,7 @@ from django.utils import timezone
 from safehold.desk.entities.models import Event, Service
 from safehold.desk.learning.sources import SOURCES
 from safehold.desk.learning.states import MODEL, TRAINING
+from safehold.desk.review.models import Task
 from safehold.ids import new_id
 from safehold.record.registry import stateful
 
@@ -76,6 +77,53 @@ class Label(models.Model):
 
     def __str__(self) -> str:
         return f"{self.attribute} {self.value:g} by {self.source}"
+
+
+#: What somebody can say of a text: it is, it is not, nobody could tell. `withdrawn`: it was taken back before anybody said.
+ANSWERS = ("yes", "no", "unclear")
+
+
+class Asked(models.Model):
+    """A text that somebody is asked to label, as a task of the review queue. `turn` is 1, or 2 where a second person is asked of
+    the same text, so that agreement can be measured, or 3 where those two contradict each other. Who labels is told neither
+    `why` it was chosen (`unsure`, `audit`) nor `probability`, what `model` says."""
+
+    task = models.OneToOneField(Task, models.PROTECT, primary_key=True, related_name="asked")
+    service = models.ForeignKey(Service, models.PROTECT, related_name="+", db_index=False)
+    event = models.ForeignKey(Event, models.PROTECT, to_field="id", related_name="+")
+    digest = models.CharField(max_length=64)
+    attribute = models.CharField(max_length=40)
+    turn = models.PositiveSmallIntegerField(default=1)
+    why = models.CharField(max_length=10)
+    probability = models.FloatField(null=True)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )  # none: the shell
+    answer = models.CharField(max_length=10, blank=True)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")  # who answered
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["service", "digest", "attribute", "turn"], condition=~Q(answer="withdrawn"),
+                name="a_text_is_asked_about_once_a_turn",
+            ),
+            models.UniqueConstraint(
+                fields=["service", "digest", "attribute", "person"], condition=Q(person__isnull=False),
+                name="nobody_agrees_with_themselves",
+            ),
+            models.CheckConstraint(condition=Q(turn__in=[1, 2, 3]), name="a_text_is_asked_about_thrice_at_most"),
+            models.CheckConstraint(
+                condition=Q(answer__in=["", "withdrawn"], person=None, answered_at=None)
+                | Q(answer__in=ANSWERS, person__isnull=False, answered_at__isnull=False),
+                name="an_answer_is_somebodys",
+            ),
+        )  # fmt: skip
+        indexes = (models.Index(fields=["service", "attribute", "answer"], name="asked_by_answer"),)
+
+    def __str__(self) -> str:
+        return f"{self.attribute} of {self.event_id}"
 
 
 def new_model_id() -> str:

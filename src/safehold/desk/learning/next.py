@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 from safehold.desk.entities.models import Event
 from safehold.desk.entities.subjects import text_of
-from safehold.desk.learning.models import Label, LearnedModel
+from safehold.desk.learning.models import Asked, Label, LearnedModel
 from safehold.desk.learning.taking import digest_of
 from safehold.desk.learning.training import loaded, share_of
 from safehold.signals.community.choosing import most_unsure
-from safehold.signals.community.features import rows
+from safehold.signals.community.features import rows, same_as
 from safehold.signals.community.model import Model, NotAModel
-from safehold.signals.community.training import AUDIT_SHARE, same_as
 
 #: The newest events that are looked at, and texts of them that are scored.
 LOOKED_AT, SCORED = 4_000, 1_000
@@ -37,7 +36,7 @@ def picks(service: str, attribute: str, count: int) -> list[Pick]:
     unlabelled = _unlabelled(service, attribute)
     audited = [each for each in unlabelled if share.has(each[1])]
     others = [each for each in unlabelled if not share.has(each[1])]
-    for_audit = _by_lot(audited, share.salt)[: max(1, round(count * AUDIT_SHARE))] if count else []
+    for_audit = _by_lot(audited, share.salt)[: max(1, round(count * share.share))] if count else []
     wanted = count - len(for_audit)
     model = model_for(attribute)
     if model is None:
@@ -70,7 +69,7 @@ def _unsure(model: Model, attribute: str, texts: list[tuple[Event, str]], count:
 
 
 def _unlabelled(service: str, attribute: str) -> list[tuple[Event, str]]:
-    """The newest texts without a label of the attribute; of copies the newest."""
+    """The newest texts without a label of the attribute, of which nobody is asked; of copies the newest."""
     found: dict[str, tuple[Event, str]] = {}
     for event in Event.objects.filter(service=service).exclude(subject_kind="report").order_by("-position")[:LOOKED_AT]:
         if words := text_of(event).strip():
@@ -79,6 +78,8 @@ def _unlabelled(service: str, attribute: str) -> list[tuple[Event, str]]:
     known = set(
         Label.objects.filter(service=service, attribute=attribute, digest__in=digests).values_list("digest", flat=True)
     )
+    asked = Asked.objects.filter(service=service, attribute=attribute, digest__in=digests).exclude(answer="withdrawn")
+    known |= set(asked.values_list("digest", flat=True))
     return [(event, words) for event, words in found.values() if digest_of(words) not in known]
 
 

@@ -20,7 +20,7 @@ SOURCES = {
     for source in (
         Source("appeal", "Appeal", 50, 1.5),  # looked at again, by somebody who had no part in it
         Source("review", "Review", 40, 1.0),
-        Source("manual", "Brought in", 30, 1.0),
+        Source("manual", "Labelled", 30, 1.0),
         Source("akismet", "Akismet submission", 20, 0.5),
         Source("suggestscore", "Suggested score", 10, 0.3),
     )

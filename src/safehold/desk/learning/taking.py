@@ -178,11 +178,18 @@ def services() -> list[str]:
 
 def say(person: User, service: str, words: str, attribute: str, value: float, reference: str, at: datetime) -> int:
     """What somebody said of one text where it was shown to be labelled; 1 if that is new. Raises BadLabel."""
+    with recording() as record:
+        return say_in(record, person, service, words, attribute, value, reference, at)
+
+
+def say_in(
+    record: Record, person: User, service: str, words: str, attribute: str, value: float, reference: str, at: datetime
+) -> int:
+    """The same in the caller's transaction."""
     label = LabelSubmission(text=words, attribute=attribute, value=value, source="manual", at=at, reference=reference)
     check(label)
-    with recording() as record:
-        new = _write(service, [label], person.pk)
-        if new:
-            detail = {"attribute": attribute, "value": value, "reference": reference}
-            record.audit("label.said", "service", service, actor=person.pk, detail=detail)
+    new = _write(service, [label], person.pk)
+    if new:
+        detail = {"attribute": attribute, "value": value, "reference": reference}
+        record.audit("label.said", "service", service, actor=person.pk, detail=detail)
     return new

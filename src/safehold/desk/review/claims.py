@@ -165,7 +165,7 @@ def move_to(person: User, task_id: str, queue: Queue, version: int | None = None
     """Put a task that `person` holds into another queue. An appeal stays among appeals, and nothing else goes there."""
     with recording() as record:
         task, claim = hold(person, task_id, version)
-        if (task.kind == TaskKind.APPEAL) != queue.appeals_only:
+        if (task.kind == TaskKind.APPEAL) != queue.appeals_only or task.kind == TaskKind.LABEL:
             raise MayNot(f"{task.get_kind_display()} tasks don't belong in {queue.title}.")
         if queue.pk == task.queue_id:
             raise MayNot(f"It is in {queue.title} already.")

@@ -37,6 +37,8 @@ def decide_task(
         task, claim = hold(person, task_id, version)
         if task.kind == TaskKind.APPEAL:
             raise MayNot("An appeal is heard, not reviewed: open it under Appeals.")
+        if task.kind == TaskKind.LABEL:
+            raise MayNot("Nothing is decided about a text that is labelled: say what it is on its own page.")
         if over.root != task.decision.root:
             raise ValueError(f"decision {over.pk} is not of the chain that task {task.pk} is about")
         outcome = decide(person, over=over, action=action, policy=policy, reason=reason, note=note, params=params)

@@ -13,7 +13,7 @@ from safehold.desk.entities.projection import project
 from safehold.desk.reports.models import Notice, NoticeKind
 from safehold.desk.reports.notices import OPEN, link
 from safehold.desk.review.claims import release_all
-from safehold.desk.review.models import Task, TaskKind
+from safehold.desk.review.models import APART, Task, TaskKind
 from safehold.desk.review.queues import REPORTS, queue_for
 from safehold.desk.review.tasks import NOTICE, SEVERITY, close_unneeded, join, open_task
 from safehold.desk.topics import on
@@ -32,7 +32,7 @@ def take_notice(notice: Notice, record: Record) -> None:
         return
     urgency = NOTICE[NoticeKind(notice.kind)]
     waiting = Task.objects.select_for_update(of=("self",)).select_related("decision").filter(closed_at=None)
-    task = waiting.filter(entity=notice.entity).exclude(kind=TaskKind.APPEAL).order_by("created_at").first()
+    task = waiting.filter(entity=notice.entity).exclude(kind__in=APART).order_by("created_at").first()
     if task is not None:
         join(task, None, urgency)
     elif (about := _decision_about(notice)) is not None:
@@ -65,7 +65,7 @@ def _close_settled(record: Record, decision: Decision) -> None:
     entity = Entity.objects.filter(
         service_id=decision.service_id, kind=decision.subject_kind, external_id=decision.subject_id
     ).first()
-    waiting = Task.objects.select_for_update(of=("self",)).filter(state="queued").exclude(kind=TaskKind.APPEAL)
+    waiting = Task.objects.select_for_update(of=("self",)).filter(state="queued").exclude(kind__in=APART)
     settled = {task.pk: task for task in waiting.filter(decision__root=decision.root)}
     if entity and not Notice.objects.filter(entity=entity, state__in=OPEN).exists():
         settled |= {task.pk: task for task in waiting.filter(entity=entity, kind=TaskKind.REPORT)}

@@ -23,8 +23,9 @@ def new_claim_id() -> str:
     return new_id("clm")
 
 
-#: The queue of samples for blind review (a backtest's), made when there is one.
+#: The queue of samples for blind review (a backtest's), and that of texts to label; each is made when there is one.
 BLIND = "backtest"
+LABELLING = "labelling"
 
 
 class Queue(models.Model):
@@ -46,13 +47,18 @@ class Queue(models.Model):
     @property
     def blind(self) -> bool:
         """Whether reviewers here are not shown what rules or people said before."""
-        return self.slug == BLIND
+        return self.slug in (BLIND, LABELLING)
 
 
 class TaskKind(models.TextChoices):
     REVIEW = "review", "Review"
     REPORT = "report", "Report"
     APPEAL = "appeal", "Appeal"
+    LABEL = "label", "Label"  # nothing is decided: somebody says what a text is, for models to learn from
+
+
+#: Kinds of which each task stands for itself, also where there are two about one thing.
+APART = (TaskKind.APPEAL, TaskKind.LABEL)
 
 
 @stateful("task", initial=TASK.initial)
@@ -79,7 +85,8 @@ class Task(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=["entity", "kind", "queue"],
-                condition=Q(state__in=OPEN_STATES) & ~Q(kind="appeal"),  # each appeal is heard on its own
+                # Each appeal is heard on its own, and what is labelled twice is two tasks.
+                condition=Q(state__in=OPEN_STATES) & ~Q(kind__in=["appeal", "label"]),
                 name="one_open_task",
             ),
             models.CheckConstraint(condition=Q(state__in=TASK.states), name="task_state_is_known"),

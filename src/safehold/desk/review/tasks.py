@@ -12,7 +12,7 @@ from safehold.accounts.models import User
 from safehold.desk.decisions.models import Decision
 from safehold.desk.entities.models import Entity
 from safehold.desk.reports.models import NoticeKind
-from safehold.desk.review.models import Queue, Task, TaskKind
+from safehold.desk.review.models import APART, Queue, Task, TaskKind
 from safehold.desk.review.moves import move
 from safehold.record.recording import Record
 
@@ -45,7 +45,7 @@ def open_task(
     """A task of this kind about the entity in this queue: the open one there, made more urgent, or a new one (then True)."""
     same = Task.objects.select_for_update().filter(entity=entity, kind=kind, closed_at=None)
     lineage = Q(queue=queue) | Q(queue=queue.escalates_to_id) if queue.escalates_to_id else Q(queue=queue)
-    if kind != TaskKind.APPEAL and (task := same.filter(lineage).order_by("created_at").first()):
+    if kind not in APART and (task := same.filter(lineage).order_by("created_at").first()):
         join(task, decision, priority)
         return task, False
     now = timezone.now()

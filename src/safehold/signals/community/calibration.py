@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 Doubles = NDArray[np.float64]
 #: So many of either kind make an isotonic map; with fewer it follows single labels.
 ENOUGH = 60
-#: So many of either kind make Platt's map, which leans on a slope of 1 a little (LEAN);
+#: So many of either kind make Platt's map, which leans on a slope of 1 as much as keeps it finite (LEAN);
 #: without one scores stay as the learner gives them.
-FEW, LEAN = 1, 0.05
+FEW, LEAN = 1, 0.01
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):

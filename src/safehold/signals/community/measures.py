@@ -56,9 +56,9 @@ def figures(scores: Doubles, probabilities: Doubles, truth: Truth, threshold: fl
         threshold=round(threshold, 4),
         precision=share(hits, int(said.sum())),
         recall=share(hits, int(truth.sum())),
-        f1=_drawn(lambda p, t: f1(p, t, threshold), probabilities, truth, seed),
-        auc=_drawn(auc, scores, truth, seed),
-        calibration_error=_drawn(calibration_error, probabilities, truth, seed),
+        f1=drawn(lambda p, t: f1(p, t, threshold), probabilities, truth, seed),
+        auc=drawn(auc, scores, truth, seed),
+        calibration_error=drawn(calibration_error, probabilities, truth, seed),
         bins=bins(probabilities, truth),
     )
 
@@ -86,7 +86,7 @@ def auc(scores: Doubles, truth: Truth) -> float | None:
 
 def ranked(scores: Doubles, truth: Truth, seed: int) -> Figure:
     """The AUC with its interval."""
-    return _drawn(auc, scores, truth, seed)
+    return drawn(auc, scores, truth, seed)
 
 
 def f1(probabilities: Doubles, truth: Truth, threshold: float) -> float | None:
@@ -140,9 +140,8 @@ def difference(one: Doubles, other: Doubles, truth: Truth, seed: int) -> Figure:
     return _interval(left - right, draws)
 
 
-def _drawn(
-    measure: Callable[[Doubles, Truth], float | None], probabilities: Doubles, truth: Truth, seed: int
-) -> Figure:
+def drawn(measure: Callable[[Doubles, Truth], float | None], probabilities: Doubles, truth: Truth, seed: int) -> Figure:
+    """What is measured, with an interval from texts drawn anew."""
     value = measure(probabilities, truth)
     if value is None:
         return NOTHING

@@ -29,7 +29,7 @@ Progress = Callable[[str, int, int], None]
 Reader = Callable[[Sequence[str]], Sequence[Reading]]
 
 #: The share of texts that no weight sees.
-AUDIT_SHARE = 0.15
+AUDIT_SHARE = 0.2
 #: So many texts of either kind, outside the audit share, and an attribute is learned.
 LEAST = 20
 #: The inverse of regularisation.
@@ -48,21 +48,24 @@ class Example(NamedTuple):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """One point of a learning curve."""
+    """One point of a learning curve: with so many labels, so many of which say yes."""
 
     labels: int
     auc: Figure
+    positives: int = 0
 
 
 class Lesson(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one attribute. `why` says why it is not in the model, empty if it is. `live` is how the model that was live
-    does on the same texts, and `better` the AUC of this one less that one's."""
+    """What became of one attribute. `why` says why it is not in the model, empty if it is. `curve` is with labels by lot,
+    `chosen` with those of which a model of the labels before was least sure, as `What to label next` chooses. `live` is how the
+    model that was live does on the same texts, and `better` the AUC of this one less that one's."""
 
     labels: int
     positives: int
     why: str = ""
     audit: Figures | None = None
     curve: list[Point] = []
+    chosen: list[Point] = []
     live: Figures | None = None
     better: Figure | None = None
 
@@ -194,8 +197,11 @@ def _learn(gathered: Gathered, attribute: str, column: int, inverse: Doubles, se
     if not len(audit):
         return head, lesson
     found = measures.figures(scores, probabilities, truth, threshold, seed)
-    curve = [*_curve(gathered, learned, audit, column, inverse, seed), Point(len(learned), found.auc)]
-    return head, msgspec.structs.replace(lesson, audit=found, curve=curve)
+    last = Point(len(learned), found.auc, positives)
+    curve, chosen = (_curve(gathered, learned, audit, column, inverse, seed, choose) for choose in (False, True))
+    return head, msgspec.structs.replace(
+        lesson, audit=found, curve=[*curve, last], chosen=[*chosen, last] if chosen else []
+    )
 
 
 def _too_few(positives: int, negatives: int) -> str:
@@ -235,21 +241,36 @@ def crossed(scores: Doubles, truth: NDArray[np.bool_], seed: int) -> tuple[Doubl
     return probabilities, float(np.mean(thresholds)) if thresholds else 0.5
 
 
-def _curve(gathered: Gathered, learned: Places, audit: Places, column: int, inverse: Doubles, seed: int) -> list[Point]:
-    """AUC on the audit share with fewer labels than there are: the first of one seeded order, twice as many at each point."""
+def _curve(
+    gathered: Gathered, learned: Places, audit: Places, column: int, inverse: Doubles, seed: int, choose: bool
+) -> list[Point]:
+    """AUC on the audit share with fewer labels than there are, twice as many at each point: the first of one seeded order, or,
+    to `choose`, from the second point on those of which the model of the point before is least sure."""
     order = np.random.Generator(np.random.PCG64(seed)).permutation(learned)
     truth = gathered.values[audit, column] >= 0.5
     rows = gathered.rows.some(audit)
-    points = []
+    points: list[Point] = []
+    head: Head | None = None
     for power in range(POINTS - 1, 0, -1):
         count = len(learned) >> power
+        if count < 2 * LEAST:
+            continue
+        if choose and head is not None:
+            order = _surest_last(gathered, order, len(learned) >> power + 1, head, inverse)
         some = np.sort(order[:count])
         positives = int((gathered.values[some, column] >= 0.5).sum())
-        if count < 2 * LEAST or not 0 < positives < count:
+        if not 0 < positives < count:
             continue
         head = pack(_fitted(gathered, some, column, inverse), Calibration(kind="none"), 0.5)
-        points.append(Point(count, measures.ranked(_scores(rows, head, inverse), truth, seed)))
+        points.append(Point(count, measures.ranked(_scores(rows, head, inverse), truth, seed), positives))
     return points
+
+
+def _surest_last(gathered: Gathered, order: Places, kept: int, head: Head, inverse: Doubles) -> Places:
+    """The first `kept` as they are, then the others, those that the model is least sure of first."""
+    others = np.sort(order[kept:])
+    unsure = np.argsort(np.abs(_scores(gathered.rows.some(others), head, inverse)), kind="stable")
+    return np.concatenate((order[:kept], others[unsure]))
 
 
 def _compared(

@@ -49,6 +49,8 @@ def task(request: SignedInRequest, task_id: str) -> HttpResponse:
     item = found(task_id)
     if item.kind == TaskKind.APPEAL:
         return redirect("appeal", item.appeal.pk)
+    if item.kind == TaskKind.LABEL:
+        return redirect("label-task", item.pk)
     return show(request, item)
 
 
