@@ -14,12 +14,16 @@ from safehold.accounts.roles import Role
 from safehold.cli import app
 from safehold.desk.entities.models import Event
 from safehold.desk.learning import runs
+from safehold.desk.learning.feed import Seated
 from safehold.desk.learning.models import Label, LearnedModel, ShadowRun, ShadowScore, TrainingRun
 from safehold.desk.learning.next import picks
 from safehold.desk.learning.promoting import promote, watch
 from safehold.desk.learning.shadow import compared, disagreements, follow
-from safehold.desk.learning.training import share_of, train_now
+from safehold.desk.learning.training import lessons_of, share_of, train_now
+from safehold.gateway.models import ModelKeeper
 from safehold.record.models import AuditEvent
+from safehold.signals.community import features
+from safehold.signals.community.seat import Seat
 from tests import lessons
 from tests.desk_rows import person, policy, post, service
 
@@ -132,6 +136,30 @@ class TestPages:
         client.post("/models/rollback/", {"note": "false alarms"})
         assert LearnedModel.objects.get(state="live").number == 1
         assert AuditEvent.objects.get(verb="model.rolled_back").detail["note"] == "false alarms"
+
+    def test_a_model_for_another_reading_of_texts_is_said_to_be_unusable_never_asked_and_never_restored(
+        self, shadowed: LearnedModel, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As when a release brings another shipped model."""
+        client = signed_in(Role.ADMIN)
+        monkeypatch.setattr(features, "version", lambda: "ngrams-1+harm-another")
+        page = client.get("/models/").content.decode()
+        assert "The live model can&#x27;t be used" in page and "ngrams-1+harm-another" in page
+        assert "this version reads ngrams-1+harm-another" in client.get("/models/2/").content.decode()
+        assert (
+            "It can&#x27;t be used" in client.post("/models/2/promote/", {"worse": "yes"}, follow=True).content.decode()
+        )
+        source, seat = Seated(), Seat()
+        ModelKeeper(source, seat).look()
+        assert seat.live is None
+        third = train_now(None, "plaza", seed=3)
+        watch(None, third.pk)
+        promote(None, third.pk)
+        ModelKeeper(source, seat).look()
+        assert seat.live.name == third.name
+        assert lessons_of(third).attributes["spam"].live is None
+        client.post("/models/rollback/")
+        assert not LearnedModel.objects.filter(state="live").exists()
 
     def test_who_may_not_is_refused_and_sees_no_button(self, shadowed: LearnedModel) -> None:
         client = signed_in(Role.MODERATOR)

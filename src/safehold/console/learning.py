@@ -66,7 +66,8 @@ def model_list(request: SignedInRequest) -> HttpResponse:
     run = TrainingRun.objects.filter(service=settings.SAFEHOLD_SERVICE).order_by("-started_at").first()
     return render(
         request, "console/models.html",
-        {"lines": lines, "live": live, "may_approve": request.user.may(Permission.APPROVE_POLICIES),
+        {"lines": lines, "live": live, "unusable": promoting.unusable(live) if live else "",
+         "may_approve": request.user.may(Permission.APPROVE_POLICIES),
          "may_write": request.user.may(Permission.WRITE_POLICIES), "may_label": _may_label(request),
          "near": [(words_of(each.attribute), each) for each in nearest], "needed": NEEDED, "least": LEAST,
          "ready": bool(models) or any(each.enough for each in nearest), "run": run,

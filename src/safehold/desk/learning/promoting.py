@@ -14,6 +14,7 @@ from safehold.desk.learning.models import LearnedModel
 from safehold.desk.learning.states import MODEL
 from safehold.desk.learning.training import lessons_of, loaded, lock
 from safehold.desk.moves import move
+from safehold.engine.signal import SignalFailed
 from safehold.record.recording import Record, recording
 from safehold.signals.community.model import NotAModel
 from safehold.signals.community.training import Lessons
@@ -70,8 +71,8 @@ def promote(by: User | None, model_id: str, *, note: str = "", worse: bool = Fal
 
 
 def roll_back(by: User | None, *, note: str = "") -> tuple[LearnedModel, LearnedModel | None]:
-    """(what was live, what is live now): the model before the live one takes its place again, past any that was rejected since;
-    none, if it was the first.
+    """(what was live, what is live now): the model before the live one takes its place again, past any that was rejected since or
+    that this version of Safehold can't use; none, if there is no such one.
 
     Raises Refused if no model is live.
     """
@@ -84,7 +85,7 @@ def roll_back(by: User | None, *, note: str = "") -> tuple[LearnedModel, Learned
         if model is None:
             raise Refused("No model is live: there is nothing to go back from.")
         before = model.previous
-        while before is not None and before.state == "rejected":
+        while before is not None and (before.state == "rejected" or unusable(before)):
             before = before.previous
         move(record, model, MODEL, "withdrawn", by=_actor(by))
         if before is not None:
@@ -125,11 +126,18 @@ def _locked(model_id: str) -> LearnedModel:
     return LearnedModel.objects.select_for_update(of=("self",)).get(pk=model_id)
 
 
-def _usable(model: LearnedModel) -> None:
+def unusable(model: LearnedModel) -> str:
+    """Why this version of Safehold can't use a model; empty if it can."""
     try:
         loaded(model)
-    except NotAModel as error:
-        raise Refused(f"It can't be used: {error}") from error
+    except (NotAModel, SignalFailed) as error:
+        return str(error)
+    return ""
+
+
+def _usable(model: LearnedModel) -> None:
+    if why := unusable(model):
+        raise Refused(f"It can't be used: {why}")
 
 
 def _actor(by: User | None) -> str:

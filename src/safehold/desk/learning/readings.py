@@ -22,10 +22,8 @@ def kept(service: str, *, anew: bool = False) -> Reader:
 
     def reader(texts: Sequence[str]) -> list[features.Reading]:
         known = {} if anew else _known(service, texts)
-        missing = [text for text in dict.fromkeys(texts) if text not in known]
-        return (
-            [(known | _read(service, missing))[text] for text in texts] if missing else [known[text] for text in texts]
-        )
+        known |= _read(service, [text for text in dict.fromkeys(texts) if text not in known])
+        return [known[text] for text in texts]
 
     return reader
 
@@ -51,6 +49,8 @@ def _known(service: str, texts: Sequence[str]) -> dict[str, features.Reading]:
 
 
 def _read(service: str, texts: Sequence[str]) -> dict[str, features.Reading]:
+    if not texts:
+        return {}
     found = dict(zip(texts, features.readings(texts), strict=True))
     digests = {digest_of(text): text for text in texts}
     for some in _some(list(digests)):
