@@ -122,7 +122,7 @@ class TestTraining:
         scores = np.add.reduceat(ours.buckets[found.buckets], found.starts[:-1]) / length
         scores = scores + found.dense @ ours.dense + ours.bias
         apart = scores - theirs.decision_function(hstack([sparse, found.dense]).tocsr())
-        assert float(np.abs(apart).max()) < 0.1
+        assert float(np.abs(apart).max()) < 0.2 and float(np.abs(apart).mean()) < 0.02
 
     def test_what_was_read_before_makes_the_same_bytes_as_what_is_read_now(self) -> None:
         share, examples = Share("s"), taught(150)

@@ -144,7 +144,7 @@ class TestPages:
         client = signed_in(Role.ADMIN)
         monkeypatch.setattr(features, "version", lambda: "ngrams-1+harm-another")
         page = client.get("/models/").content.decode()
-        assert "The live model can&#x27;t be used" in page and "ngrams-1+harm-another" in page
+        assert "The live model can't be used" in page and "ngrams-1+harm-another" in page
         assert "this version reads ngrams-1+harm-another" in client.get("/models/2/").content.decode()
         assert (
             "It can&#x27;t be used" in client.post("/models/2/promote/", {"worse": "yes"}, follow=True).content.decode()

@@ -17,7 +17,7 @@ MEMORY = 8
 #: Places that are gathered at a time.
 BLOCK = 1 << 18
 #: The part of the first step's length that is tried first, and the part of the loss that a step has to win for another one.
-FIRST, WORTH = 1 / 16, 3e-5
+FIRST, WORTH = 1 / 16, 1e-5
 
 
 class Weights(NamedTuple):
@@ -107,7 +107,7 @@ def inverse_frequency(rows: Rows) -> Doubles:
     return np.where(counts >= 2, np.log(len(rows) / np.maximum(counts, 1)) + 1.0, 0.0)
 
 
-def fit(design: Design, targets: Doubles, weights: Doubles, *, strength: float, steps: int = 40) -> Weights:
+def fit(design: Design, targets: Doubles, weights: Doubles, *, strength: float, steps: int = 60) -> Weights:
     """The weights that explain the targets. `strength` is the inverse of regularisation, as in scikit-learn's `C`."""
     mean = float(np.clip(np.average(targets, weights=weights), 0.001, 0.999))
     first = np.zeros(design.size)
