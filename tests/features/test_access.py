@@ -79,7 +79,6 @@ NEEDS: dict[str, tuple[str, set[P]]] = {
     "training-progress": ("get", {P.READ_POLICIES}),
     "training-cancel": ("post", {P.WRITE_POLICIES}),
     "label-say": ("post", {P.REVIEW, P.READ_CONTENT}),
-    "decision-words": ("get", {P.READ_DECISIONS, P.READ_CONTENT}),
     "labels-ask": ("post", {P.WRITE_POLICIES}),
     "label-task": ("get", {P.REVIEW, P.READ_CONTENT}),
     "label-task-say": ("post", {P.REVIEW, P.READ_CONTENT}),
