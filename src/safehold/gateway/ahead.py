@@ -24,8 +24,9 @@ from safehold.gateway.store import Incoming
 
 log = structlog.get_logger("safehold.gateway")
 
-#: Events that wait for a thread, for each thread; one more is measured by the decider.
-MOST_WAITING = 8
+#: Events that wait for a thread, for each thread; one more is measured by the decider. Many: what the decider measures holds up
+#: every event of its commit, what waits here only itself.
+MOST_WAITING = 64
 #: Seconds that an event waits to be measured, and all of a batch; then it goes on without.
 SECONDS, BATCH_SECONDS = 2.0, 30.0
 
