@@ -36,7 +36,8 @@ def answer(handle: Any, media_type: str, body: bytes, kind: str, room: Room | No
     keyring = SimpleNamespace(check=lambda *_: KEY, check_secret=lambda *_: KEY, spend=lambda *_: ())
     parts = SimpleNamespace(
         limits=Limits(), keyring=keyring, prepare=refuse, base_url="http://safehold.example", scorer=Scorer(1), looker=Scorer(1),
-        image_hosts=frozenset(), thresholds=read_thresholds(""), decider=SimpleNamespace(submit=refuse), room=room or Room(),
+        image_hosts=frozenset(), thresholds=read_thresholds(""), decider=SimpleNamespace(submit=refuse),
+        ahead=SimpleNamespace(known=refuse), room=room or Room(),
     )  # fmt: skip
     headers = [(b"content-type", media_type.encode()), (b"authorization", b"Bearer sh_x")]
     scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
