@@ -1,8 +1,8 @@
 """How well the harm model judges: held-back texts by attribute, source, kind, group and length, beside peers (3 minutes).
 
 `python -m benchmarks quality [--outside hatemoji-check.csv hatecheck.csv xstest.csv] [--card docs/reference/model-card.md]`.
-Prints one JSON line; exits with 1 if a floor or the fairness gate is broken. Each figure is [value, low, high], an interval
-of 95%.
+Prints one JSON line; exits with 1 if a floor or a gate (fairness, dilution) is broken. Each figure is [value, low, high], an
+interval of 95%.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import Result, language, machine
-from benchmarks.quality import card, fairness, kinds, measures, outside, peers
+from benchmarks.quality import card, dilution, fairness, kinds, measures, outside, peers, thresholds
 from benchmarks.quality.measures import Floats
 from safehold.signals.harm import ATTRIBUTES, model_version, score_texts
 from safehold.signals.harm.reading import readable
@@ -51,7 +51,11 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--card", type=Path, help="write the model card there")
     parser.add_argument("--figures", type=Path, help="write the figures there, as JSON")
+    parser.add_argument("--thresholds", action="store_true", help="only choose the thresholds of the starter packs")
     asked = parser.parse_args(arguments)
+    if asked.thresholds:
+        print(thresholds.table(thresholds.choose(corpus.examples(TRAINING))), flush=True)
+        return 0
     try:
         sets = outside.read_all(asked.outside)
     except (OSError, ValueError) as error:
@@ -79,6 +83,7 @@ def measure(outside_sets: Sequence[outside.OutsideSet] = ()) -> dict[str, object
     told = kinds.by_kind(held, scores[ours])
     suite = kinds.functional(held, scores[ours])
     groups = fairness.by_group(test, scores)
+    among = dilution.figures(test)
     return {
         "version": model_version(),
         "texts": {"fit": len(fit), "test": len(test), "not read": unread},
@@ -92,8 +97,9 @@ def measure(outside_sets: Sequence[outside.OutsideSet] = ()) -> dict[str, object
         "functional": suite,
         "kinds": told,
         "fairness": groups,
+        "dilution": among,
         **_outside(outside_sets, examples),
-        "misses": kinds.misses(told, suite) + fairness.misses(groups),
+        "misses": kinds.misses(told, suite) + fairness.misses(groups) + dilution.misses(among),
     }
 
 

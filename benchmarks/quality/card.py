@@ -20,8 +20,8 @@ _HEAD = """# Model card: the harm model
 
 A small model that ships with Safehold and runs on one core: what `signals.harm` says ({{doc}}`signals`), and what the drop-in APIs
 answer. Two halves are added: a network of {layers} layers (MiniLM's, fine-tuned, {vocabulary:,} word pieces, whole numbers of one byte) and a
-logistic regression over hashed words and runs of letters. Text is normalised first; pictures are read by their names. A long text is scored
-by windows of 200 characters and by its sentences, and the highest score counts.
+logistic regression over hashed words and runs of letters. After {whole} layers each two neighbouring pieces become one. Text is normalised first;
+pictures are read by their names. A text of more than 200 characters is scored by windows, and the highest score counts.
 
 **Use it** to sort a queue, to send something to a person, to find more of what you have found. **Don't use it** as a verdict without a
 person or a second piece of evidence, on other languages than English (it abstains: `supported` is false), or to judge people.
@@ -40,12 +40,17 @@ _DATA = """## What it was trained on
 
 `templates` are sentences that we wrote: lines with slots, each harmful kind with innocent twins. Their held-back lines and held-back words are
 **synthetic** evidence: they say whether the model has understood what we meant, not how often it meets the world. No text of HateCheck,
-HatemojiCheck, XSTest or OpenAI's moderation set was used for training, calibration or thresholds; a test proves it for HatemojiCheck, and for
-the others where it is given their files. OpenAI's set has not been measured here.
+HatemojiCheck, XSTest or OpenAI's moderation set was used for training, calibration or thresholds; a test looks for HatemojiCheck's, and for
+the others where it is given their files. OpenAI's set has not been measured here. One case of HatemojiCheck, three words
+long ("kill" and a group), is made by a template too.
 
-The held-back figures by kind were looked at while this model was made: after a first model, lines were added to the training half of weak kinds, and
-where only templates label an attribute the n-grams were left out of the mix. They are therefore somewhat too good. How much a
-sentence alone counts was tried on test texts before it was confirmed on calibration texts. The outside sets decided nothing.
+The held-back figures by kind were looked at while this model was made: after earlier models, lines and words were added to both halves of weak kinds, and
+where only templates label an attribute the n-grams were left out of the mix. They are therefore somewhat too good. About ten frames ("X are Y") stand in
+both halves, filled with other words. HatemojiCheck chose no threshold and no weight, but it had one say: a first model of this round was worse there than the
+model before, and was not kept; its templates had pictures at random (hearts in hate), which were then given to the mood that they belong to.
+
+One text in five was learned among innocent sentences, so that a harmful one is found there; one in seven under a disguise. Where a source calls a text no
+attack though one of the worst slurs stands in it, nothing was learned from that.
 
 Sources disagree: `davidson` calls coarse talk about women "offensive" and not hate, which here is toxic and no identity attack; `edos` asked
 about sexism only, so other hate among its innocent texts is noise; labels of `implicithate` and `toxigen` are doubtful in many places.
@@ -53,14 +58,17 @@ about sexism only, so other hate among its innocent texts is noise; labels of `i
 
 _WEAK = """## Known failures
 
-- **Meaning between the lines.** Irony, euphemism and implied threats are found by chance: see `hate-implicit`, `threat-veiled` and `implicithate`.
+- **Meaning between the lines.** Irony, euphemism and implied threats are found less than half the time: see `hate-implicit`, `threat-veiled` and `implicithate`.
+- **Violence wished on a group** (`hate-threat`) is called toxic in four of five of our sentences, but `identity_attack`, `threat` and
+  `severe_toxicity` are found in fewer than half each: a rule should read all four.
+- **Bragging in games and sport** ("I'm going to destroy you in the next match") scores as a threat.
+- **Innocent sentences about immigrants, trans people and lesbians** score as toxic most often: see "By group".
 - **Quoting and condemning.** Counter-speech that repeats the hateful sentence is the commonest false alarm: see `counter-quote`.
 - **Coarse talk among friends.** Reclaimed words of African American English are labelled offensive by the people who labelled `davidson`, and the
   model has learned it. Dialect has not been measured: no open set with licence says who wrote what.
-- **Insults in words that it never saw** are found at lower scores only: see `insult-person`, whose held-back insults ("halfwit") are new to it.
-- **Profanity knows words**: its labels are word lists, in which "sex" and names of body parts are coarse, so a lesson or a doctor's letter scores high.
-- **A harmful sentence among many innocent ones** scores lower than alone; texts are therefore read by sentence, too.
-- **Negated insults** ("you are not an idiot") score as insults.
+- **Insults in words that it never saw** are found at lower scores: see `insult-person`, whose held-back insults ("halfwit") are new to it.
+- **Profanity knows words**: its labels are word lists.
+- **A harmful sentence among innocent ones** scores lower than alone, within a window of 200 characters: see the table above.
 - **What it never saw.** New slang, new scams, brand names in phishing: the templates know a few dozen stories. `scam`, `phishing`, `self_harm`,
   `sexual` and `insult` have no real positive texts (or too few) behind them: expect less than the synthetic figures.
 - **Probabilities** are right for a mix in which at least 15% of texts have the attribute. Where it is rarer, fewer of the texts above a
@@ -84,7 +92,9 @@ def text(figures: Mapping[str, Any]) -> str:
     recipe = training["plan"]["recipe"]
     counts = training["texts"]
     parts = [
-        _HEAD.format(version=figures["version"], layers=recipe["layers"], vocabulary=recipe["vocabulary"]),
+        _HEAD.format(
+            version=figures["version"], layers=recipe["layers"], vocabulary=recipe["vocabulary"], whole=recipe["whole"]
+        ),
         _DATA.format(
             texts=sum(counts.values()), rows="\n".join(f"| {name} | {count:,} |" for name, count in counts.items())
         ),
@@ -153,6 +163,13 @@ def _functional(figures: Mapping[str, Any]) -> str:
             "| kind | | about | sentences | right | floor |\n|---|---|---|---|---|---|",
             *rows,
             "",
+            "The same sentences between one to three innocent ones (of up to 200 characters together), the share on the right side of 0.5:\n",
+            "| | sentences | alone | among others |\n|---|---|---|---|",
+            *(
+                f"| {part} | {each['sentences']:.0f} | {_short(each['alone'])} | {_short(each['among others'])} |"
+                for part, each in figures["dilution"].items()
+            ),
+            "",
         ]
     )
 
@@ -163,8 +180,9 @@ def _fairness(groups: Mapping[str, Any]) -> str:
     parts = [
         "## By group\n",
         "Innocent sentences that name a group and are taken for an attack, or for toxic, all the same: neutral, positive and reclaimed ones, "
-        f"counter-speech and negation (`templates`), and Jigsaw's sentence templates. The benchmark fails above {HIGHEST_RATE} for a group, or "
-        f"{LARGEST_GAP} between two (`identity_attack`).\n",
+        "counter-speech and negation (`templates`), and Jigsaw's sentence templates. Groups of fewer than 8 sentences are counted together. The benchmark fails "
+        f"above {_short(HIGHEST_RATE['identity_attack'])} (`identity_attack`) or {_short(HIGHEST_RATE['toxicity'])} (`toxicity`) for a group, or "
+        f"{_short(LARGEST_GAP['identity_attack'])} and {_short(LARGEST_GAP['toxicity'])} between two.\n",
     ]
     for source, each in groups.items():
         parts.append(f"| {source} | sentences | `identity_attack` | `toxicity` |\n|---|---|---|---|")

@@ -11,10 +11,15 @@ from safehold.signals.harm.training.example import Example
 
 #: Attributes that a kind is about, by the beginning of its name; the rest must not be toxic.
 _ABOUT = (
-    (("hate-of-things", "profanity-harmless", "self-deprecation", "kind-talk"), ("toxicity", "identity_attack")),
+    (
+        ("hate-of-things", "hate-homonym", "profanity-harmless", "self-deprecation", "kind-talk", "criticism"),
+        ("toxicity", "identity_attack"),
+    ),
+    (("mild-rudeness",), ("toxicity",)),
+    (("severe-abuse",), ("severe_toxicity",)),
     (("hate-", "neutral-", "positive-", "reclaimed", "counter-"), ("identity_attack",)),
     (("insult-",), ("insult",)),
-    (("threat-",), ("threat",)),
+    (("threat-", "caring-twin-of-threat"), ("threat",)),
     (("sexual-", "romance-clean"), ("sexual",)),
     (("self-harm-",), ("self_harm",)),
     (("scam-",), ("scam",)),
@@ -26,14 +31,72 @@ _ABOUT = (
 #: Our own functional tests of hate and what only looks like it: kinds by the beginning of their names.
 FUNCTIONAL = (
     *("hate-", "neutral-identity", "positive-identity", "reclaimed", "counter-", "insult-", "profanity-harmless"),
-    *("self-deprecation", "kind-talk"),
+    *("self-deprecation", "kind-talk", "criticism"),
 )
 
-#: The whole suite must reach these, each kind FLOOR or what is written here.
+#: The whole suite must reach these, each kind what is written here (a little under what was measured when the model was made),
+#: or FLOOR. Kinds under .5 are weak, and the card says so.
 TARGETS = {"macro_f1": 0.75, "auc": 0.82, "non_hate_accuracy": 0.65}
 FLOOR = 0.5
-#: Weak today, and said so in the card: these only notice when it gets worse. Veiled threats are not found at all.
-FLOORS = {"hate-implicit": 0.3, "insult-unprotected": 0.35, "threat-veiled": 0.0}
+FLOORS = {
+    "caring-twin-of-threat": 0.65,
+    "counter-quote": 0.85,
+    "counter-reference": 0.7,
+    "criticism": 0.85,
+    "fraud-warning": 0.75,
+    "genuine-notice": 0.85,
+    "hate-dehumanising": 0.6,
+    "hate-derogation": 0.55,
+    "hate-homonym": 0.55,
+    "hate-identity-lists": 0.9,
+    "hate-implicit": 0.35,
+    "hate-negated": 0.8,
+    "hate-negated-positive": 0.55,
+    "hate-of-things": 0.9,
+    "hate-slur": 0.9,
+    "hate-threat": 0.4,
+    "insult-person": 0.65,
+    "insult-quoted-or-denied": 0.9,
+    "insult-unprotected": 0.7,
+    "kind-talk": 0.9,
+    "mild-rudeness": 0.65,
+    "money-talk": 0.7,
+    "neutral-identity": 0.9,
+    "ordinary-commerce": 0.9,
+    "phishing-account": 0.9,
+    "phishing-bank": 0.65,
+    "phishing-code": 0.85,
+    "phishing-parcel": 0.85,
+    "positive-identity": 0.8,
+    "profanity-harmless": 0.75,
+    "reclaimed": 0.7,
+    "romance-clean": 0.9,
+    "scam-advance-fee": 0.9,
+    "scam-investment": 0.75,
+    "scam-job": 0.9,
+    "scam-romance-and-family": 0.85,
+    "scam-sale": 0.9,
+    "self-deprecation-and-banter": 0.85,
+    "self-harm-concern": 0.7,
+    "self-harm-figurative": 0.75,
+    "self-harm-intent": 0.8,
+    "self-harm-prevention": 0.9,
+    "self-harm-recovery": 0.8,
+    "self-harm-urging": 0.9,
+    "severe-abuse": 0.65,
+    "sexual-education": 0.85,
+    "sexual-explicit": 0.7,
+    "sexual-identity-neutral": 0.9,
+    "sexual-medical": 0.9,
+    "spam-promo": 0.8,
+    "threat-conditional": 0.75,
+    "threat-direct": 0.75,
+    "threat-fiction": 0.9,
+    "threat-figurative": 0.85,
+    "threat-game": 0.9,
+    "threat-reported": 0.9,
+    "threat-veiled": 0.4,
+}
 
 
 def about(kind: str) -> tuple[str, ...]:

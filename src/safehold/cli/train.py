@@ -17,6 +17,10 @@ def train(
     layers: Annotated[
         int, typer.Option(min=0, max=6, help="Layers of the base model that are used; 0: the usual.")
     ] = 0,
+    after: Annotated[
+        Path | None,
+        typer.Option(help="The folder of an earlier model to learn on from, instead of the base model's weights."),
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of the hashed n-grams' training.")] = 40,
 ) -> None:
     """Train the harm model: about half an hour on two cores. The same data and options give the same bytes.
@@ -40,7 +44,7 @@ def train(
     if layers:
         recipe = recipe._replace(layers=layers, frozen=min(recipe.frozen, layers - 1))
     try:
-        version = make(data, base, out, plan._replace(recipe=recipe), lambda line: typer.echo(line, err=True))
+        version = make(data, base, out, plan._replace(recipe=recipe), lambda line: typer.echo(line, err=True), after)
     except ValueError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error

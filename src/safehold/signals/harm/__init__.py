@@ -16,20 +16,17 @@ from safehold.signals.harm.attributes import ATTRIBUTES
 from safehold.signals.harm.model import Floats, Model, about, shipped
 from safehold.signals.harm.reading import readable
 from safehold.signals.harm.spans import Span, explain
-from safehold.signals.harm.wording import sentences, windows, wording
+from safehold.signals.harm.wording import windows, wording
 from safehold.signals.reading import LIMIT, read
 
 #: Columns of `features`.
 FEATURES = 384 + len(ATTRIBUTES)
 
-#: Windows and sentences of one text that both halves read.
-MOST_PLACES = 24
+#: Windows of one text that both halves read.
+MOST_WINDOWS = 24
 
 #: Scores from here on are explained to people who try a text.
 EXPLAINED = 0.5
-
-#: What the log-odds of a sentence alone are lowered by: out of its text it may be a quote, a denial, a joke.
-ALONE = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,8 @@ class Scored:
 
 
 def score_texts(texts: Sequence[str], *, spans: bool = False) -> list[Scored]:
-    """Score each text, by windows of 200 characters and by its sentences: the highest counts.
+    """Score each text: one of up to 200 characters in one go, a longer one by windows, of which the highest counts. A text's
+    scores are the same whatever else is asked with it: texts are read one at a time.
 
     Raises SignalFailed without a model.
     """
@@ -68,20 +66,18 @@ def model_version() -> str:
 def _score(text: str, truncated: bool, spans: bool, model: Model) -> Scored:
     if not readable(text):
         return Scored({}, {}, truncated, supported=False)
-    whole = windows(text)
-    places = _worth_reading(text, [*whole, *(place for place in sentences(text) if place not in whole)], model)
-    less = np.array([0.0 if place in whole else ALONE for place in places], dtype=np.float32)
-    rows = model.probabilities([text[start:end] for start, end in places], less)
+    places = _worth_reading(text, windows(text), model)
+    rows = model.probabilities([text[start:end] for start, end in places])
     best = rows.argmax(axis=0)
     scores = {name: round(float(rows[best[i], i]), 6) for i, name in enumerate(ATTRIBUTES)}
     return Scored(scores, _explain(text, places, rows, best, model) if spans else {}, truncated)
 
 
 def _worth_reading(text: str, places: list[tuple[int, int]], model: Model) -> list[tuple[int, int]]:
-    """All places of a text of up to about 1,500 characters. Of a longer one the sparse half, which is quick, chooses: the
-    first, and for each attribute the two that have most of it. Hostile length then costs .1 s, not 1.
+    """All windows of a text of up to about 4,000 characters. Of a longer one the sparse half, which is quick, chooses: the
+    first, and for each attribute the two that have most of it. Hostile length then costs .1 s, not .3.
     """
-    if len(places) <= MOST_PLACES:
+    if len(places) <= MOST_WINDOWS:
         return places
     scores = model.linear.scores([wording(text[start:end]) for start, end in places])
     chosen = {0, *np.argsort(-scores, axis=0, kind="stable")[:2].ravel().tolist()}
@@ -108,7 +104,7 @@ class Harm:
     name = "harm"
     title = "What a text means: attack, insult, threat, spam and more"
     card = "https://github.com/safehold/safehold/blob/main/docs/reference/model-card.md"
-    cost = 2_000.0
+    cost = 2_500.0
     basis = ""
     reads = ("text",)
     fields: ClassVar[Mapping[str, str]] = {

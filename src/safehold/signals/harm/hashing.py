@@ -18,7 +18,9 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _SALTS = {n: np.uint64(0x632BE59BD9B4E019 * n & (2**64 - 1)) for n in range(1, 10)}
 _SHIFT = np.uint64(64 - BITS)
-_CHARACTERS = (3, 4, 5)
+_SHORT = np.uint64(29)
+_NONE = np.zeros(2, dtype=np.uint64)
+_CHARACTERS = 3
 _MOST_CHARACTERS = 2_000
 
 Buckets = NDArray[np.int32]
@@ -32,17 +34,25 @@ def buckets(wording: str) -> Buckets:
     wording = wording[:_MOST_CHARACTERS]
     tokens = np.array([crc32(token.encode("utf-8", "replace")) for token in _TOKEN.findall(wording)], dtype=np.uint64)
     letters = np.frombuffer(f" {wording} ".encode("utf-32-le", "replace"), dtype=np.uint32).astype(np.uint64)
-    found = [_runs(tokens, n, n) for n in (1, 2, 3)]
-    found += [_runs(letters, n, n + 3) for n in _CHARACTERS]
-    return np.unique(np.concatenate(found)).astype(np.int32)
+    found = np.concatenate([_runs(tokens, 1, 0), _runs(letters, _CHARACTERS, 3)])
+    found.sort()
+    return found[np.append(True, found[1:] != found[:-1])] if len(found) else found
 
 
-def _runs(items: NDArray[np.uint64], n: int, salt: int) -> NDArray[np.uint64]:
-    """Buckets of each run of n neighbours. Unsigned arithmetic wraps around, which is meant."""
-    if len(items) < n:
-        return np.empty(0, dtype=np.uint64)
-    total = np.full(len(items) - n + 1, _SALTS[salt], dtype=np.uint64)
-    for offset in range(n):
-        total = (total ^ items[offset : len(items) - n + 1 + offset]) * _STEP
-        total ^= total >> np.uint64(29)
-    return (total * _MIX) >> _SHIFT
+def _runs(items: NDArray[np.uint64], fewest: int, salt: int) -> Buckets:
+    """Buckets of each run of `fewest` to `fewest` + 2 neighbours: three rows that are worked on together, each from a salt of
+    its own. Unsigned arithmetic wraps around, which is meant.
+    """
+    lengths = range(fewest, fewest + 3)
+    starts = len(items) - fewest + 1
+    if starts < 1:
+        return np.empty(0, dtype=np.int32)
+    longer = np.append(items, _NONE)
+    total = np.repeat(np.array([_SALTS[n + salt] for n in lengths])[:, None], starts, axis=1)
+    for offset in range(lengths[-1]):
+        rows = total[max(0, offset - fewest + 1) :]
+        rows ^= longer[offset : offset + starts]
+        rows *= _STEP
+        rows ^= rows >> _SHORT
+    found = ((total * _MIX) >> _SHIFT).astype(np.int32)
+    return np.concatenate([found[0], found[1, : max(0, starts - 1)], found[2, : max(0, starts - 2)]])

@@ -54,13 +54,10 @@ class Model(NamedTuple):
     mix: Floats
     version: str
 
-    def probabilities(self, texts: Sequence[str], less: Floats | None = None) -> Floats:
-        """(texts, attributes), each from 0 to 1. Texts are read as one window each: the caller cuts longer ones. `less`
-        lowers the log-odds of each text.
-        """
+    def probabilities(self, texts: Sequence[str]) -> Floats:
+        """(texts, attributes), each from 0 to 1. Texts are read as one window each: the caller cuts longer ones."""
         wordings = [wording(text) for text in texts]
         odds = together(self.student.read(wordings)[0], self.linear.scores(wordings), self.mix)
-        odds = odds if less is None else odds - less[:, None]
         found: Floats = (1 / (1 + np.exp(-odds))).astype(np.float32)
         return found
 

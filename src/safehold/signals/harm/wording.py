@@ -14,9 +14,6 @@ from safehold.signals.text.normalise import Normal, bare, normalise
 #: Characters that one window holds: as long as the texts that the model was trained on.
 WINDOW = 200
 
-#: Characters that a text has at least for its sentences to be read by themselves, and that such a sentence has.
-_LEAST_TEXT, _LEAST_SENTENCE = 60, 20
-
 _SKIN = {
     "\U0001f3fb": "light",
     "\U0001f3fc": "light",
@@ -110,20 +107,6 @@ def windows(text: str) -> list[tuple[int, int]]:
         pieces.append((start, end))
         start = end
     return [(a, b) for a, b in pieces if text[a:b].strip()] or [(0, 0)]
-
-
-def sentences(text: str) -> list[tuple[int, int]]:
-    """Places of the sentences of a text that has several, none longer than a window; a very short one goes with the next."""
-    if len(text) < _LEAST_TEXT:
-        return []
-    found: list[tuple[int, int]] = []
-    start = 0
-    for end in [*(m.start() for m in _SENTENCE_END.finditer(text)), len(text)]:
-        if len(text[start:end].strip()) < _LEAST_SENTENCE and end < len(text):
-            continue
-        found += [(start + a, start + b) for a, b in windows(text[start:end]) if b > a]
-        start = end
-    return found if len(found) > 1 else []
 
 
 def _name(match: re.Match[str]) -> str:

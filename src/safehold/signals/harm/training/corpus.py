@@ -11,7 +11,7 @@ import pyarrow.parquet as parquet
 
 from safehold.signals.harm.training import templates
 from safehold.signals.harm.training.example import Example, key, portion, split_of
-from safehold.signals.lexicon.lists import shipped
+from safehold.signals.lexicon.lists import Term, shipped
 from safehold.signals.lexicon.match import Matcher
 from safehold.signals.text.normalise import normalise
 
@@ -20,8 +20,21 @@ Labels = Mapping[str, float]
 #: What nobody asked, but which is known of talk on social networks: it is (nearly) never one of these.
 _NO_FRAUD = {"spam": 0.0, "scam": 0.0, "phishing": 0.0}
 
-#: Categories of the word lists that make a text profane: a weak label, for every source alike.
+#: Categories of the word lists that make a text profane: a weak label, for every source alike. Of the mildest words on sex
+#: only these are coarse, and of all words none that a lesson, a doctor, a court or a prayer needs.
 _PROFANE = ("profanity", "sexual")
+_COARSE_WORDS = frozenset(
+    "arse arsehole ass asses asshat asshole assholes ballbag bollocks bugger cock cocks dick dicks douche douchebag "
+    "dumbasses pussies pussy tits titties titty wank wanker".split()
+)
+_PLAIN_WORDS = frozenset(
+    "barely legal|bastinado|bondage|christ|incest|jesus|jesus christ|molester|nambla|nip|orgasm|panties|pedo|rape|raping|"
+    "rapist|sex|sheet|shota|sperm|threesome|viagra".split("|")
+)
+
+#: Where a source calls a text no attack though the worst slurs stand in it, sources disagree: then nothing is learned from it.
+_SLURS = ("slur-race", "slur-religion", "slur-orientation", "slur-disability")
+_DOUBTED = ("toxicity", "identity_attack")
 
 #: Sources whose toxic texts are insults where they have an insult in them.
 _COARSE = ("davidson", "surge")
@@ -183,15 +196,24 @@ class _WordLists:
 
     def add(self, example: Example) -> Example:
         """`profanity` for every text; for real ones also insults that are named so, and what they are not about."""
-        found = {match.entry.term.category for match in self._matcher.find(normalise(example.text[:2000]))}
-        labels = {**example.labels, "profanity": float(any(category in found for category in _PROFANE))}
+        terms = [match.entry.term for match in self._matcher.find(normalise(example.text[:2000]))]
+        found = {term.category for term in terms}
+        labels = {"profanity": float(any(map(_coarse, terms))), **example.labels}
         if example.source != "templates":
-            if example.source in _COARSE and labels["toxicity"] and "insult" in found:
+            if any(term.category in _SLURS and term.severity == 3 for term in terms):
+                labels = {name: value for name, value in labels.items() if value or name not in _DOUBTED}
+            if example.source in _COARSE and labels.get("toxicity") and "insult" in found:
                 labels["insult"] = 1.0
             for attribute, categories in _ABSENT.items():
                 if not found.intersection(categories):
                     labels.setdefault(attribute, 0.0)
         return example._replace(labels=labels)
+
+
+def _coarse(term: Term) -> bool:
+    if term.category not in _PROFANE or term.text in _PLAIN_WORDS:
+        return False
+    return term.category == "profanity" or term.severity > 1 or term.text in _COARSE_WORDS
 
 
 #: Everything real, in the order in which a text that several have is taken.

@@ -48,15 +48,17 @@ class _Graph:
         return self.add("LayerNormalization", name, x, scale, bias, axis=-1, epsilon=EPSILON)
 
 
-def write(weights: Any, path: Path) -> None:
-    """Write `weights` (student.train's) to `path`. Input `ids` (1, pieces); outputs `odds` (1, attributes), `mean`."""
-    model = _graph(weights)
+def write(weights: Any, path: Path, whole: int) -> None:
+    """Write `weights` (student.train's) to `path`; `whole` of its layers read every piece. Input `ids` (1, pieces); outputs
+    `odds` (1, attributes) and `mean`.
+    """
+    model = _graph(weights, whole)
     onnx.checker.check_model(model)
     with TemporaryDirectory() as folder:
-        whole, small = Path(folder) / "whole.onnx", Path(folder) / "small.onnx"
-        onnx.save(model, str(whole))
+        large, small = Path(folder) / "large.onnx", Path(folder) / "small.onnx"
+        onnx.save(model, str(large))
         quantize_dynamic(
-            str(whole),
+            str(large),
             str(small),
             per_channel=True,
             reduce_range=True,
@@ -68,7 +70,7 @@ def write(weights: Any, path: Path) -> None:
         path.write_bytes(small.read_bytes())
 
 
-def _graph(weights: Any) -> Any:
+def _graph(weights: Any, whole: int) -> Any:
     graph = _Graph()
     first = weights["first"]
     words = graph.add("Gather", "words", graph.constant("words.table", first["words"]), "ids")
@@ -77,6 +79,8 @@ def _graph(weights: Any) -> Any:
     places = graph.add("Slice", "places", graph.constant("places.table", first["places"]), zero, length, zero)
     hidden = graph.norm("first", graph.add("Add", "placed", words, places), first["norm"])
     for number, layer in enumerate(weights["layers"]):
+        if number == whole:
+            hidden = _halved(graph, hidden)
         hidden = _block(graph, str(number), hidden, layer)
     one = graph.constant("one", np.array([1], dtype=np.int64))
     mean = graph.add("ReduceMean", "mean", hidden, one, keepdims=0)
@@ -94,6 +98,23 @@ def _graph(weights: Any) -> Any:
     return helper.make_model(
         made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9, producer_name="safehold train"
     )
+
+
+def _halved(graph: _Graph, hidden: str) -> str:
+    """Each two neighbours as their mean; the last of an odd number is put beside itself."""
+
+    def number(name: str, value: int) -> str:
+        return graph.constant(f"half.{name}", np.array([value], dtype=np.int64))
+
+    first, second, two, last, end = (
+        number(name, value)
+        for name, value in (("first", 0), ("second", 1), ("two", 2), ("last", -1), ("end", 2**31 - 1))
+    )
+    more = graph.add("Concat", "half.more", hidden, graph.add("Slice", "half.tail", hidden, last, end, second), axis=1)
+    left = graph.add("Slice", "half.left", hidden, first, end, second, two)
+    right = graph.add("Slice", "half.right", more, second, end, second, two)
+    half = graph.constant("half.half", np.array(0.5, dtype=np.float32))
+    return graph.add("Mul", "half", graph.add("Add", "half.sum", left, right), half)
 
 
 def _block(graph: _Graph, name: str, hidden: str, layer: Any) -> str:

@@ -17,6 +17,12 @@ UNKNOWN = "[UNK]"
 SPECIAL = ("[PAD]", UNKNOWN, "[CLS]", "[SEP]")
 
 
+def kept(base: Path, pieces: Sequence[str]) -> tuple[Tokenizer, NDArray[np.int64]]:
+    """As `prune`, with the `pieces` that an earlier model kept."""
+    ids = Tokenizer.from_file(str(base / "tokenizer.json")).get_vocab()
+    return tokenizer(pieces), np.array([ids[piece] for piece in pieces], dtype=np.int64)
+
+
 def prune(base: Path, wordings: Sequence[str], size: int) -> tuple[Tokenizer, NDArray[np.int64]]:
     """The tokenizer of `base` (a folder with tokenizer.json) with the `size` pieces that `wordings` use most, its single
     characters among them, and the rows of the base model's embeddings that these are.

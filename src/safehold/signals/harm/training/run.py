@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from safehold.signals.harm import model
 from safehold.signals.harm.attributes import ALL, ATTRIBUTES
 from safehold.signals.harm.student import load
-from safehold.signals.harm.training import calibrate, corpus, export, linear, pieces, student, write
+from safehold.signals.harm.training import calibrate, corpus, earlier, export, linear, pieces, student, write
+from safehold.signals.harm.training.dilute import dilute, innocents
 from safehold.signals.harm.training.disguise import disguise
 from safehold.signals.harm.training.example import Example, matrix, portion
 from safehold.signals.harm.wording import wording
@@ -23,23 +24,28 @@ Floats = NDArray[np.float32]
 Tell = Callable[[str], None]
 
 #: Shares of the large, uniform parts of the corpus that the student sees: they would crowd out the rest.
-_SHARES = {("davidson", "offensive"): 0.45, ("edos", "none"): 0.5}
+_SHARES = {("davidson", "offensive"): 0.3, ("edos", "none"): 0.4}
 _IDENTITY_SHARE = 0.5
 _DISGUISED = 0.15
+_DILUTED = 0.3
 
 
 class Plan(NamedTuple):
-    """What is trained. `share`: of the texts, for trying it out; `rounds` and `strength` are the sparse half's."""
+    """What is trained. `share`: of the texts, for trying it out; `rounds` and `strength` are the sparse half's; `after`: the
+    hash of the network of an earlier model that it learns on from, none for the base model's.
+    """
 
     recipe: student.Recipe = student.Recipe()
     share: float = 1.0
     rounds: int = 40
     strength: float = 20.0
-    release: str = "2026.11.2"
+    release: str = "2026.11.3"
+    after: str = ""
 
 
-def make(data: Path, base: Path, out: Path, plan: Plan, tell: Tell) -> str:
-    """Train on `data` from the weights in `base`, write the model into `out`, and return its version.
+def make(data: Path, base: Path, out: Path, plan: Plan, tell: Tell, after: Path | None = None) -> str:
+    """Train on `data` from the weights in `base` (and, of the layers that learn, in the model `after`), write the model into
+    `out`, and return its version.
 
     The same data, base, plan, machine and library versions give the same bytes. What the student learned is kept in
     `out`/checkpoint.npz while the rest is made, and taken from there if the run is repeated after a crash.
@@ -50,12 +56,15 @@ def make(data: Path, base: Path, out: Path, plan: Plan, tell: Tell) -> str:
             raise ValueError(
                 f"{base / name} is missing: --base is a folder with the base model (docs/how-to/train-a-model)"
             )
+    if after:
+        earlier.pieces(after)
+        plan = plan._replace(after=hashlib.sha256((after / "student.onnx").read_bytes()).hexdigest())
     examples = corpus.examples(data, plan.share)
     out.mkdir(parents=True, exist_ok=True)
     fit = [each for each in examples if each.split == "fit"]
     held = [each for each in examples if each.split == "calibrate"]
     tell(f"{len(fit):,} texts to learn from, {len(held):,} to calibrate with")
-    _student(fit, base, out, plan, tell)
+    _student(fit, base, after, out, plan, tell)
     tell("the sparse half: hashed n-grams")
     wordings = [wording(each.text) for each in fit]
     weights, biases = linear.train(
@@ -69,25 +78,34 @@ def make(data: Path, base: Path, out: Path, plan: Plan, tell: Tell) -> str:
     return version
 
 
-def _student(fit: Sequence[Example], base: Path, out: Path, plan: Plan, tell: Tell) -> None:
+def _student(fit: Sequence[Example], base: Path, after: Path | None, out: Path, plan: Plan, tell: Tell) -> None:
     """Train the student, or take it from a checkpoint of the same plan and texts; write its graph and its pieces."""
     chosen = [each for each in fit if portion("student", each.text) < _share(each)]
-    vocabulary, rows = pieces.prune(base, [wording(each.text) for each in chosen], plan.recipe.vocabulary)
+    vocabulary, rows = (
+        pieces.kept(base, earlier.pieces(after))
+        if after
+        else pieces.prune(base, [wording(each.text) for each in chosen], plan.recipe.vocabulary)
+    )
     vocabulary.save(str(out / "pieces.json"), pretty=False)
     weights = student.base_weights(base, rows, plan.recipe, len(ATTRIBUTES))
+    weights = earlier.onto(weights, after, plan.recipe.frozen) if after else weights
     kept = out / "checkpoint.npz"
-    mark = hashlib.sha256(repr((plan.recipe, plan.share, [each.text for each in chosen])).encode()).hexdigest()
+    mark = hashlib.sha256(
+        repr((plan.recipe, plan.share, plan.after, [each.text for each in chosen])).encode()
+    ).hexdigest()
     learned = _from_checkpoint(kept, mark, weights)
     if learned is None:
         chance = random.Random(plan.recipe.seed)  # noqa: S311 - reproducible, not secret
-        texts = [disguise(each.text, chance) if chance.random() < _DISGUISED else each.text for each in chosen]
+        calm = innocents(chosen)
+        texts = [each.text if chance.random() > _DILUTED else dilute(each.text, calm, chance) for each in chosen]
+        texts = [disguise(text, chance) if chance.random() < _DISGUISED else text for text in texts]
         read = [each.ids for each in vocabulary.encode_batch([wording(text) for text in texts])]
         labels = matrix(list(chosen))
         learned = student.train(
             weights, read, labels, importance(labels, _weights(chosen)), plan.recipe, _steps(plan, tell)
         )
         _to_checkpoint(kept, mark, learned)
-    export.write(learned, out / "student.onnx")
+    export.write(learned, out / "student.onnx", plan.recipe.whole)
 
 
 def _share(example: Example) -> float:

@@ -25,12 +25,15 @@ Floats = NDArray[np.float32]
 
 
 class Recipe(NamedTuple):
-    """How the student is trained. `frozen`: how many of `layers` keep the base model's weights."""
+    """How the student is trained. `frozen`: how many of `layers` keep the base model's weights; `whole`: how many read every
+    piece, before each two neighbours become one.
+    """
 
     layers: int = 6
     frozen: int = 2
+    whole: int = 4
     vocabulary: int = 8192
-    steps: int = 1500
+    steps: int = 1250
     batch: int = 48
     rate: float = 1.2e-4
     head_rate: float = 1e-3
@@ -71,20 +74,28 @@ def _layer(found: dict[str, Floats], name: str) -> Tree:
     }
 
 
-def forward(frozen: Tree, trained: Tree, ids: Any) -> tuple[Any, Any]:
+def forward(frozen: Tree, trained: Tree, ids: Any, whole: int) -> tuple[Any, Any]:
     """Log-odds (texts, attributes) and the mean of the last layer (texts, width) for piece numbers padded with 0."""
     mask = (ids > 0).astype(jnp.float32)
     first = frozen["first"]
     hidden = _norm(first["words"][ids] + first["places"][None, : ids.shape[1]], first["norm"])
-    for layer in frozen["layers"]:
-        hidden = _block(hidden, mask, layer)
-    hidden = jax.lax.stop_gradient(hidden)
-    for layer in trained["layers"]:
+    for number, layer in enumerate([*frozen["layers"], *trained["layers"]]):
+        if number == len(frozen["layers"]):
+            hidden = jax.lax.stop_gradient(hidden)
+        if number == whole:
+            hidden, mask = _halved(hidden, mask)
         hidden = _block(hidden, mask, layer)
     mean = (hidden * mask[:, :, None]).sum(1) / mask.sum(1, keepdims=True)
     most = jnp.where(mask[:, :, None] > 0, hidden, -1e9).max(1)
     pooled = jnp.concatenate([mean, most], axis=1)
     return pooled @ trained["head"]["weights"] + trained["head"]["biases"], mean
+
+
+def _halved(hidden: Any, mask: Any) -> tuple[Any, Any]:
+    """Each two neighbours as their mean; the last of an odd number stays as it is."""
+    texts, places, width = hidden.shape
+    pairs, known = hidden.reshape(texts, places // 2, 2, width), mask.reshape(texts, places // 2, 2, 1)
+    return (pairs * known).sum(2) / jnp.maximum(known.sum(2), 1.0), known.max(2)[:, :, 0]
 
 
 def _norm(x: Any, parameters: Any) -> Any:
@@ -122,7 +133,7 @@ def train(
     labels = np.nan_to_num(labels)
 
     def loss(trained: Tree, ids: Any, wanted: Any, weight: Any) -> Any:
-        odds, _ = forward(frozen, trained, ids)
+        odds, _ = forward(frozen, trained, ids, recipe.whole)
         return (weight * (jnp.logaddexp(0, odds) - wanted * odds)).sum() / ids.shape[0]
 
     @jax.jit
