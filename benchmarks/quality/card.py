@@ -49,7 +49,7 @@ where only templates label an attribute the n-grams were left out of the mix. Th
 both halves, filled with other words. HatemojiCheck chose no threshold and no weight, but it had one say: a first model of this round was worse there than the
 model before, and was not kept; its templates had pictures at random (hearts in hate), which were then given to the mood that they belong to.
 
-One text in five was learned among innocent sentences, so that a harmful one is found there; one in seven under a disguise. Where a source calls a text no
+Three texts in ten were learned among innocent sentences, so that a harmful one is found there; one in seven under a disguise. Where a source calls a text no
 attack though one of the worst slurs stands in it, nothing was learned from that.
 
 Sources disagree: `davidson` calls coarse talk about women "offensive" and not hate, which here is toxic and no identity attack; `edos` asked
