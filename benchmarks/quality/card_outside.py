@@ -120,7 +120,7 @@ def _hatemoji_check(told: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             "## Outside check: HatemojiCheck\n",
-            f"{told['cases']:,} cases, hatred with pictures, never trained on (though HatemojiBuild, by the same authors, was). `identity_attack`: AUC "
+            f"{told['cases']:,} cases, hatred with pictures, {_unseen(told)}, though HatemojiBuild, by the same authors, was trained on. `identity_attack`: AUC "
             f"{_short(told['auc'])}, macro F1 {_short(told['macro_f1'])}, non-hate left alone {_short(told['non_hate_accuracy'])}; "
             f"{told['not read']} cases are not read and count as not found.\n",
             "| | accuracy | F1 of hate |\n|---|---|---|",
