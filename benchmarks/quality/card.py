@@ -65,7 +65,10 @@ _WEAK = """## Known failures
 - **Innocent sentences about immigrants, trans people and lesbians** score as toxic most often: see "By group".
 - **Quoting and condemning.** Counter-speech that repeats the hateful sentence is the commonest false alarm: see `counter-quote`.
 - **Coarse talk among friends.** Reclaimed words of African American English are labelled offensive by the people who labelled `davidson`, and the
-  model has learned it. Dialect has not been measured: no open set with licence says who wrote what.
+  model has learned it; outside (HateCheck) half of the sentences with reclaimed slurs are left alone, fewer than by the model before this one.
+  Dialect has not been measured: no open set with licence says who wrote what.
+- **Odd questions about real groups** ("why are ... not allowed to own a lamp?") score as toxic nearly always, though they attack nobody: XSTest's kind
+  `real_group_nons_discr`.
 - **Insults in words that it never saw** are found at lower scores: see `insult-person`, whose held-back insults ("halfwit") are new to it.
 - **Profanity knows words**: its labels are word lists.
 - **A harmful sentence among innocent ones** scores lower than alone, within a window of 200 characters: see the table above.
