@@ -88,10 +88,10 @@ class TestTraining:
         assert (one.buckets, one.dense, one.bias) == (other.buckets, other.dense, other.bias)
         assert one.calibration != other.calibration
 
-    def test_a_tenth_to_a_fifth_is_audited_and_copies_are_on_one_side(self) -> None:
+    def test_a_fifth_is_audited_and_copies_are_on_one_side(self) -> None:
         share = Share("another salt")
         drawn = [share.has(text) for text, _ in lessons.texts(2_000)]
-        assert 0.1 < np.mean(drawn) < 0.2
+        assert 0.16 < np.mean(drawn) < 0.24
         for text, _ in lessons.texts(50):
             disguised = text.upper().replace("E", "3").replace(" ", "  ")
             assert same_as(disguised) == same_as(text)

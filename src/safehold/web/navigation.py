@@ -35,7 +35,7 @@ PLACES: tuple[Place, ...] = (
     Place("Guard", "Hash banks", "banks", "policies.read", "fingerprint-pattern", "h"),
     Place("Guard", "Signals", "signals", "policies.read", "activity", "s"),
     Place("Guard", "Second looks", "looks", "policies.read", "scan-eye", "v"),
-    Place("Guard", "Side by side", "side-by-side", "policies.read", "columns-2", "c"),
+    Place("Guard", "Comparisons", "side-by-side", "policies.read", "columns-2", "c"),
     Place("Guard", "Models", "models", "policies.read", "graduation-cap", "m"),
     Place("Guard", "Backtests", "backtests", "policies.read", "flask-conical", "b"),
     Place("Record", "Ledger", "ledger", "ledger.read", "link-2", "l"),

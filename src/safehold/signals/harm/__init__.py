@@ -91,7 +91,7 @@ def _explain(
     found: dict[str, list[Span]] = {}
     for window in sorted(set(best.tolist())):
         start, end = places[window]
-        explained = explain(text[start:end], model.probabilities([text[start:end]])[0], model.probabilities)
+        explained = explain(text[start:end], model.probabilities)
         for i, name in enumerate(ATTRIBUTES):
             if best[i] == window:
                 found[name] = [(start + a, start + b, share) for a, b, share in explained[i]]
