@@ -49,7 +49,7 @@ def test_who_posted_nearly_the_same_is_shown_with_how_much_alike(place: SimpleNa
     for copy in found.found:
         decided = copy.event.decisions.get()
         assert f"/decisions/{decided.pk}/" in shown and copy.event.id in shown
-    assert "account:cyd" in shown and "dan" not in shown and "neighbourhood" not in shown
+    assert "account:cyd" in shown and "account:dan" not in shown and "neighbourhood" not in shown
     assert "100 %" in shown
 
 
