@@ -62,12 +62,14 @@ def label_say(request: SignedInRequest) -> HttpResponse:
         except BadLabel as error:
             problem = f"It was not kept. {error}"
     _over(request, attribute, event.id, skipped=answer == "skip" or bool(problem))
+    told = {"skip": "Skipped", "yes": "Kept: yes", "no": "Kept: no"}[answer]
     if getattr(request, "htmx", None):
-        told = {"skip": "Skipped", "yes": "Kept: yes", "no": "Kept: no"}[answer]
         context = {**_context(request, attribute), "problem": problem, "told": "" if problem else told}
         return render(request, "console/parts/label_next.html", context)
     if problem:
         messages.error(request, problem)
+    else:
+        messages.success(request, told)
     return redirect(f"{request.path.removesuffix('say/')}?attribute={attribute}")
 
 

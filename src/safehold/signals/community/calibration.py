@@ -61,24 +61,41 @@ def _rising(values: Sequence[float]) -> list[float]:
 
 
 def _platt(scores: Doubles, truth: NDArray[np.bool_]) -> Calibration:
-    """Newton's steps on two numbers, targets moved off 0 and 1 as Platt does; drawn as a curve of points."""
+    """Platt's curve, targets moved off 0 and 1 as he does; drawn as a curve of points."""
     positive, negative = float(truth.sum()), float((~truth).sum())
     targets = np.where(truth, (positive + 1) / (positive + 2), 1 / (negative + 2))
-    inputs = np.stack([scores, np.ones_like(scores)])
-    point = np.array([1.0, 0.0])
-    for _ in range(50):
-        found = 0.5 * (1.0 + np.tanh(0.5 * (point @ inputs)))
-        slope = inputs @ (found - targets) + np.array([LEAN * (point[0] - 1.0), 0.0])
-        bend = (inputs * (found * (1 - found))) @ inputs.T + np.diag([LEAN, 1e-6])
-        step = np.linalg.solve(bend, slope)
-        point = point - step
-        if float(np.abs(step).max()) < 1e-9:
-            break
-    steepness = max(float(point[0]), 0.05)
-    middle = -float(point[1]) / steepness
+    slope, offset = _two_numbers(scores, targets)
+    steepness = max(slope, 0.05)
+    middle = -offset / steepness
     grid = np.linspace(-7.0, 7.0, 57)
     return Calibration(
         kind="platt",
         scores=(middle + grid / steepness).tolist(),
         probabilities=(0.5 * (1.0 + np.tanh(0.5 * grid))).tolist(),
     )
+
+
+def _two_numbers(scores: Doubles, targets: Doubles) -> tuple[float, float]:
+    """Slope and offset that are likeliest, by Newton's steps, each halved until it leads down (Lin, Lin and Weng 2007): where kinds
+    lie far apart a whole step overshoots, and the next ones run away."""
+    inputs = np.stack([scores, np.ones_like(scores)])
+    lean = np.array([LEAN, 1e-6])
+
+    def loss(point: Doubles) -> float:
+        drawn = point @ inputs
+        away = point - np.array([1.0, 0.0])
+        return float((np.logaddexp(0.0, drawn) - targets * drawn).sum() + 0.5 * (lean * away * away).sum())
+
+    point = np.array([1.0, 0.0])
+    for _ in range(100):
+        found = 0.5 * (1.0 + np.tanh(0.5 * (point @ inputs)))
+        uphill = inputs @ (found - targets) + lean * (point - np.array([1.0, 0.0]))
+        bend = (inputs * (found * (1 - found))) @ inputs.T + np.diag(lean)
+        step = np.linalg.solve(bend, uphill)
+        size, here = 1.0, loss(point)
+        while loss(point - size * step) > here - 1e-4 * size * float(uphill @ step) and size > 1e-10:
+            size /= 2
+        point = point - size * step
+        if float(np.abs(size * step).max()) < 1e-9:
+            break
+    return float(point[0]), float(point[1])
