@@ -76,8 +76,8 @@ def _platt(scores: Doubles, truth: NDArray[np.bool_]) -> Calibration:
 
 
 def _two_numbers(scores: Doubles, targets: Doubles) -> tuple[float, float]:
-    """Slope and offset that are likeliest, by Newton's steps, each halved until it leads down (Lin, Lin and Weng 2007): where kinds
-    lie far apart a whole step overshoots, and the next ones run away."""
+    """Slope and offset that are likeliest, by Newton's steps, each halved until it leads down (Lin, Lin and Weng 2007): where
+    kinds lie far apart a whole step overshoots, and the next ones run away."""
     inputs = np.stack([scores, np.ones_like(scores)])
     lean = np.array([LEAN, 1e-6])
 
