@@ -36,11 +36,13 @@ def test_googles_client_builds_itself_and_has_a_comment_scored(place):
     body = {"comment": {"text": INSULT}, "requestedAttributes": {name: {} for name in ALL}, "clientToken": "c-1"}
     with client(place) as api:
         answer = api.comments().analyze(body=body).execute()
+        part = api.comments().analyze(body=body, fields="attributeScores/TOXICITY/summaryScore").execute()
     assert set(answer["attributeScores"]) == set(ALL)
     toxicity = answer["attributeScores"]["TOXICITY"]
     assert toxicity["summaryScore"]["type"] == "PROBABILITY" and 0.5 < toxicity["summaryScore"]["value"] <= 1
     assert toxicity["spanScores"] == [{"begin": 0, "end": len(INSULT), "score": toxicity["summaryScore"]}]
     assert answer["languages"] == ["en"] and answer["clientToken"] == "c-1"
+    assert part == {"attributeScores": {"TOXICITY": {"summaryScore": toxicity["summaryScore"]}}}
 
 
 @pytest.mark.parametrize("path", ["/$discovery/rest", "/discovery/v1/apis/commentanalyzer/v1alpha1/rest"])

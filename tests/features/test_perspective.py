@@ -232,3 +232,18 @@ def test_the_reference_names_each_attribute_and_what_it_is():
 
 def test_a_nul_in_a_comment_harms_nothing(place):
     assert place.scores(ask(f"{INSULT}\0 and more"))["TOXICITY"] > 0.5
+
+
+def test_an_answer_in_part_is_asked_for_as_of_google_and_a_wrong_path_records_nothing(place):
+    def part(comment: dict[str, Any], **query: str) -> httpx.Response:
+        return place.post(comment, params={"key": place.whole, **query})
+
+    answer = part(ask(KIND, clientToken="c-1"), fields="attributeScores/*/summaryScore/value,clientToken").json()
+    assert set(answer) == {"attributeScores", "clientToken"}
+    assert set(answer["attributeScores"]["TOXICITY"]) == {"summaryScore"}
+    assert set(answer["attributeScores"]["TOXICITY"]["summaryScore"]) == {"value"}
+    before = Event.objects.count()
+    error = refused(part(ask(KIND), fields="scores"), 400, "INVALID_ARGUMENT")
+    assert "Cannot find matching fields for path 'scores'" in error["message"]
+    assert Event.objects.count() == before
+    assert part(ask(KIND), prettyPrint="true", fields="languages").text == '{\n  "languages": [\n    "en"\n  ]\n}\n'

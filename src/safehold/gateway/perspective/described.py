@@ -56,9 +56,19 @@ _ERRORS = {
 _SECURITY: tuple[dict[str, list[str]], ...] = ({"key": []}, {"googKey": []}, {"queryKey": []})
 
 
+_PARAMETERS = (
+    parameter(
+        "fields",
+        "The parts of the answer that are wanted, such as `attributeScores/*/summaryScore`; all without it",
+    ),
+    parameter("prettyPrint", "Answer with indentation", {"type": "boolean"}),
+)
+
+
 def _method(message: str) -> Described:
     return Described(
         tag=TAG,
+        parameters=_PARAMETERS,
         body=(Content(ref(f"{_PREFIX}{message}Request")),),
         answers={200: Content(ref(f"{_PREFIX}{message}Response"))},
         error=_ERROR,

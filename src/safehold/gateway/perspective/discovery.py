@@ -11,9 +11,9 @@ from safehold.gateway.perspective.messages import MESSAGES, Field
 VERSION = "v1alpha1"
 _PARAMETERS = {
     "alt": "Data format of the answer: json",
-    "fields": "Taken and not used: answers are whole",
+    "fields": "The parts of the answer that are wanted: attributeScores/TOXICITY/summaryScore,clientToken",
     "key": "The API key",
-    "prettyPrint": "Taken and not used",
+    "prettyPrint": "Answer with indentation",
     "quotaUser": "Taken and not used",
 }
 

@@ -114,12 +114,12 @@ def read_message(name: str, document: Any) -> dict[str, Any]:
     return message
 
 
-def _message(name: str, document: dict[str, Any], path: str, wrong: list[Violation]) -> dict[str, Any]:
-    fields = MESSAGES[name]
+def _message(of: str, document: dict[str, Any], path: str, wrong: list[Violation]) -> dict[str, Any]:
+    fields = MESSAGES[of]
     found: dict[str, Any] = {}
     for key, value in document.items():
-        camel = _camel(key)
-        field = fields.get(camel)
+        name = camel(key)
+        field = fields.get(name)
         if field is None:
             # The name is said again only where it can be one: anything may stand in its place.
             shown = f' "{key}"' if key.isidentifier() and len(key) <= 64 else ""
@@ -127,7 +127,7 @@ def _message(name: str, document: dict[str, Any], path: str, wrong: list[Violati
             text = f"Invalid JSON payload received. Unknown name{shown}{at}: Cannot find field."
             wrong.append(Violation(path, text))
         elif value is not None:
-            found[camel] = _value(field, value, f"{path}.{camel}" if path else camel, wrong)
+            found[name] = _value(field, value, f"{path}.{name}" if path else name, wrong)
     return found
 
 
@@ -157,6 +157,7 @@ def _value(field: Field, value: Any, path: str, wrong: list[Violation]) -> Any:
     return None
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """A name as the API's JSON has it."""
     head, *rest = name.split("_")
     return head + "".join(part[:1].upper() + part[1:] for part in rest)

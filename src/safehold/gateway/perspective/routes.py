@@ -27,6 +27,7 @@ from safehold.gateway.perspective.errors import (
     unreadable,
     wrong_request,
 )
+from safehold.gateway.perspective.masks import Mask, chosen, read_mask
 from safehold.gateway.perspective.messages import read_message
 from safehold.gateway.perspective.texts import plain
 from safehold.gateway.perspective.upstream import Upstream, pairs_of, scores_of
@@ -57,6 +58,7 @@ async def analyze(parts: Parts, request: Request) -> Reply:
     and recorded like any event before it is answered."""
     key = _key(parts, request, SCORE_TEXTS)
     spent = parts.keyring.spend(key, 1)
+    mask = _mask(request, "AnalyzeCommentResponse")
     message = await _message(parts, request, "AnalyzeCommentRequest")
     calibration = parts.calibrations.in_force()
     work = partial(analyse, message, partial(apply, calibration))
@@ -69,13 +71,14 @@ async def analyze(parts: Parts, request: Request) -> Reply:
             parts.upstream.beside(key.service, message, found.raw, found.language)
     if records(key) and kept:
         await _record(parts, key, message, found, model)
-    return _reply({**found.answer, **_token(message)}, spent)
+    return _reply(request, mask, {**found.answer, **_token(message)}, spent)
 
 
 async def suggestscore(parts: Parts, request: Request) -> Reply:
     """Say what a comment's scores should be: labels, from which community models learn."""
     key = _key(parts, request, WRITE_LABELS)
     spent = parts.keyring.spend(key, 1)
+    mask = _mask(request, "SuggestCommentScoreResponse")
     message = await _message(parts, request, "SuggestCommentScoreRequest")
     labels = await parts.scorer.run(partial(_labels, message, key))
     text, _ = check_comment(message)
@@ -92,7 +95,8 @@ async def suggestscore(parts: Parts, request: Request) -> Reply:
         "detectedLanguages": [language for language, _ in detected],
         "requestedLanguages": message.get("languages", []),
     }
-    return _reply({**{name: value for name, value in answer.items() if value}, **_token(message)}, spent)
+    told = {name: value for name, value in answer.items() if value}
+    return _reply(request, mask, {**told, **_token(message)}, spent)
 
 
 async def preflight(parts: Parts, request: Request) -> Reply:
@@ -102,7 +106,7 @@ async def preflight(parts: Parts, request: Request) -> Reply:
         (b"access-control-allow-methods", b"POST"),
         (
             b"access-control-allow-headers",
-            b"content-type, authorization, x-goog-api-key, x-goog-api-client, x-requested-with",
+            b"content-type, authorization, x-goog-api-key, x-goog-api-client, x-goog-fieldmask, x-requested-with",
         ),
         (b"access-control-max-age", b"3600"),
     )
@@ -260,8 +264,17 @@ def _token(message: Mapping[str, Any]) -> dict[str, Any]:
     return {"clientToken": message["clientToken"]} if message.get("clientToken") else {}
 
 
-def _reply(answer: dict[str, Any], spent: Headers) -> Reply:
-    return Reply(200, _encode(answer), _JSON, (*CORS, *spent))
+def _mask(request: Request, message: str) -> Mask | None:
+    """The parts of the answer that are wanted: `?fields=`, or the header of Google's newer clients."""
+    header = request.headers.get(b"x-goog-fieldmask", b"").decode("ascii", "replace")
+    return read_mask(request.query.get("fields", request.query.get("$fields", header)), message)
+
+
+def _reply(request: Request, mask: Mask | None, answer: dict[str, Any], spent: Headers) -> Reply:
+    body = _encode(answer if mask is None else chosen(answer, mask))
+    if request.query.get("prettyPrint", "false").lower() in ("true", "1"):
+        body = msgspec.json.format(body, indent=2) + b"\n"
+    return Reply(200, body, _JSON, (*CORS, *spent))
 
 
 _API = "perspective"
