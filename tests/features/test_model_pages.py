@@ -317,3 +317,14 @@ class TestTraining:
         client = signed_in(Role.MODERATOR)
         assert "/models/train/" not in client.get("/models/").content.decode()
         assert client.post("/models/train/").status_code == 403
+
+
+def test_a_models_page_says_what_it_learned_in_each_language(shadowed: LearnedModel) -> None:
+    page = signed_in(Role.POLICY_AUTHOR).get(f"/models/{shadowed.number}/").content.decode()
+    card = page[page.index("By language") :]
+    spoken = lessons_of(shadowed).attributes["spam"].languages["en"]
+    row = re.sub(r"<[^>]+>", " ", card[card.index("English") : card.index("</tr>")]).split()
+    assert row[:3] == ["English", str(spoken.labels), str(spoken.positives)]
+    assert "SAFEHOLD_ANSWERS_BY=community" in card
+    shown = CLI.invoke(app, ["learn", "show", str(shadowed.number)])
+    assert f"spam in en: {spoken.labels} labels" in shown.output

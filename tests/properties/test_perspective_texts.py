@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from safehold.gateway.learned import Answers
 from safehold.gateway.perspective.analysis import analyse
 from safehold.gateway.perspective.errors import ApiError
 from safehold.gateway.perspective.messages import MESSAGES, read_message
@@ -34,7 +35,7 @@ def test_any_json_is_a_message_or_refused(document):
         try:
             message = read_message(name, document)
             if name == "AnalyzeCommentRequest":
-                answer = analyse(message, lambda _, score: score).answer
+                answer = analyse(message, lambda _, score: score, Answers()).answer
                 assert set(answer) <= set(MESSAGES["AnalyzeCommentResponse"])
         except ApiError as refused:
             assert refused.code == 400 and refused.detail

@@ -224,6 +224,12 @@ def _print(model: "LearnedModel") -> None:
         better = _words(lesson.better, signed=True) if lesson.better else ""
         table.add_row(name, f"{lesson.labels:,}", f"{lesson.positives:,}", *map(_words, columns), better)
     console.print(table)
+    for name, lesson in lessons.attributes.items():
+        for language, each in lesson.languages.items():
+            learned = "learned" if each.taught else "too few to answer in it"
+            console.print(
+                f"{name} in {language}: {each.labels:,} labels, {each.positives:,} yes, AUC {_words(each.auc)}; {learned}"
+            )
 
 
 def _words(figure: "Figure", signed: bool = False) -> str:

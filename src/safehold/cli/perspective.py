@@ -65,6 +65,7 @@ def compare(
 
     from safehold.desk.sidebyside.asking import asker
     from safehold.desk.sidebyside.keeping import keep_comparisons
+    from safehold.gateway.learned import Answers
     from safehold.gateway.perspective.analysis import analyse
     from safehold.gateway.perspective.attributes import model_name
     from safehold.gateway.perspective.upstream import FAILURES, Failed, ask_scores, pairs_of, scores_of
@@ -85,7 +86,7 @@ def compare(
             "doNotStore": True,
         }
         try:
-            found = analyse(message, lambda _, score: score)
+            found = analyse(message, lambda _, score: score, Answers())
         except Refusal as refusal:
             console.print(f"line {number} is left out: {refusal.detail}", highlight=False)
             continue

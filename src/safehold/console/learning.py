@@ -11,6 +11,7 @@ from django.db.models import Count, Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language_info
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -29,9 +30,10 @@ from safehold.desk.learning.training import lessons_of
 from safehold.desk.moves import MovedMeanwhile
 from safehold.desk.review.models import LABELLING, Queue
 from safehold.signals.community.attributes import ATTRIBUTES
+from safehold.signals.community.languages import LEAST as LEAST_SPOKEN
 from safehold.signals.community.measures import Figure
 from safehold.signals.community.model import NotAModel
-from safehold.signals.community.training import LEAST, Lesson
+from safehold.signals.community.training import LEAST, Lesson, Lessons, Spoken
 from safehold.states import InvalidTransition
 from safehold.web.plots import Dot, line_plot
 
@@ -49,6 +51,15 @@ class Line(NamedTuple):
     curve: SafeString | None
     calibration: SafeString | None
     points: list[tuple[str, str, str, str, str, str, str]]
+
+
+class Language(NamedTuple):
+    """What a model was taught of an attribute in one language."""
+
+    attribute: str
+    language: str
+    spoken: Spoken
+    auc: tuple[str, str]
 
 
 def words_of(attribute: str) -> str:
@@ -114,6 +125,7 @@ def model(request: SignedInRequest, number: int) -> HttpResponse:
     report = lessons_of(found)
     context = {
         "model": found, "report": report, "lines": [_line(name, lesson) for name, lesson in report.attributes.items()],
+        "languages": _languages(report), "answers": settings.SAFEHOLD_ANSWERS_BY == "community", "enough": LEAST_SPOKEN,
         "differences": [(words_of(each.attribute), each) for each in differences], "unusable": unusable,
         "run": ShadowRun.objects.filter(model=found).first(), "apart": apart, "reveal": reveal, "may_read": may_read,
         "worse": [words_of(name) for name in promoting.worse_at(report)],
@@ -122,6 +134,21 @@ def model(request: SignedInRequest, number: int) -> HttpResponse:
         "may_approve": request.user.may(Permission.APPROVE_POLICIES),
     }  # fmt: skip
     return render(request, "console/model.html", context)
+
+
+def _languages(report: Lessons) -> list[Language]:
+    return [
+        Language(words_of(name), _named(code), spoken, _words(spoken.auc))
+        for name, lesson in report.attributes.items()
+        for code, spoken in lesson.languages.items()
+    ]
+
+
+def _named(code: str) -> str:
+    try:
+        return str(get_language_info(code)["name"])
+    except KeyError:
+        return code
 
 
 def _line(name: str, lesson: Lesson) -> Line:

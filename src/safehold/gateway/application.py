@@ -36,6 +36,7 @@ from safehold.gateway.routes import ROUTES, Parts, Route, event_types_body
 from safehold.gateway.sharing import SHARING_ROUTES
 from safehold.gateway.store import Store
 from safehold.ids import new_id
+from safehold.signals.community.seat import Seat
 
 log = structlog.get_logger("safehold.gateway")
 
@@ -81,6 +82,7 @@ class Gateway:
         thresholds: Mapping[str, float],
         calibrations: Calibrations,
         upstream: Upstream | None,
+        community: Seat | None = None,
         ahead: int | None = None,
         image_hosts: Collection[str] = (),
         banks: BankKeeper | None = None,
@@ -100,6 +102,7 @@ class Gateway:
             uploads=uploads,
             calibrations=calibrations,
             upstream=upstream,
+            community=community,
             openapi=description(ALL_ROUTES, base_url=base_url, version=version, limits=limits),
             thresholds=thresholds,
             image_hosts=frozenset(image_hosts),

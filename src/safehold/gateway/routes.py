@@ -43,6 +43,7 @@ from safehold.gateway.requests import Reply, Request
 from safehold.gateway.room import Room
 from safehold.gateway.scoring import Scorer
 from safehold.gateway.store import Conflict, DecisionView, Failed, Incoming, Store
+from safehold.signals.community.seat import Seat
 from safehold.signals.media.store import Keep
 
 CLOUDEVENT = "application/cloudevents+json"
@@ -93,6 +94,8 @@ class Parts:
     thresholds: Mapping[str, float] = field(default_factory=lambda: read_thresholds(""))
     calibrations: Calibrations = field(default_factory=lambda: Calibrations(None))
     upstream: Upstream | None = None
+    #: The community model that answers the drop-in APIs beside the shipped one; None: the shipped one alone.
+    community: Seat | None = None
 
 
 def event_types_body(event_types: Sequence[EventTypeView]) -> bytes:

@@ -59,6 +59,7 @@ from safehold.gateway.remote import Remote
 from safehold.gateway.shared import SharedEngines, place_of
 from safehold.gateway.socket_inbox import SocketInbox
 from safehold.gateway.store import Minds
+from safehold.signals.community.seat import SEAT
 from safehold.signals.media.taking import MODELS
 
 
@@ -93,6 +94,7 @@ def make_gateway() -> Gateway:
         thresholds=_thresholds(),
         calibrations=Calibrations(settings.SAFEHOLD_CALIBRATIONS),
         upstream=_upstream(),
+        community=SEAT if settings.SAFEHOLD_ANSWERS_BY == "community" else None,
         ahead=settings.SAFEHOLD_AHEAD,
         image_hosts=settings.SAFEHOLD_IMAGE_PRIVATE_HOSTS,
         banks=banks,

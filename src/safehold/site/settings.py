@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from safehold.once import write_once
 from safehold.site.editor import MODULES
@@ -266,6 +267,11 @@ SAFEHOLD_PERSPECTIVE_UPSTREAM_ANSWERS = env_flag("PERSPECTIVE_UPSTREAM_ANSWERS")
 SAFEHOLD_COMPARISON_DAYS = int(env("COMPARISON_DAYS", "180"))
 SAFEHOLD_COMPARISON_TEXT_DAYS = int(env("COMPARISON_TEXT_DAYS", "0"))
 SAFEHOLD_CALIBRATIONS = VAR / "calibrations" / "perspective"
+#: What answers the drop-in APIs: `harm`, the shipped model, or `community`: the live community model in the attributes and
+#: languages that it was taught, the shipped one in the rest.
+SAFEHOLD_ANSWERS_BY = env("ANSWERS_BY", "harm")
+if SAFEHOLD_ANSWERS_BY not in ("harm", "community"):
+    raise ImproperlyConfigured(f"SAFEHOLD_ANSWERS_BY: `harm` or `community`, not `{SAFEHOLD_ANSWERS_BY}`")
 #: Hosts on private networks from which files may be fetched to be hashed, and at which hash exchanges may be.
 SAFEHOLD_FETCH_PRIVATE_HOSTS = env_list("FETCH_PRIVATE_HOSTS")
 SAFEHOLD_EXCHANGE_PRIVATE_HOSTS = env_list("EXCHANGE_PRIVATE_HOSTS")

@@ -17,12 +17,12 @@ from safehold.gateway.akismet.figures import key_sites, usage_limit
 from safehold.gateway.akismet.key import key_of
 from safehold.gateway.akismet.verdict import GONE, WITHHELD
 from safehold.gateway.answers import Sealed
+from safehold.gateway.learned import answers_by
 from safehold.gateway.problems import Refusal
 from safehold.gateway.requests import Headers, Reply, Request
 from safehold.gateway.routes import Parts, Route
 from safehold.gateway.scoring import SCORE_TEXTS, WRITE_LABELS, decide_on, records
 from safehold.gateway.store import LabelSubmission, Unavailable
-from safehold.signals.harm import score_texts
 
 TEXT = b"text/plain; charset=utf-8"
 THANKS = "Thanks for making the web a better place."
@@ -92,7 +92,7 @@ def _decided(sealed: Sealed, headers: Headers) -> Reply:
 
 
 async def _scored(parts: Parts, comment: Comment, headers: Headers) -> Reply:
-    [found] = await parts.scorer.run(partial(score_texts, [comment.content]))
+    [found] = await parts.scorer.run(partial(answers_by(parts.community).score, [comment.content]))
     score = max((found.scores[name] for name in SPAM_ATTRIBUTES if name in found.scores), default=None)
     if score is None:  # a language that the model doesn't read: unknown is not spam, and is said not to be measured
         return _said("false", (*headers, (b"safehold-measured", b"no")))

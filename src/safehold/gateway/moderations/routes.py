@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from safehold.gateway.answers import Sealed
+from safehold.gateway.learned import Answers, answers_by
 from safehold.gateway.moderations.categories import CATEGORIES, NAMES, greatest, of_image, of_text
 from safehold.gateway.moderations.described import MODERATED
 from safehold.gateway.moderations.images import NoImage, score_image
@@ -23,7 +24,7 @@ from safehold.gateway.requests import Headers, Reply, Request
 from safehold.gateway.routes import Parts, Route
 from safehold.gateway.scoring import SCORE_TEXTS, decide_on, records
 from safehold.gateway.store import Key
-from safehold.signals.harm import model_version, score_texts
+from safehold.signals.harm import model_version
 
 #: Bytes of a request: images may be in it.
 MOST_BYTES = 16 * 1_048_576
@@ -81,10 +82,11 @@ async def moderate(parts: Parts, request: Request) -> Reply:
 
 
 async def _moderated(parts: Parts, request: Request, key: Key) -> Reply:
-    model = f"safehold-harm-{model_version()}"
+    answers = answers_by(parts.community)
+    model = f"safehold-harm-{model_version()}" + (f"-community-{answers.community}" if answers.community else "")
     wanted = read_wanted(await request.body(MOST_BYTES), model)
     headers = _rates(parts.keyring.spend(key, max(1, sum(len(texts) + len(images) for texts, images in wanted.inputs))))
-    found, by_text = await _measured(parts, wanted)
+    found, by_text = await _measured(parts, answers, wanted)
     recorded = records(key) and request.headers.get(b"safehold-record", b"").strip().lower() not in _NO
     decided = await _decided(parts, key, request.path, wanted, by_text, model) if recorded else [[] for _ in found]
     results = [
@@ -100,21 +102,24 @@ async def _moderated(parts: Parts, request: Request, key: Key) -> Reply:
     return Reply(200, _encode(body), headers=(*headers, (b"safehold-not-measured", missing.encode())))
 
 
-async def _measured(parts: Parts, wanted: Wanted) -> tuple[list[_Found], list[list[dict[str, float]]]]:
+async def _measured(
+    parts: Parts, answers: Answers, wanted: Wanted
+) -> tuple[list[_Found], list[list[Mapping[str, float]]]]:
     """What was found of each input, and the attributes' scores of each of its texts. One call of the model for all texts.
 
     Raises Refusal 400 for an image that is none.
     """
     texts = [text for texts, _ in wanted.inputs for text in texts]
-    scored = iter(await parts.scorer.run(partial(score_texts, texts)) if texts else [])
-    found, by_text = [], []
+    scored = iter(await parts.scorer.run(partial(answers.score, texts)) if texts else [])
+    found: list[_Found] = []
+    by_text: list[list[Mapping[str, float]]] = []
     for texts, images in wanted.inputs:
         own = [next(scored) for _ in texts]
         seen = [await _seen(parts, where, address) for where, address in images]
         measured = [of_image(one) for one in seen if not isinstance(one, str)]
         by_kind = {"text": greatest(of_text(one.scores) for one in own), "image": greatest(measured)}
         applied = {name: [kind for kind, scores in by_kind.items() if name in scores] for name in NAMES}
-        truncated, unreadable = any(one.truncated for one in own), sum(not one.supported for one in own)
+        truncated, unreadable = any(one.truncated for one in own), sum(not one.scores for one in own)
         unseen = sum(isinstance(one, str) for one in seen)
         found.append(_Found(greatest(by_kind.values()), applied, truncated, unreadable, unseen))
         by_text.append([one.scores for one in own])
@@ -129,7 +134,7 @@ async def _seen(parts: Parts, where: str, address: str) -> dict[str, float] | st
 
 
 async def _decided(
-    parts: Parts, key: Key, path: str, wanted: Wanted, by_text: list[list[dict[str, float]]], model: str
+    parts: Parts, key: Key, path: str, wanted: Wanted, by_text: list[list[Mapping[str, float]]], model: str
 ) -> list[list[_Answer]]:
     """What the policies say of each text of each input, once that is on disk; nothing where they have no such event type."""
     actor = {"id": wanted.user} if wanted.user else None

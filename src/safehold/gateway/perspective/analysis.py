@@ -2,14 +2,14 @@
 models it asks. Runs on a scoring thread; `perspective` calls it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from safehold.gateway.perspective.attributes import OFFERED, Offered, primary, readable
+from safehold.gateway.learned import Answered, Answers
+from safehold.gateway.perspective.attributes import LANGUAGES, OFFERED, Offered, primary, readable
 from safehold.gateway.perspective.errors import language_not_supported, wrong_request
 from safehold.gateway.perspective.texts import plain, sentences, utf16
-from safehold.signals.harm import score_texts
 from safehold.signals.language import identify
 
 #: Bytes of UTF-8 that a comment may have, as in Google's service.
@@ -23,14 +23,15 @@ Calibrate = Callable[[str, float], float]
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What was found: the answer without the token, the scores by the API's names (answered and as the model gave them), and
-    the plain text that was scored."""
+    """What was found: the answer without the token, the scores by the API's names (as answered, and as the shipped model gave
+    those that are its own), the plain text that was scored, its language, and the community model that gave some of them."""
 
     answer: dict[str, Any]
     scores: dict[str, float]
     raw: dict[str, float]
     text: str
     language: str
+    community: str = ""
 
 
 def check_comment(message: Mapping[str, Any]) -> tuple[str, str]:
@@ -74,12 +75,19 @@ def check_attributes(message: Mapping[str, Any]) -> dict[str, Offered]:
 
 
 class Languages(NamedTuple):
-    """The languages a comment is scored in, those recognised (likeliest first), and those that no attribute can be scored in
-    and that keep it from being scored; empty where it can be."""
+    """The languages a comment is scored in, those recognised (likeliest first), and those that the shipped model can't read and
+    that keep it from scoring; empty where it can. Of these `spoken` is the one that a community model may know."""
 
     effective: list[str]
     recognised: list[str]
     unread: list[str]
+
+    @property
+    def spoken(self) -> str:
+        """The language that it is scored in."""
+        unread = [primary(language) for language in self.unread]
+        plainly = primary(self.recognised[0]) if self.recognised else ""
+        return (plainly if plainly in unread else unread[0]) if unread else LANGUAGES[0]
 
 
 def languages_of(message: Mapping[str, Any], text: str) -> Languages:
@@ -102,34 +110,40 @@ def languages_of(message: Mapping[str, Any], text: str) -> Languages:
     raise wrong_request("Unable to detect language.", "LANGUAGE_DETECTION_FAILED")
 
 
-def analyse(message: Mapping[str, Any], calibrate: Calibrate) -> Analysis:
-    """Score a request's comment. Raises Refusal 400 in the API's words."""
+def analyse(message: Mapping[str, Any], calibrate: Calibrate, answers: Answers) -> Analysis:
+    """Score a request's comment. What the community model answers is not calibrated to another service: it is what moderators
+    here say. Raises Refusal 400 in the API's words."""
     written, kind = check_comment(message)
     attributes = check_attributes(message)
     text, places = plain(written) if kind == "HTML" else (written, None)
     if not text.strip():
         raise wrong_request("Comment must be non-empty.", "COMMENT_EMPTY")
     languages = languages_of(message, text)
-    if languages.unread and attributes:
-        if not message.get("dropUnsupportedAttributes"):
-            raise language_not_supported(next(iter(attributes)), languages.unread)
-        attributes = {}
+    if languages.unread:
+        learned = answers.learned(languages.spoken)
+        attributes = _said(message, attributes, learned, languages.unread)
     parts = sentences(text) if message.get("spanAnnotations") and attributes else []
     if len(parts) < 2:  # the whole is the part, and is scored once
         parts = []
-    scored = score_texts([text, *(text[begin:end] for begin, end in parts)]) if attributes else []
-    if scored and not scored[0].supported:  # the caller said a language that the model reads, and it is another one
-        if not message.get("dropUnsupportedAttributes"):
-            raise language_not_supported(next(iter(attributes)), languages.recognised or ["und"])
-        attributes, parts, scored = {}, [], []
-    parts = [part for part, one in zip(parts, scored[1:], strict=True) if one.supported]
-    scored = [one for one in scored if one.supported]
-    raw = {name: scored[0].scores[attribute.scores] for name, attribute in attributes.items()}
-    scores = {name: calibrate(name, value) for name, value in raw.items()}
-    of_parts = {
-        name: [calibrate(name, part.scores[attribute.scores]) for part in scored[1:]] or [scores[name]]
+    pieces = [text, *(text[begin:end] for begin, end in parts)]
+    scored = answers.score(pieces, languages.spoken) if attributes else []
+    if scored:  # the caller may have said a language that the model reads, while it is another one
+        attributes = _said(message, attributes, scored[0].scores.keys(), languages.recognised or ["und"])
+    wanted = {attribute.scores for attribute in attributes.values()}
+    parts = [part for part, one in zip(parts, scored[1:], strict=True) if wanted <= one.scores.keys()]
+    scored = [one for one in scored if wanted <= one.scores.keys()]
+
+    def value(name: str, one: Answered) -> float:
+        found = one.scores[attributes[name].scores]
+        return found if attributes[name].scores in one.learned else calibrate(name, found)
+
+    raw = {
+        name: scored[0].scores[attribute.scores]
         for name, attribute in attributes.items()
+        if attribute.scores not in scored[0].learned
     }
+    scores = {name: value(name, scored[0]) for name in attributes}
+    of_parts = {name: [value(name, part) for part in scored[1:]] or [scores[name]] for name in attributes}
     spans = _spans(written, places, parts or [(0, len(text))])
     requested = message["requestedAttributes"]
     told = {
@@ -142,7 +156,18 @@ def analyse(message: Mapping[str, Any], calibrate: Calibrate) -> Analysis:
         "languages": languages.effective,
         **({"detectedLanguages": languages.recognised} if languages.recognised else {}),
     }
-    return Analysis(answer, scores, raw, text, primary((languages.recognised or languages.effective)[0]))
+    community = answers.community if raw.keys() != scores.keys() else ""
+    return Analysis(answer, scores, raw, text, primary((languages.recognised or languages.effective)[0]), community)
+
+
+def _said(
+    message: Mapping[str, Any], attributes: Mapping[str, Offered], can: Collection[str], languages: list[str]
+) -> dict[str, Offered]:
+    """Those of the attributes that can be said. Raises Refusal 400 naming the first that can't, unless those are dropped."""
+    unsaid = [name for name, attribute in attributes.items() if attribute.scores not in can]
+    if unsaid and not message.get("dropUnsupportedAttributes"):
+        raise language_not_supported(unsaid[0], languages)
+    return {name: attribute for name, attribute in attributes.items() if name not in unsaid}
 
 
 def _attribute(summary: float, spans: list[tuple[int, int]], values: list[float]) -> dict[str, Any]:

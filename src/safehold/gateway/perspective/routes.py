@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from safehold.gateway.cloudevents import read_json
+from safehold.gateway.learned import answers_by
 from safehold.gateway.perspective.analysis import Analysis, analyse, check_comment, plain_text
 from safehold.gateway.perspective.attributes import OFFERED, model_name, primary
 from safehold.gateway.perspective.calibration import Calibration, apply
@@ -61,12 +62,13 @@ async def analyze(parts: Parts, request: Request) -> Reply:
     mask = _mask(request, "AnalyzeCommentResponse")
     message = await _message(parts, request, "AnalyzeCommentRequest")
     calibration = parts.calibrations.in_force()
-    work = partial(analyse, message, partial(apply, calibration))
+    work = partial(analyse, message, partial(apply, calibration), answers_by(parts.community))
     kept = not message.get("doNotStore")
     if parts.upstream is not None and parts.upstream.answers:
         found, model = await _theirs(parts, parts.upstream, key, message, work)
     else:
-        found, model = await parts.scorer.run(work), _model(calibration)
+        found = await parts.scorer.run(work)
+        model = _model(calibration, found)
         if parts.upstream is not None and kept:
             parts.upstream.beside(key.service, message, found.raw, found.language)
     if records(key) and kept:
@@ -121,9 +123,14 @@ async def discover(parts: Parts, request: Request) -> Reply:
     return Reply(200, discovery_document(parts.base_url), _JSON, CORS)
 
 
-def _model(calibration: Calibration | None) -> str:
+def _model(calibration: Calibration | None, found: Analysis) -> str:
     """What scored, as the record names it."""
-    return f"{model_name()}, calibration {calibration.version}" if calibration is not None else model_name()
+    named = [model_name()]
+    if calibration is not None:
+        named.append(f"calibration {calibration.version}")
+    if found.community:
+        named.append(f"community {found.community}")
+    return ", ".join(named)
 
 
 async def _theirs(
@@ -150,7 +157,7 @@ async def _theirs(
         return Analysis(told, scores, {}, plain_text(message), primary(str(languages[0]))), "upstream"
     if ours is None:
         raise refused or Refusal("internal", "nothing was scored")
-    return ours, _model(parts.calibrations.in_force())
+    return ours, _model(parts.calibrations.in_force(), ours)
 
 
 def _key(parts: Parts, request: Request, scope: str) -> Key:

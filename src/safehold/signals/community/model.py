@@ -4,7 +4,7 @@ from. Plain MessagePack, no code in it: a file from elsewhere can be wrong, but 
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -27,7 +27,7 @@ class NotAModel(ValueError):
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
     """One attribute. `buckets` is zlib over a signed byte a bucket: the sign, and the square root of the size in 127ths of that
-    of `largest`."""
+    of `largest`. `languages` are those that it was taught in."""
 
     buckets: bytes
     largest: float
@@ -35,6 +35,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     bias: float
     calibration: Calibration
     threshold: float
+    languages: list[str] = []
 
 
 class Packed(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,11 +65,20 @@ class Model:
         self._buckets = np.stack([_weights(head) for head in heads], axis=1) if heads else np.zeros((BUCKETS, 0))
         self._dense = np.array([head.dense for head in heads]).reshape(len(heads), -1)
         self._bias = np.array([head.bias for head in heads])
+        languages = {language for head in heads for language in head.languages}
+        self._taught_in = {
+            language: frozenset(name for name, head in packed.heads.items() if language in head.languages)
+            for language in languages
+        }
 
     @property
     def thresholds(self) -> Mapping[str, float]:
         """Where each attribute's F1 was greatest on the audit share."""
         return {name: head.threshold for name, head in self.packed.heads.items()}
+
+    def taught_in(self, language: str) -> frozenset[str]:
+        """The attributes that were taught in this language (`de`)."""
+        return self._taught_in.get(language, frozenset())
 
     def scores(self, rows: Rows) -> Doubles:
         """A row a text, a column an attribute: before calibration."""
@@ -90,14 +100,14 @@ class Model:
         return scores
 
 
-def pack(weights: Weights, calibration: Calibration, threshold: float) -> Head:
+def pack(weights: Weights, calibration: Calibration, threshold: float, languages: Sequence[str] = ()) -> Head:
     """A head of these weights, which lose some of their precision by that."""
     largest = float(np.abs(weights.buckets).max()) or 1.0
     sizes = np.rint(127 * np.sqrt(np.abs(weights.buckets) / largest))
     signed = (np.sign(weights.buckets) * sizes).astype(np.int8)
     return Head(
         buckets=packed(signed), largest=largest, dense=weights.dense.tolist(), bias=weights.bias,
-        calibration=calibration, threshold=threshold,
+        calibration=calibration, threshold=threshold, languages=list(languages),
     )  # fmt: skip
 
 

@@ -18,6 +18,8 @@ from safehold.signals.community import features, measures
 from safehold.signals.community.attributes import ATTRIBUTES
 from safehold.signals.community.calibration import Calibration, calibrated
 from safehold.signals.community.features import Reading, Rows, readings, same_as
+from safehold.signals.community.languages import LEAST as LEAST_SPOKEN
+from safehold.signals.community.languages import LEAST_SHARE, language_of
 from safehold.signals.community.learner import Design, Weights, fit, inverse_frequency
 from safehold.signals.community.measures import Figure, Figures
 from safehold.signals.community.model import FORMAT, Head, Model, Packed, pack, packed
@@ -55,10 +57,21 @@ class Point(msgspec.Struct, frozen=True):
     positives: int = 0
 
 
+class Spoken(msgspec.Struct, frozen=True):
+    """One language of an attribute's labels: how many, how many say yes, the AUC on those of the audit share. `taught`: there
+    are enough of them for the model to answer texts in it."""
+
+    labels: int
+    positives: int
+    auc: Figure
+    taught: bool
+
+
 class Lesson(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one attribute. `why` says why it is not in the model, empty if it is. `curve` is with labels by lot,
     `chosen` with those of which a model of the labels before was least sure, as `What to label next` chooses. `live` is how the
-    model that was live does on the same texts, and `better` the AUC of this one less that one's."""
+    model that was live does on the same texts, and `better` the AUC of this one less that one's.
+    `languages` has those with LEAST labels."""
 
     labels: int
     positives: int
@@ -66,6 +79,7 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True):
     audit: Figures | None = None
     curve: list[Point] = []
     chosen: list[Point] = []
+    languages: dict[str, Spoken] = {}
     live: Figures | None = None
     better: Figure | None = None
 
@@ -102,6 +116,7 @@ class Gathered(NamedTuple):
     audit: NDArray[np.bool_]
     values: Doubles  # a row a text, a column an attribute of ATTRIBUTES; not a number where nothing is said
     weights: Doubles
+    languages: NDArray[np.str_]
     copies: int
     digest: str
 
@@ -145,6 +160,7 @@ def gather(examples: Iterable[Example], share: Share, reader: Reader, say: Progr
     """Read the texts, join copies, draw the audit share. The order of the examples makes no difference."""
     given = sorted(examples, key=lambda each: (each.text, sorted(each.says.items())))
     firsts: list[Reading] = []  # of each text that is not a copy of one before it
+    languages: list[str] = []
     said: dict[str, list[Mapping[str, tuple[float, float]]]] = {}
     for start in range(0, len(given), CHUNK):
         say("Reading texts", start, len(given))
@@ -152,6 +168,7 @@ def gather(examples: Iterable[Example], share: Share, reader: Reader, say: Progr
         for example, reading in zip(some, reader([each.text for each in some]), strict=True):
             if reading.same not in said:
                 firsts.append(reading)
+                languages.append(language_of(example.text))
             said.setdefault(reading.same, []).append(example.says)
     values = np.full((len(firsts), len(ATTRIBUTES)), np.nan)
     weights = np.zeros_like(values)
@@ -165,7 +182,8 @@ def gather(examples: Iterable[Example], share: Share, reader: Reader, say: Progr
     return Gathered(
         rows=features.joined(firsts),
         audit=np.array([share.has_same(first.same) for first in firsts], dtype=np.bool_),
-        values=values, weights=weights, copies=len(given) - len(firsts), digest=hashing.hexdigest(),
+        values=values, weights=weights, languages=np.array(languages, dtype=np.str_),
+        copies=len(given) - len(firsts), digest=hashing.hexdigest(),
     )  # fmt: skip
 
 
@@ -193,7 +211,9 @@ def _learn(gathered: Gathered, attribute: str, column: int, inverse: Doubles, se
     probabilities, threshold = crossed(scores, truth, seed)
     map_ = calibrated(scores, truth)
     final = measures.best_threshold(map_(scores), truth) if truth.any() else 0.5
-    head = pack(weights, map_, round(final, 4))
+    spoken = _spoken(gathered, learned, audit, values, scores, seed)
+    lesson = msgspec.structs.replace(lesson, languages=spoken)
+    head = pack(weights, map_, round(final, 4), [language for language, each in spoken.items() if each.taught])
     if not len(audit):
         return head, lesson
     found = measures.figures(scores, probabilities, truth, threshold, seed)
@@ -202,6 +222,23 @@ def _learn(gathered: Gathered, attribute: str, column: int, inverse: Doubles, se
     return head, msgspec.structs.replace(
         lesson, audit=found, curve=[*curve, last], chosen=[*chosen, last] if chosen else []
     )
+
+
+def _spoken(
+    gathered: Gathered, learned: Places, audit: Places, values: Doubles, scores: Doubles, seed: int
+) -> dict[str, Spoken]:
+    """Language by language, those with the most labels first."""
+    names, counts = np.unique(gathered.languages[np.concatenate((learned, audit))], return_counts=True)
+    found: dict[str, Spoken] = {}
+    for name in names[np.argsort(-counts, kind="stable")].tolist():
+        own, heard = learned[gathered.languages[learned] == name], gathered.languages[audit] == name
+        yes, told = int((values[own] >= 0.5).sum()), values[audit][heard] >= 0.5
+        labels = len(own) + len(told)
+        enough = min(yes, len(own) - yes) >= LEAST_SPOKEN and len(own) >= LEAST_SHARE * len(learned)
+        if name and labels >= LEAST:
+            auc = measures.ranked(scores[heard], told, seed)
+            found[name] = Spoken(labels, yes + int(told.sum()), auc, enough)
+    return found
 
 
 def _too_few(positives: int, negatives: int) -> str:
