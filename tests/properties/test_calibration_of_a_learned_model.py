@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
+from sklearn.isotonic import IsotonicRegression
 
 from safehold.signals.community.calibration import ENOUGH, LEAN, calibrated
 
@@ -40,3 +41,20 @@ def test_probabilities_are_the_likeliest_of_all_slopes_and_offsets(audit):
         assert np.abs(found - peer).max() < 0.01  # straight lines between the points of the curve
         assert abs(found.mean() - targets.mean()) < 0.02
     assert (np.diff(found[np.argsort(scores)]) >= 0).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(ENOUGH, 200), st.integers(ENOUGH, 200), st.integers(1, 40))
+def test_with_labels_enough_the_map_is_the_best_rising_one_whatever_scores_the_same(seed, yes, no, places):
+    """As scikit-learn finds it, half a text of the other kind in each of its blocks, at the mean of the block's scores."""
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, places, yes + no).astype(float)
+    truth = rng.permutation(np.arange(yes + no) < yes)
+    peer = IsotonicRegression().fit(scores, truth)
+    found = calibrated(scores, truth)
+    assert (np.diff(found.scores) > 0).all() and (np.diff(found.probabilities) >= 0).all()
+    values = peer.predict(scores)
+    blocks = [values == value for value in np.unique(values)]
+    wanted = [((values[block].sum() + 0.5) / (block.sum() + 1), scores[block].mean()) for block in blocks]
+    rising = np.maximum.accumulate([probability for probability, _ in wanted])
+    assert np.allclose(found.probabilities, rising) and np.allclose(found.scores, [at for _, at in wanted])

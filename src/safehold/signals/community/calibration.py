@@ -40,10 +40,13 @@ def calibrated(scores: Doubles, truth: NDArray[np.bool_]) -> Calibration:
 
 
 def _isotonic(scores: Doubles, truth: NDArray[np.bool_]) -> Calibration:
-    order = np.argsort(scores, kind="stable")
+    places, which, counts = np.unique(
+        scores, return_inverse=True, return_counts=True
+    )  # what scores the same is one place
+    shares = np.bincount(which, weights=truth) / counts
     blocks: list[tuple[float, float, float]] = []  # mean score, share that is true, texts
-    for score, true in zip(scores[order].tolist(), truth[order].tolist(), strict=True):
-        blocks.append((score, float(true), 1.0))
+    for one in zip(places.tolist(), shares.tolist(), counts.tolist(), strict=True):
+        blocks.append(one)
         while len(blocks) > 1 and blocks[-2][1] >= blocks[-1][1]:
             (low, share, count), (high, other, more) = blocks[-2], blocks.pop()
             total = count + more
