@@ -216,6 +216,7 @@ def pages(made: console_rows.Made) -> dict[str, str]:
         "signal that was measured here": "/signals/lexicon/",
         "second looks": "/looks/",
         "side by side": "/side-by-side/",
+        "calibration": "/side-by-side/calibrations/1/",
         "models": "/models/",
         "model": "/models/1/",
         "model in shadow, with texts": "/models/2/?reveal=1",

@@ -16,6 +16,7 @@ PAGES = {
     "batch": ("bat", "batch"),
     "learned_model": ("lmd", "model-by-id"),
     "training_run": ("trn", "training"),
+    "calibration": ("cal", "calibration"),
 }
 _OF_PREFIX = {prefix: kind for kind, (prefix, _) in PAGES.items()}
 

@@ -1,5 +1,5 @@
 """Side by side with the service that is being left, in the console: how far the two agree by attribute, why it gave no score,
-and which calibrations there are. Nothing of what people wrote is here; calibrations are fitted and put in force at the shell.
+and which calibrations there are. Nothing of what people wrote is here; calibrations are fitted at the shell.
 """
 
 from dataclasses import dataclass

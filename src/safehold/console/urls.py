@@ -16,10 +16,9 @@ bank-settings (name), bank-activate (name, number), bank-item (name, id), bank-i
 bank-import (name), bank-change (name, number), bank-change-act (name, number), exchange-add, exchange (name),
 exchanges, exchange-act (name), bank-from-decision (id), list-revision (name, id),
 list-revision-act (name, id), list-revision-progress (name, id), signals,
-signal (name), signal-try (name), looks, side-by-side, models, model (number), model-by-id (id), model-step (number, step),
-models-rollback, labels, labels-next, labels-ask, label-say, label-task (task), label-task-say (task), training-start,
-training (run), training-progress (run),
-training-cancel (run).
+signal (name), signal-try (name), looks, side-by-side, calibration (number), calibration-use, models, model (number),
+model-by-id (id), model-step (number, step), models-rollback, labels, labels-next, labels-ask, label-say,
+label-task (task), label-task-say (task), training-start, training (run), training-progress (run), training-cancel (run).
 """
 
 from django.urls import path
@@ -32,6 +31,7 @@ from safehold.console import (
     bank_imports,
     banks,
     batches,
+    calibrations,
     changes,
     decision,
     decisions,
@@ -117,6 +117,8 @@ urlpatterns = [
     path("signals/<str:name>/try/", signals.signal_try, name="signal-try"),
     path("looks/", looks.look_list, name="looks"),
     path("side-by-side/", side_by_side.side_by_side, name="side-by-side"),
+    path("side-by-side/calibrations/<int:number>/", calibrations.calibration, name="calibration"),
+    path("side-by-side/calibrations/use/", calibrations.calibration_use, name="calibration-use"),
     path("models/", learning.model_list, name="models"),
     path("models/rollback/", learning.models_rollback, name="models-rollback"),
     path("models/labels/", learning.labels, name="labels"),

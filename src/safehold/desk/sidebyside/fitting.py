@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from safehold.gateway.perspective.calibration import Agreement, Map
+from safehold.gateway.perspective.calibration import Agreement, Map, Said
 
 Pairs = Sequence[tuple[float, float]]
 Column = NDArray[np.float64]
@@ -15,6 +15,8 @@ Column = NDArray[np.float64]
 #: Fewer comparisons than this fit nothing that could be relied on.
 LEAST = 200
 FOLDS = 5
+#: Groups of neighbouring scores, each of as many comments, that a picture of both services' scores is made of.
+GROUPS = 10
 RESAMPLES = 200
 #: Where agreement about a decision is measured: a threshold that many clients use.
 THRESHOLD = 0.7
@@ -46,7 +48,21 @@ def fit(pairs: Pairs) -> Map:
         high=high.tolist(),
         before=agreement(ours, theirs, random),
         after=agreement(mapped, theirs, random),
+        said_before=said(ours, theirs),
+        said_after=said(mapped, theirs),
     )
+
+
+def said(ours: Column, theirs: Column) -> list[Said]:
+    """What both say on average of comments that are neighbours by our score. Equal scores are never apart, so that there may be
+    fewer than `GROUPS`."""
+    edges = np.unique(np.quantile(ours, np.linspace(0, 1, GROUPS + 1)[1:-1]))
+    group = np.searchsorted(edges, ours, side="right")
+    return [
+        Said(ours=float(ours[there].mean()), theirs=float(theirs[there].mean()), n=int(there.sum()))
+        for number in range(len(edges) + 1)
+        if (there := group == number).any()
+    ]
 
 
 def isotonic(ours: Column, theirs: Column) -> tuple[Column, Column]:

@@ -33,9 +33,18 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     ranks: float
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What was said of `n` comments with neighbouring scores of ours, on average: by us, and by the other service."""
+
+    ours: float
+    theirs: float
+    n: int
+
+
 class Map(msgspec.Struct, frozen=True, kw_only=True):
     """One attribute's map: straight lines between `ours` and `theirs`, both rising. `low` and `high` bound what it says at
-    the scores `at` (95%, bootstrap). `before` and `after` are on comments that the map was not fitted to."""
+    the scores `at` (95%, bootstrap). `before` and `after` are on comments that the map was not fitted to, and so are
+    `said_before` and `said_after`, which files of earlier versions of Safehold don't have."""
 
     ours: list[float]
     theirs: list[float]
@@ -44,6 +53,8 @@ class Map(msgspec.Struct, frozen=True, kw_only=True):
     high: list[float] = []
     before: Agreement | None = None
     after: Agreement | None = None
+    said_before: list[Said] = []
+    said_after: list[Said] = []
 
     def apply(self, score: float) -> float:
         """The score that the other service's clients expect."""
