@@ -39,7 +39,7 @@ def test_probabilities_are_the_likeliest_of_all_slopes_and_offsets(audit):
     if best[0] >= 0.05:  # a flatter or falling map is not offered
         peer = 1 / (1 + np.exp(-np.clip(best[0] * scores + best[1], -7, 7)))
         assert np.abs(found - peer).max() < 0.01  # straight lines between the points of the curve
-        assert abs(found.mean() - targets.mean()) < 0.02
+    assert abs(found.mean() - targets.mean()) < 0.02  # also where the map is as flat as one may be
     assert (np.diff(found[np.argsort(scores)]) >= 0).all()
 
 

@@ -14,6 +14,8 @@ ENOUGH = 60
 #: So many of either kind make Platt's map, which leans on a slope of 1 as much as keeps it finite (LEAN);
 #: without one scores stay as the learner gives them.
 FEW, LEAN = 1, 0.01
+#: Platt's map is no flatter: where labels of the audit share contradict the scores it says about the same of all texts.
+FLATTEST = 0.05
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,8 +69,9 @@ def _platt(scores: Doubles, truth: NDArray[np.bool_]) -> Calibration:
     """Platt's curve, targets moved off 0 and 1 as he does; drawn as a curve of points."""
     positive, negative = float(truth.sum()), float((~truth).sum())
     targets = np.where(truth, (positive + 1) / (positive + 2), 1 / (negative + 2))
-    slope, offset = _two_numbers(scores, targets)
-    steepness = max(slope, 0.05)
+    steepness, offset = _two_numbers(scores, targets)
+    if steepness < FLATTEST:  # an offset belongs to its slope
+        steepness, offset = FLATTEST, _offset(FLATTEST * scores, targets)
     middle = -offset / steepness
     grid = np.linspace(-7.0, 7.0, 57)
     return Calibration(
@@ -76,6 +79,18 @@ def _platt(scores: Doubles, truth: NDArray[np.bool_]) -> Calibration:
         scores=(middle + grid / steepness).tolist(),
         probabilities=(0.5 * (1.0 + np.tanh(0.5 * grid))).tolist(),
     )
+
+
+def _offset(drawn: Doubles, targets: Doubles) -> float:
+    """What has to be added to these log-odds, so that they say as much on average as the targets: halved until it is known."""
+    low, high = -10.0 - float(drawn.max()), 10.0 - float(drawn.min())
+    while high - low > 1e-9:
+        middle = 0.5 * (low + high)
+        if float((0.5 * (1.0 + np.tanh(0.5 * (drawn + middle))) - targets).sum()) < 0:
+            low = middle
+        else:
+            high = middle
+    return 0.5 * (low + high)
 
 
 def _two_numbers(scores: Doubles, targets: Doubles) -> tuple[float, float]:
