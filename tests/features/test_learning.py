@@ -131,6 +131,11 @@ class TestTraining:
         before = train(examples, share=share, reader=lambda texts: [kept[text] for text in texts])[0]
         assert write(before) == write(train(examples, share=share)[0])
 
+    def test_several_threads_read_what_one_reads(self) -> None:
+        found = [text for text, _ in lessons.texts(23)]
+        one, three = features.readings(found), features.readings(found, 3)
+        assert [features.packed(each) for each in one] == [features.packed(each) for each in three]
+
     def test_a_model_that_is_worse_than_the_live_one_is_seen_to_be(self) -> None:
         share = Share("s")
         good = read(write(train(taught(400), share=share)[0]))

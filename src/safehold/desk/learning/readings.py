@@ -16,13 +16,13 @@ from safehold.signals.community.training import CHUNK, Reader
 AHEAD = 25
 
 
-def kept(service: str, *, anew: bool = False) -> Reader:
-    """Reads texts of a service's labels: what was read before is not read again, what is missing is read and kept. `anew`: all
-    are read again, and what is kept is made what it says then."""
+def kept(service: str, *, anew: bool = False, hands: int = 1) -> Reader:
+    """Reads texts of a service's labels: what was read before is not read again, what is missing is read, by so many threads, and
+    kept. `anew`: all are read again, and what is kept is made what it says then."""
 
     def reader(texts: Sequence[str]) -> list[features.Reading]:
         known = {} if anew else _known(service, texts)
-        known |= _read(service, [text for text in dict.fromkeys(texts) if text not in known])
+        known |= _read(service, [text for text in dict.fromkeys(texts) if text not in known], hands)
         return [known[text] for text in texts]
 
     return reader
@@ -48,10 +48,10 @@ def _known(service: str, texts: Sequence[str]) -> dict[str, features.Reading]:
     return found
 
 
-def _read(service: str, texts: Sequence[str]) -> dict[str, features.Reading]:
+def _read(service: str, texts: Sequence[str], hands: int = 1) -> dict[str, features.Reading]:
     if not texts:
         return {}
-    found = dict(zip(texts, features.readings(texts), strict=True))
+    found = dict(zip(texts, features.readings(texts, hands), strict=True))
     digests = {digest_of(text): text for text in texts}
     for some in _some(list(digests)):
         with transaction.atomic():  # a text that goes meanwhile takes what was read of it with it

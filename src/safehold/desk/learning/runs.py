@@ -2,6 +2,7 @@
 every process can show it and anybody who may can stop it. One at a time for a service, by the database's own word.
 """
 
+import os
 import threading
 import time
 from datetime import timedelta
@@ -46,8 +47,9 @@ def start(by: User, service: str) -> TrainingRun:
 
 
 def train_here(service: str, *, seed: int, fresh: bool, note: str, progress: Progress) -> LearnedModel:
-    """Train at the shell, as one of the trainings of which there is one at a time. Raises Refused, and Cancelled where somebody
-    asked for its end from elsewhere."""
+    """Train at the shell, as one of the trainings of which there is one at a time. It reads with every core that it may have,
+    which one in a server does not: that has others to answer. Raises Refused, and Cancelled where somebody asked for its end from
+    elsewhere."""
     with recording() as record:
         run = _begun(record, None, service)
     telling = _telling(run.pk)
@@ -56,7 +58,7 @@ def train_here(service: str, *, seed: int, fresh: bool, note: str, progress: Pro
         telling(step, done, total)
         progress(step, done, total)
 
-    return _through(run, seed=seed, fresh=fresh, note=note, progress=tell)
+    return _through(run, seed=seed, fresh=fresh, note=note, progress=tell, hands=os.cpu_count() or 1)
 
 
 def running(service: str) -> TrainingRun | None:

@@ -60,9 +60,10 @@ def train_now(
     fresh: bool = False,
     note: str = "",
     progress: Progress | None = None,
+    hands: int = 1,
 ) -> LearnedModel:
     """Train on all labels that are there now, and keep the model. `fresh`: texts are read again that were read before; the model
-    is the same.
+    is the same. `hands`: so many threads read.
 
     Raises Refused where there are too few labels, or where nothing has changed since a model that is there.
     """
@@ -71,7 +72,7 @@ def train_now(
     live = LearnedModel.objects.filter(state="live").first()
     beside = _read(live)
     packed, lessons = train(
-        examples(service, until), share=share_of(service), seed=seed, live=beside, reader=kept(service, anew=fresh),
+        examples(service, until), share=share_of(service), seed=seed, live=beside, reader=kept(service, anew=fresh, hands=hands),
         progress=progress,
     )  # fmt: skip
     if not packed.heads:
