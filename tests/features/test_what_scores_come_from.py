@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from safehold.accounts.roles import Role
-from safehold.desk.decisions.measured import Place, places_in, signals
+from safehold.desk.decisions.measured import Place, places_in, signal_of
 from safehold.desk.decisions.models import Decision
 from safehold.desk.review.models import BLIND, Queue, Task
 from safehold.engine.event import Event
@@ -25,7 +25,7 @@ TEXT = "Thanks for nothing, you stupid idiot"
 
 def _measured(*others: dict[str, Any], **more: Any) -> tuple[Decision, Task]:
     """A post that was held, with what the installed signal measured in the record."""
-    harm = signals()["harm"]
+    harm = signal_of("harm")
     event = Event(id="e", source="/s", type="content.created", time=timezone.now(), text=TEXT)
     run = {"signal": "harm", "version": harm.version, "micros": 3000, "values": dict(harm.run(event))} | more
     made, entity = flagged(text=TEXT, signals=[run, *others])
@@ -80,7 +80,7 @@ def test_a_signal_that_cannot_say_where_leaves_the_others_places(mira: Client, m
         "values": {"found": [{"start": 0, "end": 6, "kind": "word"}]},
     }
     _, task = _measured(found)
-    monkeypatch.setattr(signals()["harm"], "places", broken)
+    monkeypatch.setattr(signal_of("harm"), "places", broken)
     assert _marks(mira.get(reverse("task-words", args=[task.pk])).content.decode()) == [("word", "Thanks")]
 
 

@@ -12,7 +12,7 @@ Python), `windows` and `labels` (what is remembered), `decide` (the verdict).
 from safehold.engine.decide import Engine, UnknownEventType
 from safehold.engine.event import Event, lift
 from safehold.engine.labels import Labels
-from safehold.engine.policies.bundle import installed_signals, load_bundle
+from safehold.engine.policies.bundle import installed_signal, installed_signals, load_bundle
 from safehold.engine.policies.events import EventType, EventTypes, Violation
 from safehold.engine.policies.model import Bundle, Policy, Rule
 from safehold.engine.policies.problems import PolicyProblem, PolicyProblems
@@ -42,6 +42,7 @@ __all__ = [
     "UnknownEventType",
     "Verdict",
     "Violation",
+    "installed_signal",
     "installed_signals",
     "lift",
     "load_bundle",

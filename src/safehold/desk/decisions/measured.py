@@ -13,7 +13,7 @@ import structlog
 
 from safehold.desk.entities.models import Event
 from safehold.desk.entities.subjects import text_of
-from safehold.engine import installed_signals
+from safehold.engine import installed_signal, installed_signals
 from safehold.engine.event import lift
 from safehold.engine.signal import Signal, limits, places
 
@@ -57,14 +57,20 @@ def signals() -> Mapping[str, Signal]:
     return {signal.name: signal for signal in installed_signals()}
 
 
+@cache
+def signal_of(name: str) -> Signal | None:
+    """One of them, made once: a page of one verdict need not wait for those that it doesn't name."""
+    return installed_signal(name)
+
+
 def scores_of(verdict: Mapping[str, Any] | None) -> list[Score]:
     """The recorded scores that say something, highest first. A score is a field whose limits are 0 and 1."""
     found = [
         Score(run["signal"], field, value)
         for run in (verdict or {}).get("signals", ())
-        if run["signal"] in signals()
+        if (signal := signal_of(run["signal"])) is not None
         for field, value in run.get("values", {}).items()
-        if limits(signals()[run["signal"]]).get(field) == (0.0, 1.0) and value >= SHOWN
+        if limits(signal).get(field) == (0.0, 1.0) and value >= SHOWN
     ]
     highest: dict[str, Score] = {}
     for score in sorted(found, key=lambda score: -score.value):  # two signals may measure the same: spam
@@ -79,7 +85,7 @@ def places_of(verdict: Mapping[str, Any] | None, event: Event) -> list[Place]:
     length, found = len(text_of(event)), set[Place]()
     for run in (verdict or {}).get("signals", ()):
         found.update(places_in(run.get("values", {}), length))
-        signal = signals().get(run["signal"])
+        signal = signal_of(run["signal"])
         if signal is not None and signal.version == run["version"] and not run.get("error"):
             found.update(places_in(_told(signal, event), length))
     return sorted(found)

@@ -37,6 +37,15 @@ def installed_signals() -> list[Signal]:
     return sorted(found, key=lambda signal: signal.name)
 
 
+def installed_signal(name: str) -> Signal | None:
+    """One of them, the others not made where its entry point has its name, as is usual; None if there is none."""
+    for entry_point in entry_points(group="safehold.signals", name=name):
+        made: Signal = entry_point.load()()
+        if made.name == name:
+            return made
+    return next((signal for signal in installed_signals() if signal.name == name), None)
+
+
 def load_bundle(
     folder: str | Path, signals: Iterable[Signal] | None = None, *, policies: Mapping[str, str] | None = None
 ) -> Bundle:

@@ -1,29 +1,26 @@
 """The harm model as it runs: weights loaded once, texts in, probabilities out. Thread-safe and deterministic.
 
-`score_texts` (safehold.signals.harm) is its only caller in the product; training and the benchmark call it to measure.
+`scoring` is its only caller in the product; training and the benchmark call it to measure.
 """
 
 import hashlib
 import io
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from safehold.engine.signal import SignalFailed
+from safehold.signals.harm.about import FOLDER as FOLDER
+from safehold.signals.harm.about import about as about
+from safehold.signals.harm.about import unloadable
 from safehold.signals.harm.attributes import ATTRIBUTES
 from safehold.signals.harm.hashing import BUCKETS, buckets
 from safehold.signals.harm.student import Student, load
 from safehold.signals.harm.wording import wording
 
 Floats = NDArray[np.float32]
-
-#: Where the weights lie in the package. `safehold train` writes them.
-FOLDER = files("safehold.signals.harm").joinpath("model")
 
 
 class Linear(NamedTuple):
@@ -76,18 +73,6 @@ def together(student: Floats, linear: Floats, mix: Floats) -> Floats:
 
 
 @cache
-def about() -> Mapping[str, Any]:
-    """What model.json says of the model: version, attributes, hashes, calibration. Raises SignalFailed without it."""
-    try:
-        told: Mapping[str, Any] = json.loads(FOLDER.joinpath("model.json").read_bytes())
-        if told["attributes"] != list(ATTRIBUTES):
-            raise ValueError("its attributes are not those of this version of Safehold")
-    except (OSError, ValueError, KeyError) as error:
-        raise _unloadable(error) from error
-    return told
-
-
-@cache
 def shipped() -> Model:
     """The model that comes with Safehold. Raises SignalFailed if its files are missing or damaged."""
     told = about()
@@ -99,7 +84,7 @@ def shipped() -> Model:
             raise ValueError(f"linear.npz has the shape {linear.weights.shape}")
         mix = np.array([told["mix"][name] for name in ("student", "linear", "offset")], dtype=np.float32)
     except (OSError, ValueError, KeyError) as error:
-        raise _unloadable(error) from error
+        raise unloadable(error) from error
     return Model(student, linear, mix, told["version"])
 
 
@@ -109,9 +94,3 @@ def _whole(name: str, told: Mapping[str, Any]) -> bytes:
     if hashlib.sha256(held).hexdigest() != told["files"][name]:
         raise ValueError(f"{name} is not the file that model.json names")
     return held
-
-
-def _unloadable(error: Exception) -> SignalFailed:
-    return SignalFailed(
-        f"the harm model cannot be loaded ({error}): install Safehold again, or train it: safehold train"
-    )

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from safehold.signals.harm.scored import Span
+
 Floats = NDArray[np.float32]
 Probabilities = Callable[[Sequence[str]], Floats]
-Span = tuple[int, int, float]
 
 #: Stretches of one text that are tried, each by two runs of the model: longer texts are explained by several words together.
 MOST = 48

@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from safehold.engine.event import Event
 from safehold.engine.signal import SignalFailed
 from safehold.signals.hashes.kinds import KINDS, MOST_FRAMES, BadHash, normal, text_digest
-from safehold.signals.hashes.matching import Match, Shelf
 from safehold.signals.links.find import find
 from safehold.signals.media import vpdq
 from safehold.signals.reading import read
+
+if TYPE_CHECKING:  # it brings NumPy, which a process that looks nothing up needn't wait for
+    from safehold.signals.hashes.matching import Match, Shelf
 
 #: Media of one event that are looked up, as MOST_FRAMES of one of them; more make the signal fail: a match could be among them.
 MOST_MEDIA = 50
@@ -42,10 +44,10 @@ class Hashes:
     }
     limits: ClassVar[Mapping[str, tuple[float | None, float | None]]] = {"nearest": (0, None), "looked_up": (0, None)}
 
-    def __init__(self, shelf: Shelf | None = None) -> None:
+    def __init__(self, shelf: "Shelf | None" = None) -> None:
         self._shelf = shelf
 
-    def attach(self, shelf: Shelf) -> None:
+    def attach(self, shelf: "Shelf") -> None:
         """Look up on this shelf from now on."""
         self._shelf = shelf
 
@@ -170,7 +172,7 @@ def _words(event: Event, kinds: frozenset[str]) -> list[list[tuple[str, str]]]:
     return [[one] for one in dict.fromkeys(found)]
 
 
-def _told(matches: list[Match]) -> list[dict[str, object]]:
+def _told(matches: "list[Match]") -> list[dict[str, object]]:
     nearest = sorted(set(matches), key=lambda match: (match.distance, match.item))[:MOST_TOLD]
     return [
         {

@@ -7,10 +7,12 @@ is an address and `https://paypal.com@evil.example` goes to evil.example. The li
 
 import re
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import ada_url
-import tldextract
+
+if TYPE_CHECKING:
+    from tldextract import TLDExtract
 
 #: Ways to write the dot of a domain.
 _DOT = r"(?:\.|\s?[\[({<]\s?(?:\.|dot)\s?[\])}>]\s?|\sdot\s|[。．｡])"
@@ -48,9 +50,13 @@ class Link(NamedTuple):
 
 
 @cache
-def _extractor() -> tldextract.TLDExtract:
+def _extractor() -> "TLDExtract":
     """The Public Suffix List that ships with tldextract, private part included; never fetched, never cached to disk."""
-    return tldextract.TLDExtract(suffix_list_urls=(), include_psl_private_domains=True, cache_dir=None)
+    from tldextract import (
+        TLDExtract,  # here: it brings an HTTP client, which a process that reads no link needn't wait for
+    )
+
+    return TLDExtract(suffix_list_urls=(), include_psl_private_domains=True, cache_dir=None)
 
 
 def registrable(host: str) -> str:

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from safehold.engine.event import Event
 from safehold.signals.media import kinds
-from safehold.signals.media.hashing import QUALITY
 from safehold.signals.media.named import Named, here, media
 from safehold.signals.media.store import MediaStore
+from safehold.signals.media.vpdq import QUALITY
 
 
 class Media:
