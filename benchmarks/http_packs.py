@@ -48,11 +48,11 @@ def run() -> Result:
         verdicts = {which: _verdicts(server, alike) for which, server in servers.items()}
         assert all(found == verdicts[_OURS] for found in verdicts.values()), "the verdicts differ"
         assert sum(bool(verdict["hits"]) for verdict in verdicts[_OURS]) > ALIKE // 20, "hardly any rule ever matched"
-        assert all(server.measured_ahead() == (_INSTALLED[which][1] != 0) for which, server in servers.items())
         streams = {which: _bodies(texts, n, 1) for n, which in enumerate(servers)}
         for round_ in range(ROUNDS + 1):  # the first one warms all up
             for which, server in servers.items():
                 server.load(streams[which], ROUND_SECONDS if round_ else 1.0, count=bool(round_))
+        assert all(server.measured_ahead() == (_INSTALLED[which][1] != 0) for which, server in servers.items())
         rates = {which: median(server.contender.rates) for which, server in servers.items()}
         more = {f"{which}: CPU ms an answer": median(one.contender.cpu) / 1000 for which, one in servers.items()}
         more |= {

@@ -4,7 +4,7 @@ import asyncio
 import csv
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -193,7 +193,7 @@ def test_an_event_that_could_not_be_measured_in_time_goes_on_as_it_is(
     monkeypatch.setattr("safehold.gateway.ahead.SECONDS", 0.2 if why == "late" else 20.0)
     release = threading.Event()
 
-    def foresee(event: Event) -> list[Measured]:
+    def foresee(event: Event, known: Sequence[Measured]) -> list[Measured]:
         if why == "failed":
             raise ValueError("a fault of ours")
         release.wait(20)
@@ -221,16 +221,35 @@ def test_an_event_that_could_not_be_measured_in_time_goes_on_as_it_is(
     assert counted(tally) == ({"full": 1, "measured": MOST_WAITING} if why == "full" else {why: 1})
 
 
+@pytest.mark.parametrize(("threads", "ahead"), [(1, [False, True]), (2, [True, True])])
+def test_where_there_is_one_thread_a_decider_that_rests_measures_itself(
+    tmp_path: Path, threads: int, ahead: list[bool]
+) -> None:
+    deciding, tally, rests = engine(tmp_path, Dear()), Tally(), [True]
+
+    async def send() -> list[bool]:
+        measuring = Ahead(tally, threads=threads, idle=lambda: rests[0])
+        measuring.turn(foresight(deciding))
+        found = [await measuring.known(incoming(deciding))]
+        rests[0] = False
+        found.append(await measuring.known(incoming(deciding)))
+        measuring.stop()
+        return [bool(each.known) for each in found]
+
+    assert asyncio.run(send()) == ahead
+    assert counted(tally) == ({"idle": 1, "measured": 1} if threads == 1 else {"measured": 2})
+
+
 def test_a_batch_keeps_its_order_and_takes_no_more_than_its_share_of_threads(tmp_path: Path) -> None:
     deciding, tally, most, running = engine(tmp_path, Dear()), Tally(), [0], [0]
     batch = [incoming(deciding, n, f"text number {n}") for n in range(40)]
 
-    def foresee(event: Event) -> list[Measured]:
+    def foresee(event: Event, known: Sequence[Measured]) -> list[Measured]:
         running[0] += 1
         most[0] = max(most[0], running[0])
         time.sleep(0.001)
         running[0] -= 1
-        return deciding.foresee(event)
+        return deciding.foresee(event, known)
 
     async def send() -> list[Incoming]:
         ahead = Ahead(tally, threads=2)
@@ -269,7 +288,7 @@ def test_a_server_measures_ahead_and_records_what_the_model_says(
     policies = policy_folder(tmp_path / "policies")
     (policies / "model.yaml").write_text(POLICY)
     texts = ["You are such an idiot, go away", "See you at eight", "You are such an idiot, go away"]
-    with serving(fresh_sqlite.url, policies, tmp_path, processes=processes) as server:
+    with serving(fresh_sqlite.url, policies, tmp_path, processes=processes, ahead=2) as server:
         client = server.client(secret)
         deadline, number = time.monotonic() + 60, 0
         while not server.metric('safehold_signals_ahead_total{outcome="measured"}'):

@@ -191,9 +191,9 @@ class Engine:
         signals = (rules.scope.signals[name] for name in asked)
         return any(signal.cost >= COSTLY and hasattr(signal, "basis") for signal in signals)
 
-    def foresee(self, event: Event) -> list[Measured]:
+    def foresee(self, event: Event, known: Sequence[Measured] = ()) -> list[Measured]:
         """Runs of the signals that the rules will ask of this event, as far as that can be told beside the one who decides: for
-        `decide`'s `known`. From any thread. Raises what `decide` raises.
+        `decide`'s `known`, with those of `known` that hold. From any thread. Raises what `decide` raises.
 
         Labels are taken to be none, windows to have what this thread has foreseen lately: which signals are run is a guess, and
         what they gave is not. What `decide` asks for besides, it runs.
@@ -201,7 +201,7 @@ class Engine:
         rules = self.rule_sets.get(event.type)
         if rules is None:
             raise UnknownEventType(f"`{event.type}` is not an event type of this bundle")
-        memory = Memory(recent=self.recent, collecting=True)
+        memory = Memory(known, self.recent, collecting=True)
         reading = Reading(rules, event, Labels(), None, memory)
         reading.feeds = rules.feeding.run(reading)
         if reading.feeds:

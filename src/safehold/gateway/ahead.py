@@ -33,10 +33,10 @@ SECONDS, BATCH_SECONDS = 2.0, 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Foresight:
-    """What is measured ahead: signals of events of these types, by `foresee`, from any thread."""
+    """What is measured ahead: signals of events of these types, by `foresee`, from any thread, which is given what is known."""
 
     types: frozenset[str]
-    foresee: Callable[[Event], Sequence[Measured]]
+    foresee: Callable[[Event, Sequence[Measured]], Sequence[Measured]]
 
 
 def foresight(engine: Engine) -> Foresight:
@@ -46,11 +46,12 @@ def foresight(engine: Engine) -> Foresight:
 
 
 class Ahead:
-    """The threads. All but the measuring is called on the event loop. `threads` None is as many as there are cores, up to
-    four; 0: nothing is measured ahead."""
+    """The threads. All but the measuring is called on the event loop. `threads` None is one less than there are cores, one to
+    four; 0: nothing is measured ahead. `idle` says whether the decider has nothing to do."""
 
-    def __init__(self, tally: Tally, threads: int | None = None) -> None:
-        self._threads = min(4, os.cpu_count() or 1) if threads is None else threads
+    def __init__(self, tally: Tally, threads: int | None = None, idle: Callable[[], bool] = lambda: False) -> None:
+        self._threads = max(1, min(4, (os.cpu_count() or 1) - 1)) if threads is None else threads
+        self._idle = idle
         self._pool = ThreadPoolExecutor(max(1, self._threads), thread_name_prefix="gateway-ahead")
         self._tally, self._waiting = tally, 0
         self._foresight: Foresight | None = None
@@ -63,6 +64,11 @@ class Ahead:
         """The event with what was measured of it. Never raises."""
         foresight = self._foresight
         if foresight is None or not self._threads or incoming.event.type not in foresight.types:
+            return incoming
+        # Where one thread measures there is hardly another core than the decider's: while that rests, it is as good a place, and
+        # asks once. Where there are more, an event in its hands would hold up those that others have measured.
+        if self._threads == 1 and self._idle():
+            self._tally.ahead("idle")
             return incoming
         if self._waiting >= MOST_WAITING * self._threads:
             self._tally.ahead("full")
@@ -88,7 +94,7 @@ class Ahead:
 
     async def _measured(self, foresight: Foresight, incoming: Incoming) -> Incoming:
         self._waiting += 1
-        work = asyncio.get_running_loop().run_in_executor(self._pool, _foreseen, foresight, incoming.event)
+        work = asyncio.get_running_loop().run_in_executor(self._pool, _foreseen, foresight, incoming)
         try:
             known = await asyncio.wait_for(work, SECONDS)
         except TimeoutError:
@@ -97,7 +103,10 @@ class Ahead:
         finally:
             self._waiting -= 1
         self._tally.ahead("measured" if known is not None else "failed")
-        return msgspec.structs.replace(incoming, known=tuple(known)) if known else incoming
+        if not known:
+            return incoming
+        besides = [each for each in incoming.known if each not in known]  # not asked here, but perhaps by the decider
+        return msgspec.structs.replace(incoming, known=(*known, *besides))
 
     def stop(self) -> None:
         """End the threads when what they have in hand is done. Events that come later go on as they are."""
@@ -105,10 +114,10 @@ class Ahead:
         self._pool.shutdown(cancel_futures=True)
 
 
-def _foreseen(foresight: Foresight, event: Event) -> Sequence[Measured] | None:
+def _foreseen(foresight: Foresight, incoming: Incoming) -> Sequence[Measured] | None:
     """None: a fault of ours, which the decider will meet too, if it is one, and say so."""
     try:
-        return foresight.foresee(event)
+        return foresight.foresee(incoming.event, incoming.known)
     except Exception as error:
         log.warning("not_measured_ahead", **described(error))
         return None

@@ -94,7 +94,7 @@ class Gateway:
             store=store,
             keyring=Keyring(store, limits),
             decider=decider,
-            ahead=Ahead(tally, ahead),
+            ahead=Ahead(tally, ahead, idle=lambda: decider.waiting == 0),
             tally=tally,
             limits=limits,
             base_url=base_url,

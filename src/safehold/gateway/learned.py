@@ -3,12 +3,14 @@ the community model that is live, in the attributes and languages that it was ta
 scoring threads.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from safehold.gateway.shipped import Shipped
 from safehold.signals.community.languages import language_of
 from safehold.signals.community.seat import Live, Seat
-from safehold.signals.harm import score_texts
+from safehold.signals.harm import Scored, score_texts
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,10 @@ class Answered:
 
 @dataclass(frozen=True)
 class Answers:
-    """What answers one request, from its beginning to its end."""
+    """What answers one request, from its beginning to its end. `shipped` asks the shipped model."""
 
     live: Live | None = None
+    shipped: Callable[[Sequence[str]], list[Scored]] = score_texts
 
     @property
     def community(self) -> str:
@@ -40,7 +43,7 @@ class Answers:
         """Score each text; a `language` that is known counts for all of them. Raises SignalFailed without the shipped model."""
         return [
             self._score(text, language, Answered(found.scores, frozenset(), found.truncated))
-            for text, found in zip(texts, score_texts(texts), strict=True)
+            for text, found in zip(texts, self.shipped(texts), strict=True)
         ]
 
     def _score(self, text: str, language: str, shipped: Answered) -> Answered:
@@ -53,6 +56,6 @@ class Answers:
         return Answered({**shipped.scores, **said}, learned, shipped.truncated)
 
 
-def answers_by(seat: Seat | None) -> Answers:
-    """What answers now; `seat` is None where the shipped model answers alone."""
-    return Answers(seat.live if seat is not None else None)
+def answers_by(seat: Seat | None, shipped: Shipped, *, recorded: bool) -> Answers:
+    """What answers now; `seat` is None where the shipped model answers alone. `recorded`: what is scored is decided on too."""
+    return Answers(seat.live if seat is not None else None, partial(shipped.score, keep=recorded))

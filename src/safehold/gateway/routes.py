@@ -42,6 +42,7 @@ from safehold.gateway.problems import KINDS, Problem, Refusal, type_uri
 from safehold.gateway.requests import Reply, Request
 from safehold.gateway.room import Room
 from safehold.gateway.scoring import Scorer
+from safehold.gateway.shipped import Shipped
 from safehold.gateway.store import Conflict, DecisionView, Failed, Incoming, Store
 from safehold.signals.community.seat import Seat
 from safehold.signals.media.store import Keep
@@ -86,6 +87,7 @@ class Parts:
     #: Hosts on private networks from which files may be fetched to be hashed.
     fetch_private_hosts: frozenset[str] = frozenset()
     scorer: Scorer = field(default_factory=Scorer)
+    shipped: Shipped = field(default_factory=Shipped)
     #: Looks at images: fewer may wait, since each takes seconds and megabytes; and hosts on private networks that have some.
     looker: Scorer = field(default_factory=lambda: Scorer(4, 32))
     image_hosts: frozenset[str] = frozenset()

@@ -102,7 +102,9 @@ async def decide_on(
         },
     }
     event = cloudevents.structured(_encode(document), now)
-    incoming = await parts.ahead.known(parts.prepare(key.service, event, now))
+    incoming = parts.prepare(key.service, event, now)
+    incoming = msgspec.structs.replace(incoming, known=parts.shipped.known(data["text"]))
+    incoming = await parts.ahead.known(incoming)
     [result] = await parts.decider.submit([incoming])
     if isinstance(result, Conflict | Failed):
         raise Refusal("internal", "this text could not be decided on; it is not in the record")

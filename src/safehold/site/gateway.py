@@ -3,6 +3,7 @@
 """
 
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from socket import socket
@@ -62,6 +63,10 @@ from safehold.gateway.store import Minds
 from safehold.signals.community.seat import SEAT
 from safehold.signals.media.taking import MODELS
 
+#: After so long a thread that computes lets the event loop go on, which answers in a hundredth of that: Python's own five
+#: milliseconds are paid at each step of a request.
+SWITCH_SECONDS = 0.0005
+
 
 def make_gateway() -> Gateway:
     """The gateway of a process that answers requests. It decides in the same process by the policies that are in force,
@@ -71,6 +76,7 @@ def make_gateway() -> Gateway:
     `SAFEHOLD_WINDOWS`, if that is no store, or `SAFEHOLD_MODERATION_THRESHOLDS`. A store that is away is none of its
     business.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     intake, limits = _intake(), _limits()
     decider: Decider
     if path := os.environ.get("SAFEHOLD_DECIDER"):

@@ -296,8 +296,8 @@ SAFEHOLD_BREAKER = env_flag("BREAKER", default=True)
 SAFEHOLD_QUOTAS = {name: int(most) for name, _, most in (pair.partition(":") for pair in env_list("QUOTAS"))}
 #: One verdict in so many is measured, for what single rules cost; 0: none is.
 SAFEHOLD_COSTS_EVERY = int(env("COSTS_EVERY", "1024"))
-#: Threads of each process that answers on which signals are measured ahead of the decider; 0: none are. Empty: as many as there
-#: are cores, up to four.
+#: Threads of each process that answers on which signals are measured ahead of the decider; 0: none are. Empty: one
+#: less than there are cores, one to four.
 SAFEHOLD_AHEAD = int(given) if (given := env("AHEAD")) else None
 #: A branch of a Git repository that policies are kept the same with, the folder of policies in it, and whether what is on
 #: that branch has been reviewed there, so that it needs no approval here.

@@ -92,7 +92,8 @@ def _decided(sealed: Sealed, headers: Headers) -> Reply:
 
 
 async def _scored(parts: Parts, comment: Comment, headers: Headers) -> Reply:
-    [found] = await parts.scorer.run(partial(answers_by(parts.community).score, [comment.content]))
+    answers = answers_by(parts.community, parts.shipped, recorded=False)
+    [found] = await parts.scorer.run(partial(answers.score, [comment.content]))
     score = max((found.scores[name] for name in SPAM_ATTRIBUTES if name in found.scores), default=None)
     if score is None:  # a language that the model doesn't read: unknown is not spam, and is said not to be measured
         return _said("false", (*headers, (b"safehold-measured", b"no")))

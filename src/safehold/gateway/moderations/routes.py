@@ -82,12 +82,12 @@ async def moderate(parts: Parts, request: Request) -> Reply:
 
 
 async def _moderated(parts: Parts, request: Request, key: Key) -> Reply:
-    answers = answers_by(parts.community)
+    recorded = records(key) and request.headers.get(b"safehold-record", b"").strip().lower() not in _NO
+    answers = answers_by(parts.community, parts.shipped, recorded=recorded)
     model = f"safehold-harm-{model_version()}" + (f"-community-{answers.community}" if answers.community else "")
     wanted = read_wanted(await request.body(MOST_BYTES), model)
     headers = _rates(parts.keyring.spend(key, max(1, sum(len(texts) + len(images) for texts, images in wanted.inputs))))
     found, by_text = await _measured(parts, answers, wanted)
-    recorded = records(key) and request.headers.get(b"safehold-record", b"").strip().lower() not in _NO
     decided = await _decided(parts, key, request.path, wanted, by_text, model) if recorded else [[] for _ in found]
     results = [
         _result(one, answers, wanted.older, parts.thresholds) for one, answers in zip(found, decided, strict=True)

@@ -62,8 +62,9 @@ async def analyze(parts: Parts, request: Request) -> Reply:
     mask = _mask(request, "AnalyzeCommentResponse")
     message = await _message(parts, request, "AnalyzeCommentRequest")
     calibration = parts.calibrations.in_force()
-    work = partial(analyse, message, partial(apply, calibration), answers_by(parts.community))
     kept = not message.get("doNotStore")
+    answers = answers_by(parts.community, parts.shipped, recorded=kept and records(key))
+    work = partial(analyse, message, partial(apply, calibration), answers)
     if parts.upstream is not None and parts.upstream.answers:
         found, model = await _theirs(parts, parts.upstream, key, message, work)
     else:
