@@ -3,7 +3,7 @@
 // `data-key-group` say what it is called on the sheet that `?` opens.
 const SEQUENCE_MS = 1200;
 const SINGLE_KEYS = "safehold:single-keys";
-let typed = { key: "", at: 0 };
+let typed = { key: "", at: -Infinity };
 
 const isField = (element) =>
   element.isContentEditable || element.matches("textarea, select, input:not([type=checkbox], [type=radio], [type=button], [type=submit])");
@@ -47,9 +47,10 @@ document.addEventListener("keydown", (event) => {
   // Enter and Space belong to whatever has the focus.
   if ((name === "enter" || name === "space") && event.target.closest("a, button, summary, input, select")) return;
 
-  const sequence = Date.now() - typed.at < SEQUENCE_MS ? `${typed.key} ${name}` : "";
+  // When they were pressed, not when a busy page came to hear of it.
+  const sequence = event.timeStamp - typed.at < SEQUENCE_MS ? `${typed.key} ${name}` : "";
   const element = (sequence && bound(sequence)) || bound(name);
-  typed = element ? { key: "", at: 0 } : { key: name, at: Date.now() };
+  typed = element ? { key: "", at: -Infinity } : { key: name, at: event.timeStamp };
   if (!element || event.repeat) return;
   event.preventDefault();
   press(element);
