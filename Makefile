@@ -38,7 +38,7 @@ bench: .venv/dev  ## every benchmark, side by side with its peers
 	$(BIN)/python -m benchmarks all
 
 nightly: .venv/dev  ## 250 times the random cases of `make test`, then the fuzzers (four hours on two cores; CASES=50 for 1.5)
-	SAFEHOLD_CASES=$(or $(CASES),250) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/properties
+	SAFEHOLD_CASES=$(or $(CASES),250) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/properties tests/features/test_console_scale.py
 	$(MAKE) fuzz
 
 fuzz: .venv/dev  ## each fuzz target for ten minutes (SECONDS=60 for less), keeping what it learns in var/fuzz

@@ -19,6 +19,7 @@ import psycopg
 import pytest
 
 from tests.conftest import _in_use, _with_name
+from tests.nursery import Born, born
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "https://plaza.example/forum"
@@ -94,7 +95,7 @@ class Server:
     """A running server: `client` sends with its key, `anonymous` without one."""
 
     url: str
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes] | Born"
     log: Path
     clients: list[httpx.Client] = field(default_factory=list)
 
@@ -169,20 +170,21 @@ def serving(
         **{f"SAFEHOLD_{name.upper()}": str(value) for name, value in settings.items()},
     }
     log = var / f"server-{port}.log"
+    process = _started(environment, log, port, processes)
+    server = Server(f"http://127.0.0.1:{port}", process, log)
+    try:
+        yield server.until_ready() if ready else server
+    finally:
+        for client in server.clients:
+            client.close()
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(120)
+
+
+def _started(environment: dict[str, str], log: Path, port: int, processes: int) -> "subprocess.Popen[bytes] | Born":
+    if processes == 1 and sys.platform == "linux":
+        return born(environment, log, port)
+    command = f"from safehold.cli.serve import serve; serve(port={port}, processes={processes})"
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-c", f"from safehold.cli.serve import serve; serve(port={port}, processes={processes})"],
-            cwd=ROOT,
-            env=environment,
-            stderr=out,
-            stdout=out,
-        )
-        server = Server(f"http://127.0.0.1:{port}", process, log)
-        try:
-            yield server.until_ready() if ready else server
-        finally:
-            for client in server.clients:
-                client.close()
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-            process.wait(120)
+        return subprocess.Popen([sys.executable, "-c", command], cwd=ROOT, env=environment, stderr=out, stdout=out)
