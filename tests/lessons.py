@@ -6,8 +6,10 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from safehold.desk.learning.models import AuditShare
 from safehold.desk.learning.taking import submit_many
 from safehold.gateway.store import LabelSubmission
+from safehold.signals.community.training import AUDIT_SHARE
 
 _TALK = [
     "see",
@@ -52,6 +54,9 @@ _LURE = [
     "guaranteed",
 ]
 
+#: By which the audited share is drawn: in the product a random one, and each draws other texts.
+SALT = "lessons"
+
 
 def texts(count: int, *, seed: int = 7, rate: float = 0.4) -> list[tuple[str, bool]]:
     """(text, whether it is an advertisement)."""
@@ -66,7 +71,8 @@ def texts(count: int, *, seed: int = 7, rate: float = 0.4) -> list[tuple[str, bo
 
 
 def teach(count: int, *, seed: int = 7, service: str = "plaza", attribute: str = "spam", flip: bool = False) -> None:
-    """Bring in labels of so many texts; `flip` teaches the opposite."""
+    """Bring in labels of so many texts; `flip` teaches the opposite. What measures a model is drawn as ever."""
+    AuditShare.objects.get_or_create(service_id=service, defaults={"salt": SALT, "share": AUDIT_SHARE})
     at = timezone.now() - timedelta(days=1)
     labels = [
         LabelSubmission(

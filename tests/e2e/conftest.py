@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Keyboard, Locator, Page, expect, sync_playwright
 
 from tests.conftest import restore_database, use_database
 
@@ -49,6 +49,30 @@ def chromium() -> str:
     path = next(filter(None, (shutil.which(name) for name in names if name)), None)
     assert path, "no Chromium here: tests/e2e/install-browser installs it, or says how to"
     return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pressed_when_scripts_have_run() -> Iterator[None]:
+    """Keys and buttons are pressed on pages whose scripts have run, as a person's hands would: a page can be read, and its fields
+    be filled, before its deferred scripts listen, and a test that is quicker than they are would press into the void."""
+    keyboard = Page.keyboard.fget
+
+    def when_loaded(page: Page) -> Keyboard:
+        page.wait_for_load_state()  # scripts of the page run before its `load`
+        return keyboard(page)
+
+    def first_loaded(act: Callable[..., None]) -> Callable[..., None]:
+        def acted(on: Locator, *given: object, **named: object) -> None:
+            on.page.wait_for_load_state()
+            act(on, *given, **named)
+
+        return acted
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Page, "keyboard", property(when_loaded))
+        for name in ("click", "press", "check", "uncheck", "set_input_files"):
+            patch.setattr(Locator, name, first_loaded(getattr(Locator, name)))
+        yield
 
 
 @pytest.fixture(scope="module")

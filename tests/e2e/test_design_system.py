@@ -100,7 +100,7 @@ def test_rows_are_walked_by_j_and_k_and_opened_by_enter(live, signed_in: Page) -
     expect(rows.nth(1)).to_be_focused()
     target = rows.nth(1).get_attribute("href")
     signed_in.keyboard.press("Enter")
-    assert signed_in.url.endswith(target)
+    expect(signed_in).to_have_url(re.compile(f"{re.escape(target)}$"))
 
 
 def test_number_keys_choose_and_fields_keep_their_keys(live, signed_in: Page) -> None:

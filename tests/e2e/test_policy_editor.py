@@ -122,6 +122,7 @@ def test_what_acts_waits_for_somebody_else(live, browser: Browser, axe) -> None:
         axe(other)
         other.emulate_media(color_scheme="dark")
         other.get_by_role("link", name="Side by side").click()
+        other.wait_for_url("**?view=split")
         axe(other)
         other.set_viewport_size({"width": 390, "height": 800})
         axe(other)

@@ -121,8 +121,9 @@ def test_a_queue_is_worked_without_touching_the_mouse(filled, somebody, axe):
 
     decided = Decision.objects.get(person__isnull=False)
     assert (decided.action, decided.reason) == ("remove", "The link pretends to be a parcel service.")
+    second = page.url
     press(page, "k")  # skip
-    page.wait_for_load_state()
+    page.wait_for_url(lambda url: "/tasks/" in url and url != second)
     press(page, "Escape")
     page.wait_for_url(f"**/queues/{filled.queue}/")
 

@@ -129,10 +129,10 @@ def test_decisions_stream_into_the_overview(
     axe(page, COLOURS)
     page.keyboard.press("g")
     page.keyboard.press("d")
-    expect(page).to_have_url(re.compile("/decisions/"))
+    page.wait_for_url("**/decisions/")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile("/decisions/dec_"))
+    page.wait_for_url("**/decisions/dec_*/")
     axe(page)
 
 

@@ -24,6 +24,7 @@ from safehold.accounts.roles import Scope
 from safehold.desk.decisions.models import Decision
 from safehold.desk.entities.models import Event
 from safehold.desk.learning.models import Label, Text
+from tests.conftest import let_the_hour_turn
 from tests.gateway_server import Server, database_of_its_own, policy_folder, serving
 from tests.world import service
 
@@ -353,6 +354,7 @@ def figures(place: SimpleNamespace, path: str, method: str = "GET", key: str = "
 @pytest.fixture(scope="module")
 def counted(place: SimpleNamespace) -> SimpleNamespace:
     """Three sites with what they had checked, and what their moderators said of it."""
+    let_the_hour_turn()  # figures are a month's
     for site, texts in [("shop", [SPAM, SPAM, "fine"]), ("club", ["fine"] * 5), ("=quiet", ["fine"])]:
         for text in texts:
             ask(place, comment(blog=f"https://www.{site}.sites.example/", comment_content=text))

@@ -265,6 +265,7 @@ def test_there_is_no_page_for_a_policy_nobody_wrote(admin: Client) -> None:
     assert admin.get(reverse("policy", args=["nope"])).status_code == 404
 
 
+@pytest.mark.usefixtures("within_an_hour")
 def test_charts_count_what_a_plain_count_finds_and_ask_once_for_what_is_past(
     made: console_rows.Made, django_assert_num_queries: Any
 ) -> None:
@@ -280,6 +281,7 @@ def test_charts_count_what_a_plain_count_finds_and_ask_once_for_what_is_past(
         assert counting.counts("action", ACTIONS, edges) == counted
 
 
+@pytest.mark.usefixtures("within_an_hour")
 def test_what_is_under_way_is_counted_anew(made: console_rows.Made) -> None:
     edges = counting.hours()
     before = counting.counts("action", ["remove"], edges)["remove"]

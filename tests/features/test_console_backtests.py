@@ -41,7 +41,7 @@ def _client(user: User) -> Client:
 
 
 def _finished(job_id: str) -> jobs.Job:
-    for _ in range(600):
+    for _ in range(2400):  # two minutes
         found = jobs.job(job_id)
         if found is not None and found.state != "running":
             return found

@@ -117,7 +117,7 @@ def console_activates(item: int) -> None:
 
 
 def until(question: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not question():
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.1)

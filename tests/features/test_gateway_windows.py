@@ -77,7 +77,7 @@ def test_after_a_restart_nothing_has_to_be_read_again(place: SimpleNamespace) ->
 
 
 def test_an_outage_is_recorded_and_healed_from_the_record(place: SimpleNamespace) -> None:
-    with running() as valkey, opened(place, windows=address(valkey, timeout=0.5)) as server:
+    with running() as valkey, opened(place, windows=address(valkey, timeout=5)) as server:
         port = valkey.port
         assert talk(server, place.secret, 0, 3) == ["allow"] * 3
         valkey.terminate()
@@ -103,7 +103,7 @@ def test_an_outage_is_recorded_and_healed_from_the_record(place: SimpleNamespace
 def test_a_gateway_starts_while_valkey_is_away(place: SimpleNamespace) -> None:
     with running() as valkey:
         port = valkey.port
-    with opened(place, windows=f"valkey://127.0.0.1:{port}?timeout=0.2") as server:
+    with opened(place, windows=f"valkey://127.0.0.1:{port}?timeout=5") as server:
         assert talk(server, place.secret, 0, 6) == ["allow"] * 6
         with running(port=port):
             until_whole(server)

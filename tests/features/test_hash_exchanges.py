@@ -544,7 +544,7 @@ def test_what_an_exchange_needs_is_said_and_private_addresses_are_refused(
     settings.SAFEHOLD_EXCHANGE_PRIVATE_HOSTS = []
     stopncii(stub)
     assert "SAFEHOLD_EXCHANGE_PRIVATE_HOSTS" in fetched().error and stub.asked == []
-    assert "sub" not in Exchange.objects.get().secret
+    assert "subscription_key" not in Exchange.objects.get().secret  # it is sealed
     add_exchange(None, "y", "file", "theirs", {"url": "https://127.0.0.1/feed.csv"}, {})
     assert "no public address" in fetched("y").error
 

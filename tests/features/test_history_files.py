@@ -105,6 +105,7 @@ def _days_back(day: date) -> int:
     return (datetime.now(UTC).date() - day).days
 
 
+@pytest.mark.usefixtures("within_an_hour")
 def test_only_so_many_days_are_kept(past: SimpleNamespace, settings: Any) -> None:
     settings.SAFEHOLD_HISTORY_DAYS = _days_back(date(2026, 2, 3))
     first = export(past.bundle.event_types, files=past.files)

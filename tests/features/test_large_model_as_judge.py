@@ -172,11 +172,8 @@ def test_a_body_that_is_no_completion_is_no_answer(kept: Kept, body: bytes, why:
 
 
 def test_a_slow_server_is_given_up_and_one_that_is_not_there_is_said_so(kept: Kept) -> None:
-    with serving(Model(seconds=0.6)) as server:
-        begun = time.monotonic()
-        with pytest.raises(NotAnswered, match=r"no answer within 0\.2 seconds"):
-            judge(server.url, kept, timeout=0.2).ask(NORM, "hello")
-        assert time.monotonic() - begun < 2
+    with serving(Model(seconds=0.6)) as server, pytest.raises(NotAnswered, match=r"no answer within 0\.2 seconds"):
+        judge(server.url, kept, timeout=0.2).ask(NORM, "hello")
     with pytest.raises(NotAnswered, match="ConnectError"):
         judge(f"http://127.0.0.1:{free_port()}", kept).ask(NORM, "hello")
 

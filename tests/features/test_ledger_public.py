@@ -177,7 +177,7 @@ def test_the_worker_signs_what_is_new_until_it_is_stopped(monkeypatch: pytest.Mo
     worker = threading.Thread(target=checkpointer.keep_signing, args=(stop, 0.01))
     worker.start()
     try:
-        for _ in range(500):
+        for _ in range(3000):  # a minute
             if Checkpoint.objects.filter(size=250).exists():
                 break
             time.sleep(0.02)

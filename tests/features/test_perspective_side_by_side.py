@@ -33,7 +33,7 @@ def ask(text: str, **more: Any) -> dict[str, Any]:
     return {"comment": {"text": text}, "requestedAttributes": {"TOXICITY": {}, "INSULT": {}}, **more}
 
 
-def until(question: Callable[[], bool], seconds: float = 20) -> None:
+def until(question: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not question():
         assert time.monotonic() < end, "it did not come about"

@@ -58,13 +58,13 @@ def test_many_events_are_asked_for_at_once_and_decided_one_after_the_other(tmp_p
 
 def test_while_it_is_away_a_rule_does_what_its_windows_say_and_the_verdict_says_so(tmp_path: Path) -> None:
     with running() as server:
-        made = engine(tmp_path, address(server, timeout=0.2))
+        made = engine(tmp_path, address(server, timeout=5))
         for step in range(2):
             made.decide(message("x", after=step))
         server.terminate()
-        begun = time.monotonic()
+        before = made.windows.link.calls  # type: ignore[attr-defined]
         verdicts = [made.decide(message("x", after=3 + step)) for step in range(100)]
-        assert time.monotonic() - begun < 2, "events must not wait for what is away"
+        assert made.windows.link.calls - before < 50, "events must not wait for what is away"  # type: ignore[attr-defined]
     verdict = verdicts[-1]
     assert [hit.rule for hit in verdict.hits] == ["closed", "both"]  # of two windows the stricter settles it
     assert verdict.hits[0].values == {"data.text": "x"}
@@ -86,7 +86,7 @@ def test_while_it_is_away_a_rule_does_what_its_windows_say_and_the_verdict_says_
 def test_it_heals_by_itself_and_what_was_missed_is_never_taken_for_nothing(tmp_path: Path) -> None:
     with running() as server:
         port = server.port
-        made = engine(tmp_path, address(server, timeout=0.5))
+        made = engine(tmp_path, address(server, timeout=5))
         made.decide(message("x"))
         server.terminate()
         assert made.decide(message("x", after=10)).failures
@@ -110,12 +110,10 @@ def test_a_server_that_is_away_at_the_start_keeps_nothing_from_starting(tmp_path
 
 def test_an_answer_that_takes_too_long_is_not_waited_for(tmp_path: Path) -> None:
     with running() as server:
-        made = engine(tmp_path, address(server, timeout=0.2))
-        made.decide(message("x"))
-        server.client().execute_command("CLIENT", "PAUSE", "3000", "ALL")
-        begun = time.monotonic()
+        made = engine(tmp_path, address(server, timeout=1))
+        assert made.decide(message("x")).failures == []
+        server.client().execute_command("CLIENT", "PAUSE", "60000", "ALL")
         verdict = made.decide(message("x", after=1))
-        assert time.monotonic() - begun < 1
         assert "did not answer in time" in verdict.failures[0].error
 
 
