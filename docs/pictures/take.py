@@ -10,12 +10,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.e2e.conftest import BROWSER_ARGUMENTS, chromium, free_port, start
 
 HERE = Path(__file__).parent
+#: For what comes by itself: a busy machine is slow, not wrong.
+expect.set_options(timeout=120_000)
 
 
 def main() -> None:
@@ -63,6 +65,7 @@ def _signed_in(browser: Browser, url: str, name: str, passwords: dict[str, str],
 
 def _overview(page: Page, url: str) -> None:
     page.goto(url)  # without the greeting
+    expect(page.locator(".live-row").first).to_be_visible()
     page.wait_for_timeout(3000)
     page.screenshot(path=HERE / "overview.png")
     page.goto(f"{url}/decisions/?q=action%3Ahold")
@@ -82,7 +85,9 @@ def _editor(page: Page, url: str) -> None:
     page.keyboard.press("Control+End")
     page.keyboard.type(" ")
     page.keyboard.press("Backspace")
-    page.wait_for_timeout(15_000)
+    page.wait_for_timeout(3000)  # until it is tried, which begins when nobody has typed for a moment
+    expect(page.locator("[data-trial]")).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator("[data-problems]")).not_to_contain_text("Checked while you type")
     page.screenshot(path=HERE / "editor.png")
 
 
@@ -104,7 +109,7 @@ def _statement(browser: Browser, var: Path) -> None:
     page = context.new_page()
     page.goto(link)
     page.locator("[data-verify-start]").click()
-    page.wait_for_timeout(2500)
+    expect(page.locator("#verify-decision")).to_have_attribute("data-state", "passed")
     page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=HERE / "statement.png")
 
