@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import uvicorn
 
@@ -19,8 +20,10 @@ def main(port: int) -> None:
     django.setup()
     import safehold.site.gateway
     import safehold.site.workers  # noqa: F401  what a life imports, imported once
+    from safehold.engine import load_bundle
     from safehold.site.asgi import Application
 
+    load_bundle(Path(os.environ["SAFEHOLD_POLICIES"]))  # and what the engine reads once in its life, read once
     listener = socket.create_server(("127.0.0.1", port), backlog=128)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the dead
     print("ready", flush=True)

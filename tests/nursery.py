@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -18,7 +19,9 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+ROOT = Path(__file__).parents[1]
 #: What takes a server long to import and does without settings.
 NEEDED = (
     "django.contrib.auth.hashers", "django.core.asgi", "django.core.management", "django.db.backends.postgresql.base",
@@ -71,7 +74,7 @@ class Nursery:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", f"from tests.nursery import main; main({theirs.fileno()})"],
-                cwd=Path(__file__).parents[1], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+                cwd=ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
             )  # fmt: skip
 
     def born(self, environment: dict[str, str], log: Path, port: int) -> Born:
@@ -135,6 +138,11 @@ def _import_what_servers_need() -> None:
         importlib.import_module(name)
     from django.conf import settings
 
+    from safehold.engine import load_bundle
+
+    with TemporaryDirectory() as folder:  # what the engine reads once in its life, it has read
+        shutil.copytree(ROOT / "policies" / "events", Path(folder) / "events")
+        load_bundle(Path(folder))
     assert not settings.configured, "settings are each server's own"
 
 

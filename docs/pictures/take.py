@@ -17,7 +17,7 @@ from tests.e2e.conftest import BROWSER_ARGUMENTS, chromium, free_port, start
 
 HERE = Path(__file__).parent
 #: For what comes by itself: a busy machine is slow, not wrong.
-expect.set_options(timeout=120_000)
+expect.set_options(timeout=300_000)
 
 
 def main() -> None:
@@ -54,6 +54,7 @@ def _wait_for_history(var: Path) -> None:
 
 def _signed_in(browser: Browser, url: str, name: str, passwords: dict[str, str], **options: str) -> Page:
     context = browser.new_context(viewport={"width": 1280, "height": 860}, device_scale_factor=1.5, **options)
+    context.set_default_timeout(300_000)
     page = context.new_page()
     page.goto(url)
     page.locator("input[name=login]").fill(f"{name}@plaza.example")
@@ -106,6 +107,7 @@ def _statement(browser: Browser, var: Path) -> None:
         "SELECT url FROM letter WHERE text LIKE '%holding your message%' ORDER BY at LIMIT 1"
     ).fetchone()[0]  # fmt: skip
     context = browser.new_context(viewport={"width": 420, "height": 860}, device_scale_factor=1.5, locale="en-GB")
+    context.set_default_timeout(300_000)
     page = context.new_page()
     page.goto(link)
     page.locator("[data-verify-start]").click()

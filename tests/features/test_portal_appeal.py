@@ -182,6 +182,7 @@ def test_taking_it_back_too_late_shows_the_answer_instead(client, removed):
     assert "The decision stands" in words_of(client.get(path)) and Appeal.objects.get().state != "withdrawn"
 
 
+@pytest.mark.usefixtures("within_an_hour")
 def test_a_link_is_patient_with_people_and_not_with_scripts(client, removed, monkeypatch):
     for _ in range(limits.OF_A_LINK):
         assert send(client, path_of(removed), "").status_code == 422
@@ -195,6 +196,7 @@ def test_a_link_is_patient_with_people_and_not_with_scripts(client, removed, mon
     assert send(client, path_of(removed)).status_code == 302
 
 
+@pytest.mark.usefixtures("within_an_hour")
 def test_an_address_is_counted_over_all_its_links(client, removed, settings, monkeypatch):
     monkeypatch.setattr(limits, "OF_AN_ADDRESS", 2)
     other, _ = flagged("remove", queue="", author="u2")

@@ -209,6 +209,7 @@ def test_after_a_successful_appeal_the_notifier_reads_what_holds_now(client):
     assert "We left it as it is" in page and "After an objection we looked at it again." in page
 
 
+@pytest.mark.usefixtures("within_an_hour")
 def test_scripts_are_slowed_down(client, monkeypatch):
     for _ in range(limits.REPORTS_OF_AN_ADDRESS):
         assert send(client, explanation="").status_code == 422

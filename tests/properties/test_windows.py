@@ -395,6 +395,7 @@ def test_a_cluster_gives_the_same_and_forgets_what_was_rolled_back() -> None:
         (lost, *_) = hasty.apply([fed(Step(key, 1, 1), counted) for key in keys])
         with pytest.raises(Away):
             lost.values(0)
+        time.sleep(1)
         patient = ValkeyWindows(address(nodes[1], cluster=1, timeout=60))
         seen = answers(patient, [Step(key, 2, 1) for key in keys], counted, batch=8)
         assert {count for (count,) in seen} <= {2, 3}
