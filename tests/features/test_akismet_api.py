@@ -211,7 +211,6 @@ def test_wordpress_is_answered(place):
         ("verify-key", {"key": "an-older-one", "blog": BLOG, "api_key": place.whole}, "invalid"),
         ("submit-spam", form | {"reporter": "admin", "site_domain": "blog.example", "api_key": place.whole}, THANKS),
         ("deactivate", {"key": place.whole, "blog": BLOG}, "deactivated"),
-        ("get-stats", {"key": place.whole, "blog": BLOG, "from": "all"}, ""),
     ]:
         assert raw(place.server, head.format(path), urlencode(body))[1] == said
     _, plan = raw(place.server, head.format("get-subscription"), urlencode({"key": place.whole, "blog": BLOG}))
@@ -409,6 +408,29 @@ def test_the_months_usage_has_no_limit(counted):
     http = httpx.Client(event_hooks=redirected(counted.server)["now"], timeout=60)
     with akismet.SyncClient(config=akismet.Config(counted.whole, BLOG), http_client=http) as client:
         assert client.usage_limit()["limit"] == "none"
+
+
+def stats(place: SimpleNamespace, key: str = "whole", **asked: str) -> httpx.Response:
+    said = {"key": getattr(place, key), "blog": "http%3A%2F%2Fwww.shop.sites.example", "from": "6-months"} | asked
+    got: httpx.Response = place.http.post("/1.1/get-stats", data=said)  # urlencoded twice, as the plugin does
+    return got
+
+
+def test_wordpress_shows_what_its_site_had_checked(counted):
+    """The fields that its console and `wp akismet stats` read, of this site alone."""
+    month = timezone.now().strftime("%Y-%m")
+    counts = {"spam": 3, "ham": 1, "missed_spam": 1, "false_positives": 1}
+    for asked in ("60-days", "6-months", "all"):
+        got = stats(counted, **{"from": asked}).json()
+        assert got == counts | {
+            "accuracy": 50.0, "time_saved": 0, "breakdown": {month: counts | {"da": f"{month}-01"}},
+        }  # fmt: skip
+    club = stats(counted, blog="https://club.sites.example/").json()
+    assert (club["ham"], club["missed_spam"], club["accuracy"]) == (6, 1, 83.33)
+    for nothing in (stats(counted, blog="https://nobody.example"), stats(counted, "score")):
+        assert (nothing.status_code, nothing.text) == (200, ""), "the plugin shows no figures then"
+    wrong = stats(counted, **{"from": "yesterday"})
+    assert wrong.status_code == 400 and wrong.text.startswith("from")
 
 
 def test_a_key_that_only_scores_is_told_of_no_sites(counted):

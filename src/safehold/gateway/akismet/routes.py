@@ -13,7 +13,7 @@ import msgspec
 
 from safehold.gateway.akismet.comment import CHECK, Comment, read_comment
 from safehold.gateway.akismet.described import DESCRIBED
-from safehold.gateway.akismet.figures import key_sites, usage_limit
+from safehold.gateway.akismet.figures import get_stats, key_sites, usage_limit
 from safehold.gateway.akismet.key import key_of
 from safehold.gateway.akismet.verdict import GONE, WITHHELD
 from safehold.gateway.answers import Sealed
@@ -170,12 +170,6 @@ async def get_subscription(parts: Parts, request: Request) -> Reply:
         }
     )
     return Reply(200, body, headers=parts.keyring.spend(key, 1))
-
-
-async def get_stats(parts: Parts, request: Request) -> Reply:
-    """WordPress' plugin asks for a site's figures in months; the console has them. An empty answer is one to it."""
-    form = await request.form(parts.limits.body)
-    return _said("", parts.keyring.spend(key_of(parts, request, form, SCORE_TEXTS, fields=("key", "api_key")), 1))
 
 
 async def deactivate(parts: Parts, request: Request) -> Reply:

@@ -27,7 +27,6 @@ _RESULT = record(
     safehold=record(
         truncated=FLAG,
         texts_not_measured={"type": "integer"},
-        images_not_measured={"type": "integer"},
         decisions=many(record(("decision", "action"), decision=TEXT, action=TEXT, queue={"type": ["string", "null"]})),
     ),
 )

@@ -26,9 +26,12 @@ class NoImage(Exception):
     """There is no image at that address, or none that can be opened: whoever asked can do something about it."""
 
 
-def score_image(address: str, private_hosts: Collection[str]) -> dict[str, float] | str:
-    """What an image's scores are, or why nothing can be said of it here. `address` is an https address or a data: URL;
-    `private_hosts` may be on private networks. Raises NoImage."""
+def score_image(address: str, private_hosts: Collection[str]) -> dict[str, float]:
+    """What an image's scores are. `address` is an https address or a data: URL; `private_hosts` may be on private networks.
+
+    Raises NoImage, also where images are not measured on this installation, and ask.Unavailable where no worker is free: what
+    nobody looked at must not be answered as a 0.
+    """
     data = _inline(address) if address[:5].lower() == "data:" else _fetched(address, private_hosts)
     kind = kind_of(data)
     if kind.medium != "image":
@@ -37,8 +40,8 @@ def score_image(address: str, private_hosts: Collection[str]) -> dict[str, float
         return {NUDITY: ask.nudity(kind, data).score}
     except ask.Unreadable as error:
         raise NoImage(str(error)) from None
-    except ask.Unavailable as error:
-        return str(error)
+    except ask.NotInstalled as error:
+        raise NoImage(f"images are not measured on this installation: {error}") from None
 
 
 def _inline(address: str) -> bytes:

@@ -25,6 +25,7 @@ from safehold.gateway.routes import Parts, Route
 from safehold.gateway.scoring import SCORE_TEXTS, decide_on, records
 from safehold.gateway.store import Key
 from safehold.signals.harm import model_version
+from safehold.signals.media.workers import ask
 
 #: Bytes of a request: images may be in it.
 MOST_BYTES = 16 * 1_048_576
@@ -69,7 +70,6 @@ class _Found(msgspec.Struct, frozen=True):
     applied: dict[str, list[str]]
     truncated: bool
     unreadable: int
-    unseen: int
 
 
 async def moderate(parts: Parts, request: Request) -> Reply:
@@ -116,21 +116,22 @@ async def _measured(
     for texts, images in wanted.inputs:
         own = [next(scored) for _ in texts]
         seen = [await _seen(parts, where, address) for where, address in images]
-        measured = [of_image(one) for one in seen if not isinstance(one, str)]
+        measured = [of_image(one) for one in seen]
         by_kind = {"text": greatest(of_text(one.scores) for one in own), "image": greatest(measured)}
         applied = {name: [kind for kind, scores in by_kind.items() if name in scores] for name in NAMES}
         truncated, unreadable = any(one.truncated for one in own), sum(not one.scores for one in own)
-        unseen = sum(isinstance(one, str) for one in seen)
-        found.append(_Found(greatest(by_kind.values()), applied, truncated, unreadable, unseen))
+        found.append(_Found(greatest(by_kind.values()), applied, truncated, unreadable))
         by_text.append([one.scores for one in own])
     return found, by_text
 
 
-async def _seen(parts: Parts, where: str, address: str) -> dict[str, float] | str:
+async def _seen(parts: Parts, where: str, address: str) -> dict[str, float]:
     try:
         return await parts.looker.run(partial(score_image, address, parts.image_hosts))
     except NoImage as error:
         raise Refusal("invalid-event", f"Invalid image: {error}.", [field_error((where,), str(error))]) from None
+    except ask.Unavailable as error:
+        raise Refusal("busy", str(error), headers=((b"retry-after", b"1"),)) from None
 
 
 async def _decided(
@@ -175,8 +176,6 @@ def _result(found: _Found, decided: list[_Answer], older: bool, thresholds: Mapp
         ours["truncated"] = True
     if found.unreadable:
         ours["texts_not_measured"] = found.unreadable
-    if found.unseen:
-        ours["images_not_measured"] = found.unseen
     if decided:
         ours["decisions"] = [{"decision": one.decision, "action": one.action, "queue": one.queue} for one in decided]
     return result | ({"safehold": ours} if ours else {})

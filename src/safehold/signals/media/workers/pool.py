@@ -43,6 +43,10 @@ class Unavailable(Exception):
     """Nothing is wrong with the media as far as anybody knows: no worker was free, or a package isn't installed."""
 
 
+class NotInstalled(Unavailable):
+    """A package that this needs isn't installed: it will not be there in a moment either."""
+
+
 class _Worker:
     """One process and the line to it. It is started when it is first needed."""
 
@@ -125,8 +129,8 @@ class Pool:
     def run(self, job: Job, data: bytes) -> Answer:
         """Have one file opened by the next free worker.
 
-        Raises Unreadable if it can't be opened within its bounds, Unavailable if no worker gets free in time or a package
-        is missing.
+        Raises Unreadable if it can't be opened within its bounds, Unavailable if no worker gets free in time, and
+        NotInstalled if a package is missing.
         """
         try:
             worker = self._free.get(timeout=PATIENCE + job.bounds.seconds)
@@ -139,7 +143,7 @@ class Pool:
         if isinstance(answer, Refused):
             raise Unreadable(f"{_COULD_NOT}: {answer.reason}")
         if isinstance(answer, Missing):
-            raise Unavailable(answer.reason)
+            raise NotInstalled(answer.reason)
         return answer
 
     @property
