@@ -95,6 +95,8 @@ NEEDS: dict[str, tuple[str, set[P]]] = {
     "bank-add": ("get", {P.PROPOSE_LISTS}),
     "bank-settings": ("get", {P.APPROVE_LISTS}),
     "bank-import": ("get", {P.PROPOSE_LISTS}),
+    "bank-file": ("get", {P.PROPOSE_LISTS}),
+    "bank-file-add": ("get", {P.PROPOSE_LISTS}),
     "bank-change": ("get", {P.READ_POLICIES}),
     "bank-change-act": ("post", {P.PROPOSE_LISTS}),
     "bank-activate": ("post", {P.APPROVE_LISTS}),
@@ -192,7 +194,8 @@ def addresses(made: console_rows.Made) -> dict[str, str]:
     add_exchange(None, "partner", "file", "bad", {"url": "/nowhere/feed.csv"}, {})
     hashed = add_item(None, "bad", "md5", "0" * 32)
     given: dict[str, list[Any]] = {
-        **{name: ["bad"] for name in ("bank", "bank-add", "bank-import", "bank-settings")},
+        **{name: ["bad"] for name in ("bank", "bank-add", "bank-import", "bank-file", "bank-settings")},
+        "bank-file-add": ["bad", "gone"],
         **{name: ["partner"] for name in ("exchange", "exchange-act")},
         **{name: ["bad", 1] for name in ("bank-activate", "bank-change", "bank-change-act")},
         **{name: ["bad", hashed.pk] for name in ("bank-item", "bank-item-move", "bank-item-opinion")},

@@ -69,7 +69,7 @@ def job(form: str, seconds: float = 30.0) -> Job:
 @pytest.mark.parametrize("form", FORMS)
 def test_an_image_is_measured(form: str) -> None:
     data = encoded(picture(), form)
-    found = ask.measure(kind_of(data), data, variants=True)
+    found = ask.measure(kind_of(data), data, variants=("cropped",))
     assert (found.width, found.height, found.animated, found.truncated) == (400, 300, False, False)
     assert len(found.pdq) == 64
     assert len(found.forms) == 8

@@ -103,6 +103,12 @@ def change(
     variants: Annotated[
         bool | None, typer.Option("--variants/--no-variants", help="Index cropped and unbarred forms of pictures.")
     ] = None,
+    one_side: Annotated[
+        bool | None, typer.Option("--one-side/--no-one-side", help="Index forms of pictures cut at one side.")
+    ] = None,
+    turned: Annotated[
+        bool | None, typer.Option("--turned/--no-turned", help="Index forms of pictures turned by 2 and 4 degrees.")
+    ] = None,
     title: Annotated[str | None, typer.Option()] = None,
     retention_days: Annotated[int | None, typer.Option(help="0: never.", min=0)] = None,
     category: Annotated[list[str] | None, typer.Option(help="All of its categories anew.")] = None,
@@ -117,7 +123,7 @@ def change(
     wanted = {
         "enabled_ratio": ratio, "pdq_distance": pdq_distance, "tlsh_distance": tlsh_distance, "title": title,
         "categories": category or None, "video_query_share": video_query_share, "video_item_share": video_item_share,
-        "variants": variants,
+        "variants": variants, "one_side": one_side, "turned": turned,
     }  # fmt: skip
     known: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
     if retention_days is not None:
@@ -198,7 +204,7 @@ def add_file(
 
     bank = do(found_bank, name)
     try:
-        hashes, variants = hashes_and_variants(file.read_bytes(), variants=bank.variants)
+        hashes, variants = hashes_and_variants(file.read_bytes(), bank.indexes)
     except Refusal as refusal:
         raise failure(refusal.detail) from refusal
     wanted = [(kind, hashes[kind]) for kind in ("pdq", "vpdq", "video_md5", "sha256") if kind in hashes]

@@ -63,6 +63,12 @@ class BankSettings(forms.Form):
         required=False, label="Also cropped and unbarred",
         help_text="Index these forms of a picture with it, where the picture itself is at hand when it is added.",
     )  # fmt: skip
+    one_side = forms.BooleanField(
+        required=False, label="Also cut at one side", help_text="4 and 8 % off one side: eight forms more."
+    )
+    turned = forms.BooleanField(
+        required=False, label="Also turned a little", help_text="By 2 and 4 degrees either way: eight forms more."
+    )
 
 
 class NewBank(forms.Form):
@@ -187,11 +193,11 @@ def add_from_decision(request: SignedInRequest, decision_id: str) -> HttpRespons
 def _variants(bank: Bank, chosen: list[Brought]) -> dict[str, str]:
     """Other forms of the one picture among them, if the bank wants these and the picture is still kept here."""
     pictures = {each.sha256 for each in chosen if each.kind == "pdq"}
-    data = here().data(*pictures) if bank.variants and len(pictures) == 1 else None
+    data = here().data(*pictures) if bank.indexes and len(pictures) == 1 else None
     if data is None:
         return {}
     with suppress(Refusal):  # it can't be opened any more: its hash goes in alone
-        return hashes_and_variants(data, variants=True)[1]
+        return hashes_and_variants(data, bank.indexes)[1]
     return {}
 
 

@@ -23,7 +23,7 @@ from safehold.signals.hashes.kinds import key_of, normal
 #: What of a bank can be changed.
 SETTINGS = (
     "title", "description", "enabled_ratio", "pdq_distance", "tlsh_distance", "video_query_share", "video_item_share",
-    "variants", "categories", "policy", "retention_days", "two_people",
+    "variants", "one_side", "turned", "categories", "policy", "retention_days", "two_people",
 )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def add_items(
     variants: Mapping[str, str] | None = None,
 ) -> list[BankItem]:  # fmt: skip
     """Put hashes (kind, text) into a bank by one change: all of them or, where one can't be, none. See `add_item`. `variants`
-    are other forms of the picture whose PDQ is among them."""
+    are other forms of the picture whose PDQ is among them; an item that comes back keeps those that it had."""
     pairs = [(kind, normal(kind, text)) for kind, text in hashes]
     with recording() as record:
         bank = locked(name)
@@ -117,15 +117,16 @@ def add_items(
         for item, before in adding:
             if before:
                 item.state, item.added_by, item.approved_by = ITEM.next(before, "returned"), by, None
-            elif item.kind == "pdq" and bank.variants:
+            elif item.kind == "pdq":
                 item.variants = dict(variants or {})
             if by is None or not bank.two_people:
                 item.state = ITEM.next(item.state, "activated")
             contents.append(_content(item))
         said = contents[0] if len(contents) == 1 else contents
-        change = record_change(record, bank, Act.ITEM, by, {"added": len(adding)}, said)
+        note = known.get("note", "")
+        change = record_change(record, bank, Act.ITEM, by, {"added": len(adding)}, said, note)
         for item, before in adding:
-            _write(record, bank, item, "added", before, by, change=change)
+            _write(record, bank, item, "added", before, by, note, change=change)
             SignalOpinion.objects.create(item=item, belief=bank.sign, by=by, party="" if by else "the shell")
     return [item for item, _ in adding]
 
@@ -268,6 +269,9 @@ def _write(
     item.save()
     ItemChange.objects.create(change=change, item=item, activity=activity, before=before, after=item.state)
     detail = {"item": item.pk, "kind": item.kind, "value": item.value, "from": before, "to": item.state}
+    if activity == "added":
+        said = {"source": item.source, "reference": item.reference, "forms": sorted(item.variants)}
+        detail |= {name: value for name, value in said.items() if value}
     _audit(record, f"bank.item_{activity}", bank, by, detail | ({"note": note} if note else {}), actor)
 
 

@@ -50,6 +50,8 @@ class Bank(models.Model):
     video_query_share = models.FloatField(default=QUERY_SHARE)  # how much of a video must be found in an item
     video_item_share = models.FloatField(default=ITEM_SHARE)  # and of the item in the video
     variants = models.BooleanField(default=False)  # whether cropped and unbarred forms of a picture are indexed with it
+    one_side = models.BooleanField(default=False)  # whether those cut at one side are too
+    turned = models.BooleanField(default=False)  # and those turned a little
     categories = models.JSONField(default=list, blank=True)
     policy = models.CharField(max_length=120, blank=True)  # the key of the policy that it serves
     retention_days = models.PositiveIntegerField(null=True, blank=True)  # after which an item is retired; none: never
@@ -79,6 +81,12 @@ class Bank(models.Model):
 
     def __str__(self) -> str:
         return self.title or self.name
+
+    @property
+    def indexes(self) -> set[str]:
+        """The groups of `hashing.VARIANTS` that are indexed with a picture unless somebody says otherwise."""
+        wanted = {"cropped": self.variants, "one_side": self.one_side, "turned": self.turned}
+        return {group for group, is_wanted in wanted.items() if is_wanted}
 
     @property
     def version(self) -> str:

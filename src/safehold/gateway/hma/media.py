@@ -68,8 +68,8 @@ def hashes_of(data: bytes) -> dict[str, str]:
     return hashes_and_variants(data)[0]
 
 
-def hashes_and_variants(data: bytes, *, variants: bool = False) -> tuple[dict[str, str], dict[str, str]]:
-    """What `hashes_of` gives, and if they are wanted, name -> PDQ of a picture's `variants` that can be matched."""
+def hashes_and_variants(data: bytes, variants: Collection[str] = ()) -> tuple[dict[str, str], dict[str, str]]:
+    """What `hashes_of` gives, and name -> PDQ of a picture's `variants` that can be matched (groups of `hashing.VARIANTS`)."""
     if not data:
         raise Refusal("invalid-hash", "the file is empty")
     kind = kinds.kind_of(data)
@@ -79,7 +79,7 @@ def hashes_and_variants(data: bytes, *, variants: bool = False) -> tuple[dict[st
     if kind.medium == "video":
         found["video_md5"] = found["md5"]
     try:
-        measured = ask.measure(kind, data, variants=variants)
+        measured = ask.measure(kind, data, variants=tuple(variants))
     except ask.Unreadable as reason:
         raise Refusal("invalid-hash", f"the {kind.medium} can't be opened: {reason}") from None
     except ask.Unavailable as reason:

@@ -14,12 +14,13 @@ from safehold.signals.hashes import tlsh
 from safehold.signals.hashes.kinds import KINDS, POINTS, point
 from safehold.signals.hashes.videos import Videos
 from safehold.signals.media import vpdq
+from safehold.signals.media.hashing import VARIANTS
 from safehold.signals.media.index import PdqIndex
 from safehold.signals.media.vpdq import Shares
 
-_POINT_BITS, _BANK_BITS, _FORM_BITS = 12, 10, 3
+_POINT_BITS, _BANK_BITS, _FORM_BITS = 12, 10, 5
 #: The forms of a picture by which an item may be found, by their numbers in keys; the first is the picture itself.
-FORMS = ("", "unbarred", "crop2", "crop5", "crop10")
+FORMS = ("", *(form for group in VARIANTS.values() for form in group))
 #: Kinds of which what is near counts too; of all others only what is the same.
 _NEAR = frozenset(kind.name for kind in KINDS.values() if kind.near)
 #: Items that are put onto the shelf at once.

@@ -5,7 +5,8 @@ them (lower-case hexadecimal; TLSH with its `T1`), so that they can be compared 
 """
 
 import hashlib
-from collections.abc import Iterator
+import math
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,17 @@ _TURNED = 500_000  # pixels of what is turned and mirrored
 TLSH_DISTANCE = 30
 
 _CROPS = (2, 5, 10)  # per cent of each side
+_SIDES = (4, 8)  # per cent of one side alone
+_SIDE_NAMES = ("left", "right", "top", "bottom")
+_DEGREES = (-4, -2, 2, 4)  # against the clock
+#: The forms that a picture can be indexed in beside itself, by groups that somebody can choose. Their order is that of keys in
+#: memory only (`hashes.matching`).
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "cropped": ("unbarred", *(f"crop{share}" for share in _CROPS)),
+    "one_side": tuple(f"{side}{share}" for side in _SIDE_NAMES for share in _SIDES),
+    "turned": (*(f"turn{turned}" for turned in _DEGREES), *(f"turn{turned}cut" for turned in _DEGREES)),
+}
+_LEAST_TURNED = 32  # pixels of a side; of less nothing is left
 _BAR_LIKE = 16  # grey levels around a bar's colour that are still the bar
 _BAR_SHARE = 0.95  # of a bar's last line has the bar's colour; between it and the edge may stand a caption
 _BAR_MOST = 0.4  # of the image is the most that one bar may take
@@ -76,13 +88,21 @@ def unbarred(image: Image.Image) -> Image.Image | None:
     return None if box == (0, 0, *image.size) else image.crop(box)
 
 
-def variants(image: Image.Image) -> dict[str, Pdq]:
-    """PDQ of what others may make of the image, to be indexed beside it: PDQ doesn't survive a crop of 2%.
+def variants(image: Image.Image, groups: Collection[str] = ("cropped",)) -> dict[str, Pdq]:
+    """PDQ of what others may make of the image, to be indexed beside it: PDQ doesn't survive a crop of 2 %, nor 2 degrees.
 
-    `unbarred` is the image without letter-box and caption bars, if it has some; `crop2`, `crop5` and `crop10` are the middle of
-    it, without so many per cent at each side.
+    `groups` are of VARIANTS. `unbarred` is the image without letter-box and caption bars, if it has some; `crop2`, `crop5` and
+    `crop10` are the middle of it, without so many per cent at each side; `left4` is without so many per cent at that side alone;
+    `turn-2` is turned by so many degrees, with black corners, and `turn-2cut` without them.
     """
-    return {name: pdq(image.crop(box)) for name, box in _boxes(image)}
+    found = {name: pdq(image.crop(box)) for name, box in _boxes(image)} if "cropped" in groups else {}
+    if "one_side" in groups or "turned" in groups:
+        small = _reduced(image, _TURNED)
+        if "one_side" in groups:
+            found |= {name: pdq(small.crop(box)) for name, box in _sides(small.size)}
+        if "turned" in groups:
+            found |= {name: pdq(form) for name, form in _turned(small)}
+    return found
 
 
 def tlsh(data: bytes) -> str | None:
@@ -134,6 +154,31 @@ def _boxes(image: Image.Image) -> Iterator[tuple[str, tuple[int, int, int, int]]
         x, y = width * share // 100, height * share // 100
         if x and y:
             yield f"crop{share}", (x, y, width - x, height - y)
+
+
+def _sides(size: tuple[int, int]) -> Iterator[tuple[str, tuple[int, int, int, int]]]:
+    width, height = size
+    for share in _SIDES:
+        x, y = round(width * share / 100), round(height * share / 100)
+        if x and y:
+            yield f"left{share}", (x, 0, width, height)
+            yield f"right{share}", (0, 0, width - x, height)
+            yield f"top{share}", (0, y, width, height)
+            yield f"bottom{share}", (0, 0, width, height - y)
+
+
+def _turned(image: Image.Image) -> Iterator[tuple[str, Image.Image]]:
+    """The image turned a little: as large as it was, with black corners, and the largest middle of its shape without them."""
+    width, height = image.size
+    if min(width, height) < _LEAST_TURNED:
+        return
+    for turned in _DEGREES:
+        form = image.rotate(turned, resample=Image.Resampling.BICUBIC)
+        angle = math.radians(abs(turned))
+        left = 1 / (math.cos(angle) + max(width / height, height / width) * math.sin(angle))
+        x, y = int(width * (1 - left) / 2), int(height * (1 - left) / 2)
+        yield f"turn{turned}", form
+        yield f"turn{turned}cut", form.crop((x, y, width - x, height - y))
 
 
 def _without_bars(image: Image.Image) -> tuple[int, int, int, int]:

@@ -12,9 +12,20 @@ from typing import TypeVar
 
 from safehold.signals.media.kinds import Kind
 from safehold.signals.media.workers.messages import Bounds, Job, Measured, Nudity, Text
-from safehold.signals.media.workers.pool import Pool, Unavailable, Unreadable
+from safehold.signals.media.workers.pool import NotInstalled, Pool, Unavailable, Unreadable
 
-__all__ = ["Bounds", "Measured", "Nudity", "Text", "Unavailable", "Unreadable", "measure", "nudity", "text"]
+__all__ = [
+    "Bounds",
+    "Measured",
+    "NotInstalled",
+    "Nudity",
+    "Text",
+    "Unavailable",
+    "Unreadable",
+    "measure",
+    "nudity",
+    "text",
+]
 
 #: Megabytes of address space for a worker that decodes, and for one that has a model in it.
 _DECODING, _MODELS = 1536, 4096
@@ -27,8 +38,8 @@ _pools: dict[int, Pool] = {}
 _making = threading.Lock()
 
 
-def measure(kind: Kind, data: bytes, bounds: Bounds | None = None, *, variants: bool = False) -> Measured:
-    """Open an image or video and hash it; with its `variants`, if it is to be put into a bank."""
+def measure(kind: Kind, data: bytes, bounds: Bounds | None = None, *, variants: tuple[str, ...] = ()) -> Measured:
+    """Open an image or video and hash it; with its `variants` of these groups, if it is to be put into a bank."""
     job = Job(what="measure", medium=kind.medium, form=kind.name, bounds=bounds or Bounds(), variants=variants)
     return _expect(Measured, _pool(_DECODING), job, data)
 

@@ -64,9 +64,7 @@ def _measure_image(job: Job, data: bytes) -> Measured:
         pdq=pdq.hash,
         quality=pdq.quality,
         forms=_forms(first),
-        variants={name: (found.hash, found.quality) for name, found in hashing.variants(first).items()}
-        if job.variants
-        else {},
+        variants={name: (found.hash, found.quality) for name, found in hashing.variants(first, job.variants).items()},
         animated=count > 1,
         frames=frames,
         truncated=truncated,

@@ -11,3 +11,4 @@ import "./copy.js";
 import "./toast.js";
 import "./live.js";
 import "./upload.js";
+import "./drop.js";

@@ -12,12 +12,14 @@ function send(form) {
   const request = new XMLHttpRequest();
   const idle = (is) => {
     shown.hidden = is;
+    form.toggleAttribute("data-sending", !is);
     buttons.forEach((button) => (button.disabled = !is));
   };
   request.upload.addEventListener("progress", (event) => {
     if (!event.lengthComputable) return;
     bar.max = event.total;
     bar.value = event.loaded;
+    if (event.loaded === event.total) bar.removeAttribute("value"); // how long that takes nobody knows
     words.textContent = event.loaded < event.total ? `${megabytes(event.loaded)} of ${megabytes(event.total)} sent` : "Sent. It is being looked at.";
   });
   request.addEventListener("load", () => {
