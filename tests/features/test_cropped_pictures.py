@@ -16,6 +16,7 @@ from safehold.desk.banks.models import BankItem
 from safehold.gateway.banks import BankKeeper
 from safehold.signals.hashes.matching import FORMS, Item
 from safehold.signals.media import hashing
+from safehold.signals.media.forms import VARIANTS
 from safehold.signals.media.kinds import kind_of
 from safehold.signals.media.workers import ask
 from safehold.signals.media.workers.opening import _forms
@@ -82,7 +83,7 @@ def test_a_changed_picture_is_found_as_the_reference_says(name: str) -> None:
     change, alone, by_forms, by_variants = CHANGES[name]
     original, posted = picture(5), change(picture(5)).convert("RGB")
     value = hashing.pdq(original).hash
-    variants = tuple((form, found.hash) for form, found in hashing.variants(original, hashing.VARIANTS).items())
+    variants = tuple((form, found.hash) for form, found in hashing.variants(original, VARIANTS).items())
     assert {form for form, _ in variants} <= set(FORMS)
     plain = shelf(view("bad"), items=[Item(1, "bad", "pdq", value)])
     wide = shelf(view("bad"), items=[Item(1, "bad", "pdq", value, variants=variants)])

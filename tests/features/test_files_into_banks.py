@@ -19,7 +19,7 @@ from safehold.gateway.banks import BankKeeper
 from safehold.record.models import AuditEvent
 from safehold.record.verification import verify_record
 from safehold.signals.media import hashing
-from safehold.signals.media.hashing import VARIANTS
+from safehold.signals.media.forms import VARIANTS
 from safehold.signals.media.kinds import kind_of
 from safehold.signals.media.workers import ask
 from tests.features.test_bank_pages import page, place

@@ -27,7 +27,7 @@ from safehold.console.banks import frame
 from safehold.desk.banks.changing import Busy, add_items
 from safehold.desk.banks.files import Seen, held, look_at
 from safehold.desk.banks.models import Bank
-from safehold.signals.media.hashing import VARIANTS
+from safehold.signals.media.forms import VARIANTS
 from safehold.signals.media.workers.ask import Unavailable
 
 #: Seconds and files for which a session keeps what came of them.

@@ -11,6 +11,7 @@ from safehold.desk.banks.models import BankItem
 from safehold.signals.hashes.kinds import KINDS, BadHash, key_of, normal
 from safehold.signals.hashes.signal import video_of
 from safehold.signals.media import hashing, kinds, vpdq
+from safehold.signals.media.forms import VARIANTS
 from safehold.signals.media.workers import ask
 
 #: The kinds of hashes that a file can have, the most telling first.
@@ -74,7 +75,7 @@ def look_at(data: bytes, name: str = "") -> Seen:
         _add_tlsh(data, found, without)
     else:
         try:
-            measured = ask.measure(kind, data, variants=tuple(hashing.VARIANTS) if kind.medium == "image" else ())
+            measured = ask.measure(kind, data, variants=tuple(VARIANTS) if kind.medium == "image" else ())
         except ask.Unreadable as reason:
             unreadable = str(reason)
     if kind.medium == "video":

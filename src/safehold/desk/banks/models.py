@@ -84,7 +84,7 @@ class Bank(models.Model):
 
     @property
     def indexes(self) -> set[str]:
-        """The groups of `hashing.VARIANTS` that are indexed with a picture unless somebody says otherwise."""
+        """The groups of `forms.VARIANTS` that are indexed with a picture unless somebody says otherwise."""
         wanted = {"cropped": self.variants, "one_side": self.one_side, "turned": self.turned}
         return {group for group, is_wanted in wanted.items() if is_wanted}
 

@@ -69,7 +69,7 @@ def hashes_of(data: bytes) -> dict[str, str]:
 
 
 def hashes_and_variants(data: bytes, variants: Collection[str] = ()) -> tuple[dict[str, str], dict[str, str]]:
-    """What `hashes_of` gives, and name -> PDQ of a picture's `variants` that can be matched (groups of `hashing.VARIANTS`)."""
+    """What `hashes_of` gives, and name -> PDQ of a picture's `variants` that can be matched (groups of `forms.VARIANTS`)."""
     if not data:
         raise Refusal("invalid-hash", "the file is empty")
     kind = kinds.kind_of(data)

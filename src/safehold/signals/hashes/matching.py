@@ -14,7 +14,7 @@ from safehold.signals.hashes import tlsh
 from safehold.signals.hashes.kinds import KINDS, POINTS, point
 from safehold.signals.hashes.videos import Videos
 from safehold.signals.media import vpdq
-from safehold.signals.media.hashing import VARIANTS
+from safehold.signals.media.forms import VARIANTS
 from safehold.signals.media.index import PdqIndex
 from safehold.signals.media.vpdq import Shares
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pdqhash
 from PIL import Image
 
+from safehold.signals.media.forms import CROPS, DEGREES, SIDES
 from safehold.signals.media.vpdq import QUALITY as QUALITY
 
 #: Pixels that are hashed as they are. A larger image is made smaller by a whole factor first: PDQ looks at 64 x 64 means.
@@ -22,17 +23,6 @@ _TURNED = 500_000  # pixels of what is turned and mirrored
 #: TLSH's confident match, as `threatexchange` has it.
 TLSH_DISTANCE = 30
 
-_CROPS = (2, 5, 10)  # per cent of each side
-_SIDES = (4, 8)  # per cent of one side alone
-_SIDE_NAMES = ("left", "right", "top", "bottom")
-_DEGREES = (-4, -2, 2, 4)  # against the clock
-#: The forms that a picture can be indexed in beside itself, by groups that somebody can choose. Their order is that of keys in
-#: memory only (`hashes.matching`).
-VARIANTS: dict[str, tuple[str, ...]] = {
-    "cropped": ("unbarred", *(f"crop{share}" for share in _CROPS)),
-    "one_side": tuple(f"{side}{share}" for side in _SIDE_NAMES for share in _SIDES),
-    "turned": (*(f"turn{turned}" for turned in _DEGREES), *(f"turn{turned}cut" for turned in _DEGREES)),
-}
 _LEAST_TURNED = 32  # pixels of a side; of less nothing is left
 _BAR_LIKE = 16  # grey levels around a bar's colour that are still the bar
 _BAR_SHARE = 0.95  # of a bar's last line has the bar's colour; between it and the edge may stand a caption
@@ -91,9 +81,9 @@ def unbarred(image: Image.Image) -> Image.Image | None:
 def variants(image: Image.Image, groups: Collection[str] = ("cropped",)) -> dict[str, Pdq]:
     """PDQ of what others may make of the image, to be indexed beside it: PDQ doesn't survive a crop of 2 %, nor 2 degrees.
 
-    `groups` are of VARIANTS. `unbarred` is the image without letter-box and caption bars, if it has some; `crop2`, `crop5` and
-    `crop10` are the middle of it, without so many per cent at each side; `left4` is without so many per cent at that side alone;
-    `turn-2` is turned by so many degrees, with black corners, and `turn-2cut` without them.
+    `groups` are of `forms.VARIANTS`. `unbarred` is the image without letter-box and caption bars, if it has some; `crop2`,
+    `crop5` and `crop10` are the middle of it, without so many per cent at each side; `left4` is without so many per cent at that
+    side alone; `turn-2` is turned by so many degrees, with black corners, and `turn-2cut` without them.
     """
     found = {name: pdq(image.crop(box)) for name, box in _boxes(image)} if "cropped" in groups else {}
     if "one_side" in groups or "turned" in groups:
@@ -150,7 +140,7 @@ def _boxes(image: Image.Image) -> Iterator[tuple[str, tuple[int, int, int, int]]
     unbarred = _without_bars(image)
     if unbarred != (0, 0, width, height):
         yield "unbarred", unbarred
-    for share in _CROPS:
+    for share in CROPS:
         x, y = width * share // 100, height * share // 100
         if x and y:
             yield f"crop{share}", (x, y, width - x, height - y)
@@ -158,7 +148,7 @@ def _boxes(image: Image.Image) -> Iterator[tuple[str, tuple[int, int, int, int]]
 
 def _sides(size: tuple[int, int]) -> Iterator[tuple[str, tuple[int, int, int, int]]]:
     width, height = size
-    for share in _SIDES:
+    for share in SIDES:
         x, y = round(width * share / 100), round(height * share / 100)
         if x and y:
             yield f"left{share}", (x, 0, width, height)
@@ -172,7 +162,7 @@ def _turned(image: Image.Image) -> Iterator[tuple[str, Image.Image]]:
     width, height = image.size
     if min(width, height) < _LEAST_TURNED:
         return
-    for turned in _DEGREES:
+    for turned in DEGREES:
         form = image.rotate(turned, resample=Image.Resampling.BICUBIC)
         angle = math.radians(abs(turned))
         left = 1 / (math.cos(angle) + max(width / height, height / width) * math.sin(angle))

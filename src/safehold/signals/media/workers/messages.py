@@ -32,7 +32,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One file to be opened. `medium` is `image` or `video`, `form` the short name of its type. `variants`: groups of
-    what others may make of an image (`hashing.VARIANTS`), to be hashed too and indexed."""
+    what others may make of an image (`forms.VARIANTS`), to be hashed too and indexed."""
 
     what: Literal["measure", "nudity", "text"]
     medium: str
