@@ -118,7 +118,7 @@ def start(var: Path, *arguments: str, port: int, **environment: str) -> "subproc
         stdout=log,
         stderr=log,
     )
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while time.monotonic() < deadline:
         assert process.poll() is None, (var / "log.txt").read_text()
         try:
@@ -126,7 +126,7 @@ def start(var: Path, *arguments: str, port: int, **environment: str) -> "subproc
                 return process
         except httpx.TransportError:
             time.sleep(0.1)
-    raise AssertionError("not ready after five minutes:\n" + (var / "log.txt").read_text())
+    raise AssertionError("not ready after a quarter of an hour:\n" + (var / "log.txt").read_text())
 
 
 @pytest.fixture(scope="module")

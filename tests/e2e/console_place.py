@@ -19,7 +19,8 @@ from safehold.desk.banks.importing import import_file
 from safehold.desk.banks.models import BankChange, BankHit, BankItem, Exchange
 from safehold.desk.decisions.models import Decision, PolicyVersion
 from safehold.desk.entities.models import Event
-from safehold.desk.learning.models import ShadowRun, ShadowScore, TrainingRun
+from safehold.desk.learning.asking import ask
+from safehold.desk.learning.models import Asked, ShadowRun, ShadowScore, TrainingRun
 from safehold.desk.learning.promoting import promote, watch
 from safehold.desk.learning.training import train_now
 from safehold.desk.lists.changing import add_entry, move_entry
@@ -50,7 +51,7 @@ def filled(live: SimpleNamespace) -> console_rows.Made:
 
 
 def teach_models() -> None:
-    """Model 1 is live, model 2 in shadow and has scored what both have seen."""
+    """Model 1 is live, model 2 in shadow and has scored what both have seen; a text waits to be labelled."""
     lessons.teach(160)
     for seed in (0, 1):
         model = train_now(None, "plaza", seed=seed)
@@ -64,6 +65,7 @@ def teach_models() -> None:
     event = Event.objects.order_by("-position")[0]
     ShadowRun.objects.create(model=model, position=event.position)
     ShadowScore.objects.create(model=model, event=event, said={"spam": 0.9}, live_said={"spam": 0.2})
+    ask(None, "plaza", "toxicity", 1)
 
 
 def let_looks_wait() -> None:
@@ -174,12 +176,14 @@ def pages(made: console_rows.Made) -> dict[str, str]:
         "decision": f"/decisions/{acted}/",
         "decision with its content": f"/decisions/{acted}/?reveal=1",
         "decision in a chain": f"/decisions/{made.overridden}/",
+        "hashes of a decision into a bank": f"/decisions/{acted}/bank/",
         "policies": "/policies/",
         "policy": "/policies/phishing.links/",
         "what changed": f"/policies/spam.bulk/{old}/{new}/",
         "rule": "/policies/spam.bulk/rules/repeated-text/",
         "changes": "/policies/changes/",
         "change that waits": f"/policies/changes/{proposed}/",
+        "new policy": "/policies/new/",
         "policies and Git": "/policies/git/",
         "batches": "/policies/batches/",
         "batch to confirm": f"/policies/batches/{batch}/",
@@ -223,6 +227,7 @@ def pages(made: console_rows.Made) -> dict[str, str]:
         "labels": "/models/labels/",
         "training": "/models/training/trn_failed/",
         "what to label next": "/models/next/?attribute=spam",
+        "text to label": f"/tasks/{Asked.objects.filter(turn=1)[0].pk}/label/",
         "ledger": "/ledger/",
         "entries": "/ledger/entries/",
         "entry": "/ledger/entries/20/",
