@@ -96,12 +96,14 @@ def _picture(name: str, one: Map) -> SafeString:
     if one.said_after:
         after, before = _dots(one.said_after, "With it"), _dots(one.said_before, "Without it")
         title = f"{name}: the old service's score, by ours without the calibration and with it"
-        return line_plot(after, title, "our score", diagonal=True, beside=before)
+        return line_plot(after, title, "our score; up: the old service's", diagonal=True, beside=before)
     dots = [
         Dot(at, f"Ours {at:.2f}, answered", one.apply(at), low, high)
         for at, low, high in zip(one.at, one.low, one.high, strict=True)
     ]
-    return line_plot(dots, f"{name}: the score that is answered, by ours", "our score", diagonal=True)
+    return line_plot(
+        dots, f"{name}: the score that is answered, by ours", "our score; up: what is answered", diagonal=True
+    )
 
 
 def _dots(said: list[Said], how: str) -> list[Dot]:
