@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell command -v python$(v) >
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The commit whose harm model today's learned on from: see docs/how-to/train-a-model.
-EARLIER := 6bd48b37b48e61850c5e4ca605c6d87991d21403
+EARLIER := 2bea77e9bd0d2adbdd6e0995974076ca2abb74d8
 
 .DEFAULT_GOAL := help
 .PHONY: help up test tests lint types fmt bench nightly fuzz docs pictures model lock clean

@@ -148,8 +148,6 @@ def test_no_text_of_the_outside_sets_is_in_the_training_folder():
     written = templates.examples(TRAINING / "templates")
     for each in sets:
         plain, keys = {text.casefold().strip() for text in each.texts}, {key(text) for text in each.texts}
-        if each.name == "HatemojiCheck":  # three words that a template makes by chance; the card says so
-            plain, keys = plain - {"kill trans people"}, keys - {key("kill trans people")}
         assert not [one.text for one in (*read, *written) if one.text.casefold().strip() in plain], each.name
         near = {key(one.text) for one in written} & keys
         if each.name == "HatemojiCheck":

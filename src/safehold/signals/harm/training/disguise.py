@@ -10,9 +10,12 @@ _UNSEEN = "\u200b\u200c\u2060\u00ad"
 
 def disguise(text: str, chance: random.Random, name: str | None = None) -> str:
     """`text` with one kind of disguise, that of `name` if it is said, on some of its longer words."""
-    trick = _TRICKS[name or chance.choice(list(_TRICKS))]
+    name = name or chance.choice(TRICKS)
     words = text.split(" ")
     share = chance.choice((0.3, 0.6, 1.0))
+    if name == _JOINED:
+        return words[0] + "".join(word if chance.random() < share else f" {word}" for word in words[1:])
+    trick = _TRICKS[name]
     return " ".join(trick(word, chance) if len(word) > 3 and chance.random() < share else word for word in words)
 
 
@@ -49,6 +52,11 @@ def _mistyped(word: str, chance: random.Random) -> str:
     return word[:at] + word[at + 1] + word[at] + word[at + 2 :] if chance.random() < 0.5 else word[:at] + word[at + 1 :]
 
 
+def _shortened(word: str, chance: random.Random) -> str:
+    at = chance.randrange(1, len(word))
+    return word[:at] + word[at + 1 :]
+
+
 def _loud(word: str, chance: random.Random) -> str:
     return word.upper()
 
@@ -61,8 +69,12 @@ _TRICKS = {
     "stretching": _stretched,
     "stars": _starred,
     "typing errors": _mistyped,
+    "missing letters": _shortened,
     "capitals": _loud,
 }
 
+#: The one that is on the text between the words.
+_JOINED = "missing spaces"
+
 #: The names of the disguises.
-TRICKS = tuple(_TRICKS)
+TRICKS = (*_TRICKS, _JOINED)

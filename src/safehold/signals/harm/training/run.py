@@ -26,7 +26,7 @@ Tell = Callable[[str], None]
 #: Shares of the large, uniform parts of the corpus that the student sees: they would crowd out the rest.
 _SHARES = {("davidson", "offensive"): 0.3, ("edos", "none"): 0.4}
 _IDENTITY_SHARE = 0.5
-_DISGUISED = 0.15
+_DISGUISED = 0.2
 _DILUTED = 0.3
 
 
@@ -39,7 +39,7 @@ class Plan(NamedTuple):
     share: float = 1.0
     rounds: int = 40
     strength: float = 20.0
-    release: str = "2026.11.3"
+    release: str = "2026.11.4"
     after: str = ""
 
 

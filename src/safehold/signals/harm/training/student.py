@@ -33,7 +33,7 @@ class Recipe(NamedTuple):
     frozen: int = 2
     whole: int = 4
     vocabulary: int = 8192
-    steps: int = 1250
+    steps: int = 1500
     batch: int = 48
     rate: float = 1.2e-4
     head_rate: float = 1e-3
