@@ -167,7 +167,7 @@ def test_banks_are_listed_and_filled(hma: SimpleNamespace) -> None:
         ("GET", "/c/bank/none", {}, 404, "not found"),
         ("GET", "/c/bank/no%00ne", {}, 404, "no such address"),
         ("PATCH", "/c/bank/bad", {}, 405, "takes"),
-        ("PUT", "/c/bank/bad/content/1", {}, 405, "takes"),
+        ("PATCH", "/c/bank/bad/content/1", {}, 405, "takes"),
         ("GET", "/c/bank/bad/content/x", {}, 404, "not found"),
         ("GET", f"/c/bank/bad/content/{'9' * 18}", {}, 404, "not found"),
         ("GET", "/c/bank/bad/content/²", {}, 404, "not found"),
@@ -226,6 +226,18 @@ def test_banks_are_made_and_turned_up_and_down(hma: SimpleNamespace) -> None:
         ("POST", "/c/bank/bad/content", {}, 400, "Neither"),
         ("POST", "/c/bank/bad/signal", {}, 400, "No signals"),
         ("DELETE", "/c/bank/absent/content/1", None, 404, "not found"),
+        ("PUT", "/c/bank/absent/content/1", {"disable_until_ts": 0}, 404, "not found"),
+        ("PUT", "/c/bank/bad/content/1", {}, 400, "disable_until_ts"),
+        ("PUT", "/c/bank/bad/content/1", {"disable_until_ts": True}, 400, "disable_until_ts"),
+        ("PUT", "/c/bank/bad/content/1", {"disable_until_ts": 1_900_000_000}, 403, "for a time"),
+        ("POST", "/c/exchanges", {"bank": "bad", "api": "ncmec", "api_json": {}}, 403, "safehold exchanges"),
+        ("POST", "/c/exchanges/api/ncmec", {"credential_json": {}}, 403, "safehold exchanges"),
+        ("DELETE", "/c/exchange/feed", None, 403, "safehold exchanges"),
+        ("PUT", "/c/exchange/absent", {"enabled": True}, 404, "not found"),
+        ("PUT", "/c/exchange/feed", {"bank": "bad"}, 403, "`bank`"),
+        ("PUT", "/c/exchange/feed", {}, 400, "enabled"),
+        ("PUT", "/c/signal_type/pdq", {"enabled_ratio": 0.5}, 403, "enabled_ratio"),
+        ("PUT", "/c/signal_type/phash", {"enabled_ratio": 0.5}, 404, "No such signal type"),
     ],
 )
 def test_what_a_bank_cant_be_is_said(
@@ -250,6 +262,12 @@ def test_content_goes_in_by_its_file_and_out_by_its_number(hma: SimpleNamespace)
         "id": number, "disable_until_ts": 1, "collab_metadata": {}, "original_media_uri": None, "bank": bank,
     }  # fmt: skip
     assert hma.match.get(f"/c/bank/bad/content/{number}").status_code == 404  # of another bank
+    assert hma.match.put(f"/c/bank/files-in/content/{number}", json={"disable_until_ts": 0}).status_code == 403
+    assert hma.write.put(f"/c/bank/files-in/content/{number}", json={"disable_until_ts": 1}).json() == shown
+    off = hma.write.put(f"/c/bank/files-in/content/{number}", json={"disable_until_ts": 0})
+    assert (off.json()["disable_until_ts"], BankItem.objects.get(pk=number).state) == (0, "disputed")
+    on = hma.write.put(f"/c/bank/files-in/content/{number}", json={"disable_until_ts": 1})
+    assert (on.status_code, "a person" in on.text) == (403, True)
     assert hma.match.delete(f"/c/bank/files-in/content/{number}").status_code == 403
     assert hma.write.delete(f"/c/bank/files-in/content/{number}").json() == {"deleted": 1}
     assert hma.write.delete(f"/c/bank/files-in/content/{number}").json() == {"deleted": 0}
@@ -267,6 +285,8 @@ def test_exchanges_kinds_and_the_state_of_the_index_are_told(hma: SimpleNamespac
     assert (
         shown.json() == {"name": "feed", "api": "file", "enabled": True, "bank": "fed"} and "secret" not in shown.text
     )
+    switched = [hma.write.put("/c/exchange/feed", json={"enabled": on}).json()["enabled"] for on in (False, True)]
+    assert switched == [False, True] and hma.match.put("/c/exchange/feed", json={"enabled": False}).status_code == 403
     status = hma.match.get("/c/exchange/feed/status").json()
     assert (status["last_fetch_complete_ts"], status["up_to_date"], status["fetched_items"]) == (None, False, 0)
     assert {"ncmec", "stopncii", "file"} <= set(hma.match.get("/c/exchanges/apis").json())

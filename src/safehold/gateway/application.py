@@ -63,7 +63,7 @@ for _route in ALL_ROUTES:
 
 def serves(path: str) -> bool:
     """Whether a path is the gateway's; all others are Django's."""
-    return path.startswith(("/v1/", "/c/bank/", "/c/exchange/", "/c/exchanges/")) or path == "/v1" or path in _EXACT
+    return path.startswith(("/v1/", "/c/bank/", "/c/exchange/", "/c/exchanges/", "/c/signal_type/")) or path == "/v1" or path in _EXACT
 
 
 class Gateway:

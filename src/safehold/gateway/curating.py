@@ -66,6 +66,13 @@ class Curator(Protocol):
     def retire(self, bank: str, item: int, key: str) -> int | None:
         """Let an item no longer count; how many that were, 0 if it was retired before or is none. None for no such bank."""
 
+    def dispute(self, bank: str, item: int, key: str) -> bool | None:
+        """Let an active item not count until a person has settled it; false where it doesn't count already. None for no such
+        item."""
+
+    def switch_exchange(self, name: str, enabled: bool, key: str) -> bool:
+        """Have an exchange fetched or not; false for no such exchange."""
+
     def exchanges(self) -> list[ExchangeView]:
         """Every exchange, by name."""
 

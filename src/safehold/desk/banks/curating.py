@@ -13,6 +13,7 @@ from django.db.models import Count
 from safehold.accounts.people import Refused
 from safehold.desk.banks.changing import Busy, NoSuchBank, change_bank, create_bank, move_item
 from safehold.desk.banks.exchanges.kinds import KINDS
+from safehold.desk.banks.exchanges.managing import NoSuchExchange, switch
 from safehold.desk.banks.models import Bank, BankItem, Exchange, ExchangeRecord
 from safehold.gateway.curating import BankShare, Cannot, Content, ExchangeView, Taken
 from safehold.gateway.store import Unavailable
@@ -68,6 +69,27 @@ class Curation:
             except InvalidTransition:
                 return 0
             return 1
+
+    def dispute(self, bank: str, item: int, key: str) -> bool | None:
+        with _reported():
+            found = BankItem.objects.filter(bank=bank, pk=item).first()
+            if found is None:
+                return None
+            if found.state != "active":
+                return False
+            try:
+                move_item(None, item, "disputed", "Disabled by an API key", key)
+            except InvalidTransition:
+                return False
+            return True
+
+    def switch_exchange(self, name: str, enabled: bool, key: str) -> bool:
+        with _reported():
+            try:
+                switch(None, name, enabled=enabled, key=key)
+            except NoSuchExchange:
+                return False
+            return True
 
     def exchanges(self) -> list[ExchangeView]:
         with _reported():

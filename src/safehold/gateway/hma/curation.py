@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from safehold.gateway.curating import BankShare, Cannot, Curator, ExchangeView, Taken
+from safehold.gateway.curating import BankShare, Cannot, Content, Curator, ExchangeView, Taken
 from safehold.gateway.hma.media import FIELDS
 from safehold.gateway.hma.routes import (
     HMA_ROUTES,
@@ -113,13 +113,7 @@ async def show_content(parts: Parts, request: Request) -> Reply:
     found = await _curated(parts, lambda curator: curator.content(bank, item))
     if found is None:
         raise Refusal("not-found", f"content '{item}' not found")
-    said: dict[str, Any] = {
-        "id": found.id,
-        "disable_until_ts": ENABLED if found.counts else DISABLED,
-        "collab_metadata": found.known_as,
-        "original_media_uri": None,
-        "bank": _of(found.bank),
-    }
+    said = _content(found)
     if request.query.get("include_signals", "").lower() == "true":
         said["signals"] = {found.kind: found.value}
     return Reply(200, _encode(said))
@@ -131,6 +125,28 @@ async def delete_content(parts: Parts, request: Request) -> Reply:
     bank, item = _item(request)
     gone = await _curated(parts, lambda curator: curator.retire(bank, item, key.id))
     return Reply(200, _encode({"deleted": _there(gone, bank)}))
+
+
+async def update_content(parts: Parts, request: Request) -> Reply:
+    """Disable an item: with `disable_until_ts` 0 it is disputed, and counts no more until a person has settled it. Content has no
+    time until which it is off, and a person activates."""
+    key = authorized(parts, request, WRITE_BANKS)
+    bank, item = _item(request)
+    until = (await read_object(request)).get("disable_until_ts")
+    if isinstance(until, bool) or not isinstance(until, int):
+        raise Refusal("invalid-hash", "Field `disable_until_ts` is required: 0 to disable, 1 to enable")
+    if until not in (ENABLED, DISABLED):
+        raise Refusal(
+            "forbidden", "content is not disabled for a time here: send 0, and a person settles it in the console"
+        )
+    if until == DISABLED:
+        await _curated(parts, lambda curator: curator.dispute(bank, item, key.id))
+    found = await _curated(parts, lambda curator: curator.content(bank, item))
+    if found is None:
+        raise Refusal("not-found", f"content '{item}' not found")
+    if until == ENABLED and not found.counts:
+        raise Refusal("forbidden", "a person activates content, in the console or at the shell")
+    return Reply(200, _encode(_content(found)))
 
 
 async def list_exchanges(parts: Parts, request: Request) -> Reply:
@@ -164,6 +180,43 @@ async def show_exchange(parts: Parts, request: Request) -> Reply:
     found = await _exchange(parts, request.argument)
     said = {"name": found.name, "api": found.kind, "enabled": found.enabled, "bank": found.bank}
     return Reply(200, _encode(said))
+
+
+async def update_exchange(parts: Parts, request: Request) -> Reply:
+    """Have an exchange fetched or not: `enabled`. Its bank and its configuration stay: the console changes these."""
+    key = authorized(parts, request, WRITE_BANKS)
+    wanted = await read_object(request)
+    enabled = wanted.get("enabled")
+    if other := sorted(set(wanted) - {"enabled", "name"}):
+        raise Refusal(
+            "forbidden",
+            f"`{other[0][:30]}` of an exchange is changed in the console or at the shell; only `enabled` is here",
+        )
+    if not isinstance(enabled, bool):
+        raise Refusal("invalid-hash", "Field `enabled` is required: true or false")
+    name = request.argument
+    if not await _curated(parts, lambda curator: curator.switch_exchange(name, enabled, key.id)):
+        raise Refusal("not-found", f"Exchange '{name[:60]}' not found")
+    return await show_exchange(parts, request)
+
+
+async def refuse_exchanges(parts: Parts, request: Request) -> Reply:
+    """Refused: credentials are sealed where people put them in, and a fetch fills a bank that decisions rest on."""
+    authorized(parts, request, WRITE_BANKS)
+    raise Refusal(
+        "forbidden",
+        "exchanges are added, given credentials and removed in the console or at the shell: safehold exchanges",
+    )
+
+
+async def refuse_signal_type(parts: Parts, request: Request) -> Reply:
+    """Refused: what counts is said for a bank, and each decision names the version of its banks."""
+    authorized(parts, request, WRITE_BANKS)
+    if request.argument not in KINDS:
+        raise Refusal("not-found", f"No such signal type '{request.argument[:30]}'")
+    raise Refusal(
+        "forbidden", "a kind of hash is not switched off by itself; set the `enabled_ratio` of the banks that have it"
+    )
 
 
 async def show_exchange_status(parts: Parts, request: Request) -> Reply:
@@ -259,6 +312,16 @@ def _item(request: Request) -> tuple[str, int]:
     return bank, int(number)
 
 
+def _content(found: Content) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "disable_until_ts": ENABLED if found.counts else DISABLED,
+        "collab_metadata": found.known_as,
+        "original_media_uri": None,
+        "bank": _of(found.bank),
+    }
+
+
 def _there(found: T | None, bank: str) -> T:
     if found is None:
         raise Refusal("not-found", f"bank '{bank[:60]}' not found")
@@ -285,13 +348,19 @@ CURATION_ROUTES = (
     hma_route("DELETE", "/c/bank/{name}", delete_bank, WRITE_BANKS),
     hma_route("POST", "/c/bank/{name}/content", add_content, WRITE_BANKS),
     hma_route("GET", "/c/bank/{name}/content/{item}", show_content),
+    hma_route("PUT", "/c/bank/{name}/content/{item}", update_content, WRITE_BANKS),
     hma_route("DELETE", "/c/bank/{name}/content/{item}", delete_content, WRITE_BANKS),
     hma_route("GET", "/c/exchanges", list_exchanges),
+    hma_route("POST", "/c/exchanges", refuse_exchanges, WRITE_BANKS),
     hma_route("GET", "/c/exchanges/apis", list_exchange_kinds),
     hma_route("GET", "/c/exchanges/api/{name}", show_exchange_kind),
+    hma_route("POST", "/c/exchanges/api/{name}", refuse_exchanges, WRITE_BANKS),
     hma_route("GET", "/c/exchange/{name}", show_exchange),
+    hma_route("PUT", "/c/exchange/{name}", update_exchange, WRITE_BANKS),
+    hma_route("DELETE", "/c/exchange/{name}", refuse_exchanges, WRITE_BANKS),
     hma_route("GET", "/c/exchange/{name}/status", show_exchange_status),
     hma_route("GET", "/c/signal_type", list_signal_types),
     hma_route("GET", "/c/signal_type/index", show_index),
+    hma_route("PUT", "/c/signal_type/{name}", refuse_signal_type, WRITE_BANKS),
     hma_route("GET", "/c/content_type", list_content_types),
 )

@@ -75,6 +75,7 @@ def _told(
     )  # fmt: skip
 
 
+_EXCHANGE = record(("name",), name=TEXT, api=TEXT, enabled=FLAG, bank=TEXT)
 _RATIO = {"enabled_ratio": SHARE, "enabled": FLAG}
 #: (method, path) -> what is said of it.
 DESCRIBED = {
@@ -109,16 +110,24 @@ DESCRIBED = {
         ref("HmaContent"),
         parameter("include_signals", "Also its hash", {"type": "string", "enum": ["true", "false"]}),
     ),
+    ("PUT", "/c/bank/{name}/content/{item}"): _told(
+        ref("HmaContent"), body=Content(record(("disable_until_ts",), disable_until_ts={"type": "integer", "enum": [0, 1]}))
+    ),
     ("DELETE", "/c/bank/{name}/content/{item}"): _told(record(("deleted",), deleted=COUNT)),
     ("GET", "/c/exchanges"): _told(many(TEXT)),
+    ("POST", "/c/exchanges"): _told({}),
     ("GET", "/c/exchanges/apis"): _told(many(TEXT)),
     ("GET", "/c/exchanges/api/{name}"): _told(
         record(supports_authentification=FLAG, has_set_authentification=FLAG)
     ),
-    ("GET", "/c/exchange/{name}"): _told(record(("name",), name=TEXT, api=TEXT, enabled=FLAG, bank=TEXT)),
+    ("POST", "/c/exchanges/api/{name}"): _told({}),
+    ("GET", "/c/exchange/{name}"): _told(_EXCHANGE),
+    ("PUT", "/c/exchange/{name}"): _told(_EXCHANGE, body=Content(record(("enabled",), enabled=FLAG))),
+    ("DELETE", "/c/exchange/{name}"): _told({}),
     ("GET", "/c/exchange/{name}/status"): _told(ref("HmaExchangeStatus")),
     ("GET", "/c/signal_type"): _told(many(record(("name",), name=TEXT, enabled_ratio=SHARE))),
     ("GET", "/c/signal_type/index"): _told(table({"type": "object"}), parameter("signal_type", "Only this", _KIND)),
+    ("PUT", "/c/signal_type/{name}"): _told({}),
     ("GET", "/c/content_type"): _told(many(record(("name",), name=TEXT, enabled=FLAG))),
     ("GET", "/site-map"): _told(many(TEXT), key=False),
     ("GET", "/status"): Described(

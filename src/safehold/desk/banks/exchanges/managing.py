@@ -121,12 +121,12 @@ def renew_secret(by: User | None, name: str, secret: Mapping[str, str]) -> Excha
     return exchange
 
 
-def switch(by: User | None, name: str, *, enabled: bool) -> Exchange:
-    """Off: it is asked nothing. On: it is asked at once. Raises NoSuchExchange."""
+def switch(by: User | None, name: str, *, enabled: bool, key: str = "") -> Exchange:
+    """Off: it is asked nothing. On: it is asked at once. `key` is the API key that does it. Raises NoSuchExchange."""
     exchange = found_exchange(name)
     with recording() as record:
         Exchange.objects.filter(pk=name).update(enabled=enabled, next_at=timezone.now())
-        _audit(record, "exchange.switched_on" if enabled else "exchange.switched_off", exchange, by, {})
+        _audit(record, "exchange.switched_on" if enabled else "exchange.switched_off", exchange, by, {}, key)
     return exchange
 
 
@@ -163,6 +163,10 @@ def _sealed(secret: Mapping[str, str]) -> str:
     return seal(msgspec.json.encode(dict(secret)).decode()) if secret else ""
 
 
-def _audit(record: Record, verb: str, exchange: Exchange, by: User | None, detail: Mapping[str, Any]) -> None:
-    actor = by.pk if by is not None else ""
-    record.audit(verb, "exchange", exchange.pk, actor=actor, detail=dict(detail) if by else {**detail, **AT_THE_SHELL})
+def _audit(
+    record: Record, verb: str, exchange: Exchange, by: User | None, detail: Mapping[str, Any], key: str = ""
+) -> None:
+    actor = by.pk if by is not None else key
+    record.audit(
+        verb, "exchange", exchange.pk, actor=actor, detail=dict(detail) if actor else {**detail, **AT_THE_SHELL}
+    )
