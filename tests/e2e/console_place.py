@@ -207,6 +207,7 @@ def pages(made: console_rows.Made) -> dict[str, str]:
         "item of a bank": f"/banks/in/propaganda/items/{hashed}/",
         "add a hash": "/banks/in/propaganda/add/",
         "settings of a bank": "/banks/in/propaganda/settings/",
+        "show a file to a bank": "/banks/in/propaganda/file/",
         "import into a bank": "/banks/in/propaganda/import/",
         "import of a bank that waits": f"/banks/in/propaganda/changes/{brought}/",
         "make a bank": "/banks/make/",

@@ -4,6 +4,7 @@ The pages are filled with made-up rows (tests/console_rows.py) where looks are t
 the running engine, where what they say is tested.
 """
 
+import base64
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -19,10 +20,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from safehold.accounts.roles import Role
 from safehold.desk.learning.models import Label, LearnedModel
+from safehold.signals.media import hashing
 from tests import console_rows, lessons
 from tests.e2e.conftest import COLOURS, PASSWORD, looked_at
 from tests.e2e.console_place import filled, pages
 from tests.features.test_access import NEEDS
+from tests.features.test_media_hashing import encoded, picture
 
 pytestmark = pytest.mark.browser
 
@@ -42,6 +45,7 @@ NOT_WALKED = {
         ("backtest-progress", "ledger-progress", "list-revision-progress", "training-progress"), "how far it is"
     ),
     "policy-tried": "a part of the editor, and looked at there",
+    "bank-file-add": "what came of a file, looked at where one is dropped",
 }
 
 
@@ -224,6 +228,46 @@ def test_a_long_file_comes_into_a_list(
     page.wait_for_url("**/lists/phishing/revisions/*/")
     expect(page.get_by_text("somebody else has to approve it")).to_be_visible(timeout=60_000)
     expect(page.locator("dl.pairs").first).to_contain_text("55,000")
+
+
+def test_a_picture_that_is_dropped_on_a_banks_page_becomes_hashes(
+    live: SimpleNamespace, made: console_rows.Made, page: Page, tmp_path: Path
+) -> None:
+    """Anywhere on the page by mouse; on the page of files by keyboard. What came of it is seen, and then it is added."""
+    (tmp_path / "cat.png").write_bytes(encoded(picture(5)))
+    live.sign_in(page, "mira")
+    page.goto(f"{live.url}/banks/in/propaganda/")
+    veil = page.locator("form[data-drop]")
+    expect(veil).to_be_hidden()
+    brought = page.evaluate_handle(
+        """bytes => {
+            const all = new DataTransfer();
+            all.items.add(new File([Uint8Array.from(atob(bytes), sign => sign.charCodeAt(0))], "cat.png", {type: "image/png"}));
+            return all;
+        }""",
+        base64.b64encode((tmp_path / "cat.png").read_bytes()).decode(),
+    )
+    page.dispatch_event("main", "dragenter", {"dataTransfer": brought})
+    expect(veil.get_by_text("Drop it to see its hashes")).to_be_visible()
+    page.dispatch_event("main", "drop", {"dataTransfer": brought})
+    page.wait_for_url("**/banks/in/propaganda/file/*/")
+    expect(page.get_by_role("checkbox", name="PDQ (images, frames)")).to_be_checked()
+    expect(page.get_by_text(hashing.pdq(picture(5)).hash)).to_be_visible()
+    assert looked_at(page) == "" and looked_at(page, COLOURS) == ""
+
+    page.goto(f"{live.url}/banks/in/propaganda/")
+    page.keyboard.press("f")
+    page.wait_for_url("**/banks/in/propaganda/file/")
+    page.locator("#id_file").set_input_files(tmp_path / "cat.png")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url("**/banks/in/propaganda/file/*/")
+    page.get_by_role("checkbox", name="Turned a little").check()
+    page.get_by_label("Source").fill("A user's report")
+    page.get_by_label("Why").fill("It recruits")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url("**/banks/in/propaganda/items/*/")
+    expect(page.get_by_text("somebody else has to activate", exact=False).first).to_be_visible()
+    expect(page.get_by_text("Also as turn2", exact=True)).to_be_visible()
 
 
 def test_the_palette_goes_anywhere(live: SimpleNamespace, made: console_rows.Made, page: Page) -> None:
