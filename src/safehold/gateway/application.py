@@ -61,9 +61,12 @@ for _route in ALL_ROUTES:
         (_PREFIX if _brace else _EXACT).setdefault(_start, {})[_route.method] = _route
 
 
+_BELOW = ("/v1/", "/c/bank/", "/c/exchange/", "/c/exchanges/", "/c/signal_type/")
+
+
 def serves(path: str) -> bool:
     """Whether a path is the gateway's; all others are Django's."""
-    return path.startswith(("/v1/", "/c/bank/", "/c/exchange/", "/c/exchanges/", "/c/signal_type/")) or path == "/v1" or path in _EXACT
+    return path.startswith(_BELOW) or path == "/v1" or path in _EXACT
 
 
 class Gateway:
