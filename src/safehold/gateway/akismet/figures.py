@@ -95,7 +95,7 @@ async def get_stats(parts: Parts, request: Request) -> Reply:
         month: {name: getattr(one, name) for name in _COUNTS} | {"da": f"{month}-01"} for month, one in found.items()
     }
     said = whole | {"accuracy": round(100 * max(0.0, 1 - wrong / checks), 2), "time_saved": 0, "breakdown": breakdown}
-    return Reply(200, _encode(said), headers=headers)
+    return Reply(200, _encode(said), TEXT, headers)  # JSON, by the type that the empty answer has too
 
 
 def _months(now: datetime, count: int) -> list[str]:
