@@ -225,7 +225,7 @@ class TestLife:
     ) -> None:
         read_texts: list[str] = []
         really = features.readings
-        monkeypatch.setattr(features, "readings", lambda texts: read_texts.extend(texts) or really(texts))
+        monkeypatch.setattr(features, "readings", lambda texts, *more: read_texts.extend(texts) or really(texts, *more))
         assert read_ahead(40) == 40
         train_now(None, "plaza")
         assert len(read_texts) == len(set(read_texts)) == Reading.objects.count() == 250
