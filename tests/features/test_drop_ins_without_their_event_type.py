@@ -19,6 +19,7 @@ from safehold.gateway.problems import Refusal
 from safehold.gateway.requests import FORM, Reply, Request
 from safehold.gateway.room import Room
 from safehold.gateway.scoring import Scorer
+from safehold.gateway.shipped import Shipped
 from safehold.gateway.store import Key
 
 KEY = Key(id="key_1", service="plaza", digest="", scopes=frozenset({"text:score", "events:write"}), expires_at=None)
@@ -37,7 +38,7 @@ def answer(handle: Any, media_type: str, body: bytes, kind: str, room: Room | No
     parts = SimpleNamespace(
         limits=Limits(), keyring=keyring, prepare=refuse, base_url="http://safehold.example", scorer=Scorer(1), looker=Scorer(1),
         image_hosts=frozenset(), thresholds=read_thresholds(""), decider=SimpleNamespace(submit=refuse),
-        ahead=SimpleNamespace(known=refuse), room=room or Room(),
+        ahead=SimpleNamespace(known=refuse), room=room or Room(), community=None, shipped=Shipped(),
     )  # fmt: skip
     headers = [(b"content-type", media_type.encode()), (b"authorization", b"Bearer sh_x")]
     scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
