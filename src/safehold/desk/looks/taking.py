@@ -5,11 +5,10 @@ An answer is recorded once: the event's id is the look's, so that after a crash 
 again, and the gateway knows it. A service that is down is waited for (`patience`); then the event says that it did not answer.
 """
 
-import functools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +22,7 @@ from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
 from safehold import outgoing
+from safehold.desk.decisions.measured import signal_of
 from safehold.desk.decisions.models import Decision
 from safehold.desk.looks.claiming import claimed, rooms
 from safehold.desk.looks.forgetting import forget
@@ -30,9 +30,9 @@ from safehold.desk.looks.models import Look, Outcome
 from safehold.desk.looks.norms import norm_of
 from safehold.desk.looks.setup import JUDGED, Service, Setup, Small, Wanted, current, score_in, secret
 from safehold.desk.rules.in_force import bundle_of, newest
-from safehold.engine import Bundle, installed_signals
+from safehold.engine import Bundle
 from safehold.engine.event import Event, lift
-from safehold.engine.signal import Signal, SignalFailed
+from safehold.engine.signal import SignalFailed
 from safehold.gateway.faults import described
 from safehold.record.recording import recording
 from safehold.signals.judge.asking import Answer, Judge
@@ -196,7 +196,7 @@ def small_score(small: Small, verdict: Any, event: Event, text: str) -> float | 
     """What the small model says: as the verdict recorded it, else measured here. None where it can't tell."""
     if (recorded := score_in(verdict, small)) is not None:
         return recorded
-    signal = _signals().get(small.signal)
+    signal = signal_of(small.signal)
     if signal is None:
         return None
     try:
@@ -204,12 +204,6 @@ def small_score(small: Small, verdict: Any, event: Event, text: str) -> float | 
     except SignalFailed:
         return None
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-@functools.cache
-def _signals() -> Mapping[str, Signal]:
-    """The installed ones, made once: models stay loaded."""
-    return {signal.name: signal for signal in installed_signals()}
 
 
 def judged_event(

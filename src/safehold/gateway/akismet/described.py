@@ -1,17 +1,6 @@
 """Akismet's API in `/v1/openapi.json`. Its key is a field of the form, or the first label of the host's name."""
 
-from safehold.gateway.described import (
-    COUNT,
-    FLAG,
-    TEXT,
-    Content,
-    Described,
-    Schema,
-    many,
-    parameter,
-    record,
-    ref,
-)
+from safehold.gateway.described import COUNT, FLAG, TEXT, Content, Described, Schema, many, parameter, record, ref
 
 TAG = "Akismet"
 ORDERS = ("total", "spam", "ham", "missed_spam", "false_positives")

@@ -13,7 +13,7 @@ import msgspec
 
 from safehold.gateway.akismet.comment import CHECK, Comment, read_comment
 from safehold.gateway.akismet.described import DESCRIBED
-from safehold.gateway.akismet.figures import get_stats, key_sites, usage_limit
+from safehold.gateway.akismet.figures import TEXT, get_stats, key_sites, usage_limit
 from safehold.gateway.akismet.key import key_of
 from safehold.gateway.akismet.verdict import GONE, WITHHELD
 from safehold.gateway.answers import Sealed
@@ -24,7 +24,6 @@ from safehold.gateway.routes import Parts, Route
 from safehold.gateway.scoring import SCORE_TEXTS, WRITE_LABELS, decide_on, records
 from safehold.gateway.store import LabelSubmission, Unavailable
 
-TEXT = b"text/plain; charset=utf-8"
 THANKS = "Thanks for making the web a better place."
 #: Policies whose removals are spam, by the beginning of their names.
 SPAM_POLICIES = ("spam.", "scams.", "phishing.")
