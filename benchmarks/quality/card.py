@@ -105,7 +105,7 @@ and .59, insults .72 and .82, insults amid kind words .65 and .80, threats on gr
 
 **Worse.** HateCheck: threats as a norm .98 and .85, hate negated left alone .70 and .60, condemning by mention .86 and .77, letters swapped .84 and .78. HatemojiCheck: no
 change as a whole, `positive_confounder` .88 and .82. XSTest's unsafe prompts are met less often, .49 and .42. Our own: genuine notices .91 and .77, hate negated .88 and .76, sexual talk found .78
-and .66, warnings of fraud .86 and .78, slurs .92 and .87. Floors of `genuine-notice`, `hate-negated` and `sexual-explicit` were lowered for it.
+and .66, warnings of fraud .86 and .78, slurs .92 and .87. Of real texts with a threat .49 and .42 are found. Floors of `genuine-notice`, `hate-negated` and `sexual-explicit` were lowered for it.
 """
 
 
